@@ -1,0 +1,31 @@
+"""Progress bars: one spelling for the whole package, silent where nobody is looking."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def bar(iterable: Iterable[T] | None = None, *, total: int | None = None, label: str = "", show: bool | None = None):
+    """A tqdm bar on stderr. `show=None` shows it on a terminal only."""
+    from tqdm import tqdm
+
+    disable = not (sys.stderr.isatty() if show is None else show)
+    return tqdm(iterable, total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True)
+
+
+@contextmanager
+def message(text: str, show: bool | None = None) -> Iterator[None]:
+    """Say what is going on (a compilation, a load) for as long as it lasts."""
+    shown = sys.stderr.isatty() if show is None else show
+    if shown:
+        print(f"{text} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

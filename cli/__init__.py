@@ -1,0 +1,60 @@
+"""The command `idealscore`: a table of commands, each loaded only when it is asked for.
+
+A command is a module of this package with a frozen dataclass `Command`, whose fields are the options (tyro reads
+names, defaults and help from it) and whose `run()` does the work through the Python API. A typed error ends the
+process with exit code 2 and one line on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import IdealScoreError, UnknownNameError
+
+COMMANDS = {
+    "compare": "which theory does a trained network follow, at which noise level?",
+}
+
+USAGE = """usage: idealscore COMMAND [OPTIONS]
+
+Closed-form theory of diffusion models beside trained networks, with error bars.
+
+commands:
+{commands}
+
+`idealscore COMMAND --help` lists the options of one; `idealscore --version` prints the version."""
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS))
+    return USAGE.format(commands="\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code (0, or 2 on bad input)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        from .. import __version__
+
+        print(f"idealscore {__version__}")
+        return 0
+    try:
+        if arguments[0] not in COMMANDS:
+            raise UnknownNameError("command", arguments[0], COMMANDS)
+        from ._parse import parse
+
+        module = import_module(f".{arguments[0]}", __package__)
+        command = parse(module.Command, arguments[1:], f"idealscore {arguments[0]}")
+        command.run()
+    except IdealScoreError as error:
+        print(f"idealscore: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("idealscore: stopped; repeat the same command to go on", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,5 @@
+"""Learned against theory: metrics, tracks, reports."""
+
+from .._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, {})

@@ -1,0 +1,5 @@
+"""Trained denoisers: data, networks, training, checkpoints, wrappers for other networks."""
+
+from .._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, {})

@@ -1,0 +1,5 @@
+"""Samples worlds: forward and backward diffusion, percolation, grammars, bumps, concept images."""
+
+from .._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, {})

@@ -1,0 +1,24 @@
+"""Closed-form theory. Imports nothing else of this package; each name is loaded when first used."""
+
+from .._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "noise": ["DiscreteSchedule", "NoiseLevel", "karras_sigmas"],
+        "denoiser": [
+            "Denoiser",
+            "noise_prediction",
+            "posterior_covariance",
+            "score",
+            "velocity",
+            "with_condition",
+        ],
+        "covariance": [],
+        "empirical": ["EmpiricalDenoiser"],
+        "gaussian": ["GaussianDenoiser"],
+        "mixture": ["MixtureDenoiser"],
+        "local": ["LocalDenoiser"],
+        "transition": ["Transition"],
+    },
+)

@@ -1,0 +1,221 @@
+"""Noise levels and the clocks that people read them on.
+
+Inside the package there is one convention, `x = x0 + sigma * n` with `n ~ N(0, I)` ("VE" or EDM [@Karras2022]).
+Every other clock is a name for the same `sigma`:
+
+    OU time     x_t = e^-t x0 + sqrt(1 - e^-2t) n                sigma^2 = e^2t - 1
+    alpha_bar   x_t = sqrt(abar) x0 + sqrt(1 - abar) n           sigma^2 = (1 - abar) / abar
+    SNR         gamma = 1 / sigma^2                              (log_snr: its natural logarithm)
+    flow time   x_t = (1 - t) x0 + t n                           sigma = t / (1 - t)
+    DDPM step   abar_k of a `DiscreteSchedule`, k = 1 ... n      (0: no noise)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .. import _checks as check
+from ..errors import NoiseLevelError, ShapeError
+
+Value = float | np.ndarray
+
+
+def _clock(name: str, value: object, low: float, high: float) -> np.ndarray:
+    array = np.asarray(value, dtype=np.float64)
+    if array.size == 0:
+        raise ShapeError(name, "is empty", "pass at least one value")
+    if not bool(np.all((array >= low) & (array <= high))):
+        raise NoiseLevelError(name, f"is {value}", f"pass values in [{low:g}, {high:g}]")
+    return array
+
+
+def _plain(array: np.ndarray) -> Value:
+    return float(array) if np.ndim(array) == 0 else array
+
+
+@dataclass(frozen=True)
+class DiscreteSchedule:
+    """A DDPM noise schedule: `betas[k-1]` is the variance added at step k = 1 ... n [@Ho2020].
+
+    `alpha_bar[k]` is the product of 1 - beta up to step k, with `alpha_bar[0] = 1`.
+
+    >>> schedule = DiscreteSchedule.linear(1000, 1e-4, 0.02)
+    >>> round(float(schedule.alpha_bar[-1]), 7)
+    4.04e-05
+    """
+
+    betas: np.ndarray
+    name: str = "custom"
+
+    def __post_init__(self) -> None:
+        betas = np.asarray(self.betas, dtype=np.float64)
+        if betas.ndim != 1 or betas.size == 0 or not bool(np.all((betas > 0) & (betas < 1))):
+            raise NoiseLevelError("betas", "are not a list of values in (0, 1)", "pass the variance of each step")
+        betas.setflags(write=False)
+        object.__setattr__(self, "betas", betas)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DiscreteSchedule) and np.array_equal(self.betas, other.betas)
+
+    def __hash__(self) -> int:
+        return hash(self.betas.tobytes())
+
+    @classmethod
+    def linear(cls, n: int = 1000, beta_1: float = 1e-4, beta_n: float = 0.02) -> DiscreteSchedule:
+        """Betas in equal steps from `beta_1` to `beta_n` (Ho et al. 2020, section 4)."""
+        n = check.integer("n", n, 1)
+        return cls(np.linspace(beta_1, beta_n, n), name=f"linear({n}, {beta_1:g}, {beta_n:g})")
+
+    @classmethod
+    def cosine(cls, n: int = 1000, offset: float = 0.008, beta_max: float = 0.999) -> DiscreteSchedule:
+        """alpha_bar(t) = cos^2((t + s) / (1 + s) * pi/2), normalised, betas cut at 0.999 [@Nichol2021]."""
+        n = check.integer("n", n, 1)
+        angle = (np.arange(n + 1) / n + offset) / (1 + offset) * np.pi / 2
+        alpha_bar = np.cos(angle) ** 2
+        return cls(np.minimum(1 - alpha_bar[1:] / alpha_bar[:-1], beta_max), name=f"cosine({n})")
+
+    @property
+    def n(self) -> int:
+        return self.betas.size
+
+    @cached_property
+    def alpha_bar(self) -> np.ndarray:
+        """`(n + 1,)`: cumulative product of 1 - beta, from 1 at step 0."""
+        return np.concatenate([[1.0], np.cumprod(1 - self.betas)])
+
+    @cached_property
+    def sigmas(self) -> np.ndarray:
+        """`(n + 1,)`: the noise level of each step, from 0 at step 0."""
+        return np.asarray(NoiseLevel.from_alpha_bar(self.alpha_bar).sigma)
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseLevel:
+    """A noise level, scalar or array, readable on every clock; 0 and inf are allowed.
+
+    Raises NoiseLevelError where a value lies outside its clock.
+
+    >>> level = NoiseLevel.from_alpha_bar(0.5)
+    >>> round(level.sigma, 9), round(level.snr, 9), level.flow_time
+    (1.0, 1.0, 0.5)
+    >>> round(level.step(DiscreteSchedule.linear(1000, 1e-4, 0.02)), 2)
+    258.57
+    """
+
+    sigma: Value
+
+    def __post_init__(self) -> None:
+        array = _clock("sigma", self.sigma, 0.0, np.inf).copy()
+        array.setflags(write=False)
+        object.__setattr__(self, "sigma", _plain(array))
+
+    @classmethod
+    def from_ou_time(cls, t: object) -> NoiseLevel:
+        """From the time of dx = -x dt + sqrt(2) dW."""
+        with np.errstate(over="ignore"):
+            return cls(_plain(np.sqrt(np.expm1(2 * _clock("ou_time", t, 0.0, np.inf)))))
+
+    @classmethod
+    def from_alpha_bar(cls, alpha_bar: object) -> NoiseLevel:
+        """From the squared signal scale of a variance-preserving process."""
+        value = _clock("alpha_bar", alpha_bar, 0.0, 1.0)
+        with np.errstate(divide="ignore"):
+            return cls(_plain(np.sqrt((1 - value) / value)))
+
+    @classmethod
+    def from_snr(cls, snr: object) -> NoiseLevel:
+        """From the signal-to-noise ratio 1 / sigma^2."""
+        with np.errstate(divide="ignore"):
+            return cls(_plain(1 / np.sqrt(_clock("snr", snr, 0.0, np.inf))))
+
+    @classmethod
+    def from_log_snr(cls, log_snr: object) -> NoiseLevel:
+        """From the natural logarithm of the signal-to-noise ratio."""
+        with np.errstate(over="ignore"):
+            return cls(_plain(np.exp(-_clock("log_snr", log_snr, -np.inf, np.inf) / 2)))
+
+    @classmethod
+    def from_flow_time(cls, t: object) -> NoiseLevel:
+        """From the time of the straight interpolation (1 - t) x0 + t n."""
+        value = _clock("flow_time", t, 0.0, 1.0)
+        with np.errstate(divide="ignore"):
+            return cls(_plain(value / (1 - value)))
+
+    @classmethod
+    def from_step(cls, step: object, schedule: DiscreteSchedule) -> NoiseLevel:
+        """From a step 0 ... n of `schedule`; between steps, log(1 + sigma^2) is interpolated linearly."""
+        value = _clock("step", step, 0, schedule.n)
+        log = np.interp(value, np.arange(schedule.n + 1), -np.log(schedule.alpha_bar))
+        return cls(_plain(np.sqrt(np.expm1(log))))
+
+    @property
+    def snr(self) -> Value:
+        with np.errstate(divide="ignore", over="ignore"):
+            return _plain(1 / np.square(np.asarray(self.sigma)))
+
+    @property
+    def log_snr(self) -> Value:
+        with np.errstate(divide="ignore"):
+            return _plain(-2 * np.log(np.asarray(self.sigma)))
+
+    @property
+    def alpha_bar(self) -> Value:
+        with np.errstate(over="ignore"):
+            return _plain(1 / (1 + np.square(np.asarray(self.sigma))))
+
+    @property
+    def ou_time(self) -> Value:
+        sigma = np.asarray(self.sigma)
+        with np.errstate(over="ignore", divide="ignore"):
+            return _plain(np.where(sigma < 1e150, np.log1p(np.square(sigma)) / 2, np.log(sigma)))
+
+    @property
+    def flow_time(self) -> Value:
+        with np.errstate(divide="ignore"):
+            return _plain(1 / (1 + 1 / np.asarray(self.sigma)))
+
+    def step(self, schedule: DiscreteSchedule) -> Value:
+        """The (fractional) step of `schedule` with this noise level; levels beyond the last step give nan."""
+        log = 2 * np.asarray(self.ou_time)
+        table = -np.log(schedule.alpha_bar)
+        return _plain(np.where(log <= table[-1], np.interp(log, table, np.arange(schedule.n + 1)), np.nan))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NoiseLevel) and np.array_equal(np.asarray(self.sigma), np.asarray(other.sigma))
+
+    def __hash__(self) -> int:
+        return hash(np.asarray(self.sigma).tobytes())
+
+    def __str__(self) -> str:
+        if np.ndim(self.sigma):
+            return "\n".join(str(NoiseLevel(float(s))) for s in np.ravel(self.sigma))
+        clocks = {
+            "sigma": self.sigma,
+            "SNR": self.snr,
+            "alpha_bar": self.alpha_bar,
+            "OU time": self.ou_time,
+            "flow time": self.flow_time,
+        }
+        return " | ".join(f"{name} {value:.4g}" for name, value in clocks.items())
+
+
+def karras_sigmas(
+    n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0
+) -> np.ndarray:
+    """`(n,)` decreasing noise levels, equally spaced in sigma^(1/rho) ([@Karras2022], eq. 5, without the final 0).
+
+    >>> [round(float(s), 3) for s in karras_sigmas(4)]
+    [80.0, 9.723, 0.469, 0.002]
+    """
+    n = check.integer("n", n, 2)
+    sigma_min = check.real("sigma_min", sigma_min, 0.0)
+    sigma_max = check.real("sigma_max", sigma_max, sigma_min)
+    rho = check.real("rho", rho, 1e-3)
+    ramp = np.linspace(0, 1, n)
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    sigmas = (high + ramp * (low - high)) ** rho
+    sigmas[0], sigmas[-1] = sigma_max, sigma_min
+    return sigmas
