@@ -1,0 +1,39 @@
+"""Shared settings: derandomised property tests, slow tests on request, one torch thread per worker."""
+
+import os
+
+import pytest
+
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+from hypothesis import settings
+
+settings.register_profile("deterministic", derandomize=True, database=None, deadline=None, max_examples=50)
+settings.load_profile("deterministic")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--run-slow"):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --run-slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _global_random_state_untouched():
+    """No test may make the package read or write a global random state."""
+    import numpy as np
+    import torch
+
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    yield
+    after = np.random.get_state()[1], torch.get_rng_state()  # noqa: NPY002
+    assert (before[0] == after[0]).all() and bool((before[1] == after[1]).all()), "a global random state was used"
