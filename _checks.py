@@ -65,11 +65,8 @@ def choice(argument: str, value: Any, known: Iterable[str]) -> str:
 
 def finite(argument: str, array: T) -> T:
     """`array` (NumPy or torch) if every entry is finite."""
-    if _is_tensor(array):
-        ok = bool(array.isfinite().all())  # type: ignore[attr-defined]
-    else:
-        ok = bool(np.isfinite(array).all())  # type: ignore[arg-type]
-    if not ok:
+    finite_entries: Any = array.isfinite() if _is_tensor(array) else np.isfinite(np.asarray(array))  # type: ignore
+    if not bool(finite_entries.all()):
         raise NotFiniteError(argument, "holds NaN or infinite values", "remove or replace them first")
     return array
 
@@ -95,9 +92,7 @@ def dataset(argument: str, value: Any, minimum: int = 1, dtype: torch.dtype | No
     if tensor.ndim < 2:
         raise ShapeError(argument, f"has shape {tuple(tensor.shape)}", "pass an array (n, *event)")
     if tensor.shape[0] < minimum or tensor[:1].numel() == 0:
-        raise EmptyDataError(
-            argument, f"has shape {tuple(tensor.shape)}", f"pass at least {minimum} non-empty item(s)"
-        )
+        raise EmptyDataError(argument, f"has shape {tuple(tensor.shape)}", f"pass at least {minimum} non-empty item(s)")
     return tensor
 
 
@@ -115,7 +110,7 @@ def batch(argument: str, x: Any, event_shape: Iterable[int]) -> torch.Tensor:
 
 
 def sigmas(argument: str, sigma: Any, like: torch.Tensor) -> torch.Tensor:
-    """Noise levels as a tensor `(batch,)` in the dtype and on the device of `like` (batch, ...); 0 and inf are allowed."""
+    """Noise levels as a tensor `(batch,)` in the dtype and on the device of `like` (batch, ...)."""
     import torch
 
     tensor = torch.as_tensor(sigma, dtype=like.dtype, device=like.device)

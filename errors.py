@@ -101,9 +101,7 @@ class MissingDependencyError(IdealScoreError, ImportError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"this needs the package '{package}'; install it with: pip install 'idealscore[{extra}]'"
-        )
+        super().__init__(f"this needs the package '{package}'; install it with: pip install 'idealscore[{extra}]'")
 
 
 class UnknownNameError(ArgumentError):

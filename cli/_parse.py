@@ -36,6 +36,4 @@ def parse(command: type[C], arguments: Sequence[str], program: str) -> C:
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise ArgumentError(
-            "options", one_line(complaint.getvalue()), f"`{program} --help` lists them all"
-        ) from None
+        raise ArgumentError("options", one_line(complaint.getvalue()), f"`{program} --help` lists them all") from None

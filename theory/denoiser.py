@@ -30,7 +30,9 @@ def per_sample(sigma: Any, x: torch.Tensor) -> torch.Tensor:
 def _positive(sigma: Any, x: torch.Tensor) -> torch.Tensor:
     sigma = per_sample(sigma, x)
     if not bool(((sigma > 0) & sigma.isfinite()).all()):
-        raise NoiseLevelError("sigma", "holds 0 or inf", "pass finite noise levels > 0: the quotient has no limit there")
+        raise NoiseLevelError(
+            "sigma", "holds 0 or inf", "pass finite noise levels > 0: the quotient has no limit there"
+        )
     return sigma
 
 
@@ -54,7 +56,7 @@ def noise_prediction(denoiser: Denoiser, x: torch.Tensor, sigma: Any) -> torch.T
 
 
 def velocity(denoiser: Denoiser, x: torch.Tensor, sigma: Any, kind: str = "flow") -> torch.Tensor:
-    """E[n - x0 | x] for `kind="flow"`; sqrt(abar) E[n | x] - sqrt(1 - abar) E[x0 | x] for `kind="v"` [@Salimans2022]."""
+    """E[n - x0 | x] for `kind="flow"`; sqrt(abar) E[n | x] - sqrt(1 - abar) E[x0 | x] for "v" [@Salimans2022]."""
     check.choice("kind", kind, ("flow", "v"))
     sigma = _positive(sigma, x)
     denoised = denoiser(x, sigma.flatten())

@@ -102,7 +102,7 @@ class NoiseLevel:
     >>> round(level.sigma, 9), round(level.snr, 9), level.flow_time
     (1.0, 1.0, 0.5)
     >>> round(level.step(DiscreteSchedule.linear(1000, 1e-4, 0.02)), 2)
-    258.57
+    259.09
     """
 
     sigma: Value
@@ -202,9 +202,7 @@ class NoiseLevel:
         return " | ".join(f"{name} {value:.4g}" for name, value in clocks.items())
 
 
-def karras_sigmas(
-    n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0
-) -> np.ndarray:
+def karras_sigmas(n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> np.ndarray:
     """`(n,)` decreasing noise levels, equally spaced in sigma^(1/rho) ([@Karras2022], eq. 5, without the final 0).
 
     >>> [round(float(s), 3) for s in karras_sigmas(4)]

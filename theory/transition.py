@@ -17,7 +17,7 @@ class Transition:
 
     >>> t = Transition("speciation", NoiseLevel(1.0), 1.0, 0.0, "sigma", r"\\Lambda e^{-2t} = 1", "Biroli2024")
     >>> print(t)
-    speciation: 1 sigma (exact) | alpha_bar 0.5 | OU time 0.3466 | flow time 0.5 | DDPM step 258.6
+    speciation: 1 sigma (exact) | alpha_bar 0.5 | OU time 0.3466 | flow time 0.5 | DDPM step 259.1
     """
 
     name: str
