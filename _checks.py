@@ -36,23 +36,20 @@ def _is_tensor(value: object) -> bool:
 def integer(argument: str, value: Any, minimum: int, maximum: int | None = None) -> int:
     """`value` as an int within [minimum, maximum]."""
     upper = "" if maximum is None else f" and <= {maximum}"
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, Integral)
-        or value < minimum
-        or (maximum is not None and value > maximum)
-    ):
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or int(value) < minimum or (maximum is not None and int(value) > maximum):
         raise ArgumentError(argument, f"is {value!r}", f"pass an integer >= {minimum}{upper}")
     return int(value)
 
 
 def real(argument: str, value: Any, minimum: float = -math.inf, maximum: float = math.inf) -> float:
     """`value` as a finite float within [minimum, maximum]."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(float(value)):
         raise ArgumentError(argument, f"is {value!r}", "pass a finite number")
+    value = float(value)
     if not minimum <= value <= maximum:
         raise ArgumentError(argument, f"is {value!r}", f"pass a number in [{minimum:g}, {maximum:g}]")
-    return float(value)
+    return value
 
 
 def choice(argument: str, value: Any, known: Iterable[str]) -> str:

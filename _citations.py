@@ -16,7 +16,7 @@ KEY = re.compile(r"\[@(\w+)\]")
 @cache
 def bibliography() -> dict[str, str]:
     """{key: BibTeX entry} of the package's bibliography."""
-    text = (files(__package__) / "references.bib").read_text(encoding="utf-8")
+    text = (files(str(__package__)) / "references.bib").read_text(encoding="utf-8")
     return {
         entry.split("{", 1)[1].split(",", 1)[0]: entry.strip() for entry in re.split(r"\n(?=@)", text) if entry.strip()
     }

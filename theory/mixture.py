@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -75,7 +76,11 @@ class MixtureDenoiser(nn.Module):
         dim = means[0].numel()
         self.register_buffer("means", means.clone())
         self.register_buffer("log_weights", weights.log())
-        self.covariances = nn.ModuleList(_components(covariances, means.shape[0], dim, means.dtype))
+        self._modules_of_components = nn.ModuleList(_components(covariances, means.shape[0], dim, means.dtype))
+
+    @property
+    def covariances(self) -> list[Covariance]:
+        return cast("list[Covariance]", list(self._modules_of_components))
 
     @classmethod
     def fit(
@@ -184,4 +189,4 @@ def _expectation_maximisation(flat: torch.Tensor, n_components: int, floor: floa
         n_components, reg_covar=floor, random_state=stream_seed(seed, "mixture-fit") % 2**32, init_params="k-means++"
     ).fit(flat.numpy(force=True))
     as_tensor = lambda array: torch.as_tensor(array, dtype=flat.dtype, device=flat.device)  # noqa: E731
-    return as_tensor(model.weights_ / model.weights_.sum()), as_tensor(model.means_), as_tensor(model.covariances_)
+    return as_tensor(model.weights_ / np.sum(model.weights_)), as_tensor(model.means_), as_tensor(model.covariances_)

@@ -206,7 +206,7 @@ def karras_sigmas(n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0
     """`(n,)` decreasing noise levels, equally spaced in sigma^(1/rho) ([@Karras2022], eq. 5, without the final 0).
 
     >>> [round(float(s), 3) for s in karras_sigmas(4)]
-    [80.0, 9.723, 0.469, 0.002]
+    [80.0, 9.723, 0.47, 0.002]
     """
     n = check.integer("n", n, 2)
     sigma_min = check.real("sigma_min", sigma_min, 0.0)
