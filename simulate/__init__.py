@@ -2,4 +2,9 @@
 
 from .._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "diffusion": ["forward_backward", "noised", "sample", "starting_noise", "trajectory"],
+    },
+)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -188,5 +187,6 @@ def _expectation_maximisation(flat: torch.Tensor, n_components: int, floor: floa
     model = GaussianMixture(
         n_components, reg_covar=floor, random_state=stream_seed(seed, "mixture-fit") % 2**32, init_params="k-means++"
     ).fit(flat.numpy(force=True))
-    as_tensor = lambda array: torch.as_tensor(array, dtype=flat.dtype, device=flat.device)  # noqa: E731
-    return as_tensor(model.weights_ / np.sum(model.weights_)), as_tensor(model.means_), as_tensor(model.covariances_)
+    arrays = (model.weights_, model.means_, model.covariances_)
+    weights, means, covariances = (torch.as_tensor(a, dtype=flat.dtype, device=flat.device) for a in arrays)
+    return weights / weights.sum(), means, covariances
