@@ -2,10 +2,10 @@
 
 All samplers walk a decreasing grid of noise levels. With r = sigma' / sigma for a step from sigma to sigma' < sigma:
 
-    euler   x' = x + (sigma' - sigma) (x - D) / sigma              first order ([@Karras2022], alg. 1 without lines 6-8)
-    heun    the same with the slope averaged over both ends        second order ([@Karras2022], alg. 1)
-    ddim    x' = D + r (x - D)                                     [@Song2021] with eta = 0; in this convention it is euler
-    ddpm    x' = D + r^2 (x - D) + sigma' sqrt(1 - r^2) n          ancestral [@Ho2020]: exact posterior of x' given x, D
+    euler   x' = D + r (x - D), that is x + (sigma' - sigma) (x - D) / sigma    first order [@Karras2022]
+    heun    the same with the slope averaged over both ends                     second order [@Karras2022]
+    ddim    another name for euler: in this convention they are one [@Song2021]
+    ddpm    x' = D + r^2 (x - D) + sigma' sqrt(1 - r^2) n                       ancestral [@Ho2020]
 
 The first three follow the probability flow dx/dsigma = (x - D(x, sigma)) / sigma. A last level 0 is allowed.
 """
@@ -23,6 +23,7 @@ from .. import _progress as progress
 from .._streams import normal_batch
 from ..errors import NoiseLevelError, ShapeError
 from ..theory.denoiser import Denoiser
+from ..theory.noise import karras_sigmas
 
 METHODS = ("heun", "euler", "ddim", "ddpm")
 
@@ -71,7 +72,8 @@ def starting_noise(
 
 
 def euler_step(denoiser: Denoiser, x: torch.Tensor, sigma: float, end: float) -> torch.Tensor:
-    return x + (end - sigma) / sigma * (x - denoiser(x, sigma))
+    denoised = denoiser(x, sigma)
+    return denoised + end / sigma * (x - denoised)
 
 
 def heun_step(denoiser: Denoiser, x: torch.Tensor, sigma: float, end: float) -> torch.Tensor:
@@ -82,17 +84,12 @@ def heun_step(denoiser: Denoiser, x: torch.Tensor, sigma: float, end: float) -> 
     return x + (end - sigma) * (slope + (predicted - denoiser(predicted, end)) / end) / 2
 
 
-def ddim_step(denoiser: Denoiser, x: torch.Tensor, sigma: float, end: float) -> torch.Tensor:
-    denoised = denoiser(x, sigma)
-    return denoised + end / sigma * (x - denoised)
-
-
 def ddpm_step(denoiser: Denoiser, x: torch.Tensor, sigma: float, end: float, noise: torch.Tensor) -> torch.Tensor:
     denoised, ratio = denoiser(x, sigma), end / sigma
     return denoised + ratio**2 * (x - denoised) + end * (1 - ratio**2) ** 0.5 * noise
 
 
-STEPS = {"heun": heun_step, "euler": euler_step, "ddim": ddim_step}
+STEPS = {"heun": heun_step, "euler": euler_step, "ddim": euler_step}
 
 
 def trajectory(
@@ -142,9 +139,10 @@ def sample(
     >>> tuple(x.shape)
     (1, 1)
     """
-    for _, x in trajectory(denoiser, x, sigmas, method, seed, indices, show):  # noqa: B020
+    last = x
+    for _, last in trajectory(denoiser, x, sigmas, method, seed, indices, show):
         pass
-    return x
+    return last
 
 
 def forward_backward(
@@ -164,8 +162,6 @@ def forward_backward(
     The way back is the part of a Karras grid with `n_steps` levels from `sigma` to `sigma_min`, then 0. With the exact
     denoiser and "ddpm" in the limit of many steps the result is a draw of the posterior p(x0 | x).
     """
-    from ..theory.noise import karras_sigmas
-
     sigma = check.real("sigma", sigma, 0.0)
     if sigma == 0:
         return check.as_float_tensor("x0", x0)
