@@ -12,6 +12,7 @@ The first three follow the probability flow dx/dsigma = (x - D(x, sigma)) / sigm
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -139,9 +140,7 @@ def sample(
     >>> tuple(x.shape)
     (1, 1)
     """
-    last = x
-    for _, last in trajectory(denoiser, x, sigmas, method, seed, indices, show):
-        pass
+    [(_, last)] = deque(trajectory(denoiser, x, sigmas, method, seed, indices, show), maxlen=1)
     return last
 
 

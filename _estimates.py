@@ -1,0 +1,43 @@
+"""Estimates with their standard errors, over independent points."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def mean_error(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over `axis` and its standard error; the error of a single point is nan.
+
+    >>> mean, error = mean_error(np.array([1.0, 2.0, 3.0]))
+    >>> float(mean), round(float(error), 4)
+    (2.0, 0.5774)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    n = values.shape[axis]
+    if n < 2:
+        return values.mean(axis), np.full_like(values.mean(axis), np.nan)
+    return values.mean(axis), values.std(axis, ddof=1) / math.sqrt(n)
+
+
+def ratio_error(top: np.ndarray, bottom: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """mean(top) / mean(bottom) of paired values and its standard error by the delta method."""
+    top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
+    scale = bottom.mean(axis)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = top.mean(axis) / scale
+        residual = (top - np.expand_dims(ratio, axis) * bottom) / np.expand_dims(scale, axis)
+    return ratio, mean_error(residual, axis)[1]
+
+
+def show(value: float, error: float) -> str:
+    """`value ± error` with two digits of the error.
+
+    >>> show(0.123456, 0.00123), show(12.0, float("nan"))
+    ('0.1235 ± 0.0012', '12')
+    """
+    if not math.isfinite(error) or error == 0:
+        return f"{value:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(abs(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
