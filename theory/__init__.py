@@ -20,5 +20,6 @@ __getattr__, __dir__, __all__ = attach(
         "mixture": ["MixtureDenoiser"],
         "local": ["LocalDenoiser"],
         "transition": ["Transition"],
+        "transitions": ["collapse", "gaussian_information", "mode_emergence", "speciation"],
     },
 )
