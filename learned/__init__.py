@@ -2,4 +2,14 @@
 
 from .._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "data": ["ImageData"],
+        "networks": ["LinearDenoiser", "MLPDenoiser", "NetworkDenoiser", "UNetDenoiser"],
+        "objective": ["Levels", "LogNormal", "LogUniform", "Steps"],
+        "preconditioning": ["Preconditioning"],
+        "checkpoint": [],
+        "training": ["TrainConfig", "Training", "train"],
+    },
+)

@@ -1,0 +1,41 @@
+"""Data parallelism: `torchrun` sets the environment, everything else follows from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+
+
+def ranks(device: torch.device) -> tuple[int, int]:
+    """(rank, number of ranks); joins the group that `torchrun` asks for, (0, 1) without one."""
+    if not dist.is_available():
+        return 0, 1
+    if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1 and "MASTER_ADDR" in os.environ:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def average_gradients(parameters: Iterable[torch.nn.Parameter], world: int) -> None:
+    """Replace each gradient by its mean over the ranks, in one message."""
+    if world == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch._utils._flatten_dense_tensors(gradients)
+    dist.all_reduce(flat)
+    flat.div_(world)
+    for gradient, mean in zip(gradients, torch._utils._unflatten_dense_tensors(flat, gradients)):
+        gradient.copy_(mean)
+
+
+def wait(world: int) -> None:
+    if world > 1:
+        dist.barrier()
+
+
+def sum_over_ranks(tensor: torch.Tensor, world: int) -> torch.Tensor:
+    if world > 1:
+        dist.all_reduce(tensor)
+    return tensor

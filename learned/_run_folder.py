@@ -1,0 +1,109 @@
+"""A run on disk: config.json, stats.jsonl, weights.safetensors, state.safetensors, snapshots/."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import _results
+from ..errors import CheckpointError
+from . import checkpoint
+from ._network import NetworkDenoiser
+from ._state import TrainingState
+
+
+class RunFolder:
+    """The files of one run. Every file is written whole; the log is cut back to the step that is resumed."""
+
+    def __init__(self, path: str | os.PathLike, config: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.config = config
+        self._check_config()
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / "state.safetensors"
+
+    def _check_config(self) -> None:
+        file = self.path / "config.json"
+        if not file.exists():
+            return
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            raise CheckpointError("run_dir", f"{file} is unreadable", "remove it or pass another folder") from None
+        for part in ("network", "train", "data"):
+            if found.get(part) != json.loads(json.dumps(self.config[part])):
+                raise CheckpointError(
+                    "run_dir",
+                    f"{self.path} holds a run with another {part} configuration",
+                    "pass another folder, or the same configuration to go on",
+                )
+
+    def start(self) -> None:
+        """Write the configuration of a fresh run and begin its log."""
+        text = json.dumps({**self.config, "provenance": _results.provenance()}, indent=2)
+        _results.write_text(self.path / "config.json", text + "\n")
+        _results.write_text(self.path / "stats.jsonl", "")
+
+    def resume(self, state: TrainingState) -> list[dict[str, float]]:
+        """Restore `state` from the last checkpoint, if there is one; return the log up to it."""
+        if not self.state_path.exists():
+            return []
+        tensors, metadata = checkpoint.read_tensors(self.state_path)
+        step = metadata.get("step")
+        if not isinstance(step, int):
+            raise CheckpointError("run_dir", f"{self.state_path} holds no training state", "pass another run folder")
+        state.restore(tensors, step, self.state_path)
+        log = self.path / "stats.jsonl"
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        records = [record for record in map(_record, lines) if record and record["step"] <= step]
+        _results.write_text(log, "".join(json.dumps(record) + "\n" for record in records))
+        return records
+
+    def log(self, record: dict[str, float]) -> None:
+        with open(self.path / "stats.jsonl", "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
+
+    def save(self, state: TrainingState, averaged: NetworkDenoiser) -> None:
+        """The state that a resumed run needs, then the averaged weights that a user loads."""
+        checkpoint.write_tensors(self.state_path, state.tensors(), {"step": state.step})
+        self._save_network(self.path / "weights.safetensors", averaged, state.step)
+
+    def save_snapshot(self, averaged: NetworkDenoiser, step: int) -> Path:
+        path = self.path / "snapshots" / f"step-{step:09d}.safetensors"
+        self._save_network(path, averaged, step)
+        return path
+
+    def _save_network(self, path: Path, network: NetworkDenoiser, step: int) -> None:
+        checkpoint.save(network, path, step=step, train=self.config["train"], data=self.config["data"])
+
+    def snapshots(self, last: int) -> dict[int, Path]:
+        """The snapshots up to step `last`; later ones are from before a kill and are made again."""
+        files = sorted((self.path / "snapshots").glob("step-*.safetensors"))
+        steps = {int(file.stem.removeprefix("step-")): file for file in files}
+        return {step: file for step, file in steps.items() if step <= last}
+
+
+def _record(line: str) -> dict[str, float] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and "step" in record else None
+
+
+@torch.no_grad()
+def averaged_copy(network: NetworkDenoiser, average: dict[str, torch.Tensor]) -> NetworkDenoiser:
+    """A copy of `network` for use, with the averaged weights."""
+    import copy
+
+    twin = copy.deepcopy(network)
+    for name, parameter in twin.named_parameters():
+        parameter.copy_(average[name])
+    twin.seed_dropout(None)
+    return twin.eval().requires_grad_(False)
