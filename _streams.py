@@ -69,6 +69,12 @@ def normal_batch(
     """
     import torch
 
-    rows = [stream(seed, purpose, i, step).standard_normal(tuple(event_shape)) for i in indices]
-    array = np.stack(rows) if rows else np.zeros((0, *event_shape))
+    indices, shape = list(indices), tuple(event_shape)
+    array = np.empty((len(indices), *shape))
+    philox = np.random.Philox(key=_key(seed, purpose, 16))
+    generator, state = np.random.Generator(philox), philox.state
+    for row, index in zip(array.reshape(len(indices), -1), indices):
+        state["state"]["counter"] = np.array([0, 0, index, step], dtype=np.uint64)
+        philox.state = state
+        generator.standard_normal(out=row)
     return torch.from_numpy(array).to(device=device, dtype=dtype or torch.float64)

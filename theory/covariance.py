@@ -149,15 +149,19 @@ class Covariance(nn.Module):
         """sqrt(C) z: turns white noise `(batch, dim)` into noise of this covariance."""
         return self.rescale(z, (self.eigenvalues + self.floor).sqrt(), self.floor.sqrt())
 
-    def log_normal(self, u: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        """log N(u; 0, C + sigma^2 I) - log N(0; 0, sigma^2 I) as `(batch,)`, for sigma in (0, inf]."""
+    def log_normal(self, u: torch.Tensor, sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """log N(u; 0, C + sigma^2 I) = (constant - square) / 2 + log N(0; 0, sigma^2 I), for sigma in (0, inf].
+
+        Returns `(constant, square)`, each `(batch,)`, apart, since the square may dwarf the rest.
+        """
         sigma = sigma[:, None]
         on, off = self.eigenvalues + self.floor, self.floor.reshape(1)
         coefficients, rest = self.split(u)
-        value = _log_ratio(on, sigma).sum(1) + _square_ratio(coefficients, on, sigma)
+        constant, square = -_log_ratio(on, sigma).sum(1), _square_ratio(coefficients, on, sigma)
         if rest is not None:
-            value = value + (self.dim - on.numel()) * _log_ratio(off, sigma)[:, 0] + _square_ratio(rest, off, sigma)
-        return -value / 2
+            constant = constant - (self.dim - on.numel()) * _log_ratio(off, sigma)[:, 0]
+            square = square + _square_ratio(rest, off, sigma)
+        return constant, square
 
     def log_normal_limit(self, u: torch.Tensor) -> tuple[torch.Tensor, int, torch.Tensor]:
         """The limit of log N(u; 0, C + sigma^2 I) as sigma -> 0, term by term.

@@ -64,8 +64,8 @@ class GaussianDenoiser(nn.Module):
         if bool(sigma.isinf().any()) or (bool((sigma == 0).any()) and self.covariance.rank < self.covariance.dim):
             raise NoiseLevelError("sigma", "is inf, or 0 with a singular covariance", "there is no density there")
         finite = torch.where(sigma > 0, sigma, torch.ones_like(sigma))
-        relative = self.covariance.log_normal(u, finite)
-        value = relative - self.covariance.dim * (math.log(2 * math.pi) / 2 + finite.log())
+        constant, square = self.covariance.log_normal(u, finite)
+        value = (constant - square) / 2 - self.covariance.dim * (math.log(2 * math.pi) / 2 + finite.log())
         return torch.where(sigma > 0, value, self.covariance.log_normal_limit(u)[2]).to(x)
 
     def trajectory(self, x: torch.Tensor, sigmas: Any) -> torch.Tensor:

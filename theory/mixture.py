@@ -106,24 +106,32 @@ class MixtureDenoiser(nn.Module):
         offsets = [flat - mean for mean in self.means.flatten(1)]
         return offsets, check.sigmas("sigma", sigma, flat)
 
-    def _logits(self, offsets: list[torch.Tensor], sigma: torch.Tensor) -> torch.Tensor:
-        """`(batch, K)`: log pi_k N(x; mu_k, C_k + sigma^2) up to what all k share; limits at 0 and inf."""
+    def _logits(self, offsets: list[torch.Tensor], sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """log pi_k N(x; mu_k, C_k + sigma^2) = logits + shift + log N(0; 0, sigma^2 I), with the limits at 0 and inf.
+
+        Returns `(logits, shift)`, `(batch, K)` and `(batch, 1)`; the shift keeps the squares from drowning the weights.
+        """
         vanishing = sigma < torch.finfo(sigma.dtype).tiny ** 0.25
         positive = torch.where(vanishing, torch.ones_like(sigma), sigma)
-        logits = torch.stack([c.log_normal(u, positive) for c, u in zip(self.covariances, offsets)], dim=1)
-        logits = self.log_weights + logits
+        constant, square = zip(*(c.log_normal(u, positive) for c, u in zip(self.covariances, offsets)))
+        square = self._where_weighted(torch.stack(square, dim=1))
+        least = square.min(1, keepdim=True).values
+        logits = self.log_weights + (torch.stack(constant, dim=1) - (square - least)) / 2
         if bool(vanishing.any()):
             logits = torch.where(vanishing[:, None], self._limit_logits(offsets), logits)
-        return logits
+        return logits, -least / 2
+
+    def _where_weighted(self, square: torch.Tensor) -> torch.Tensor:
+        return torch.where(torch.isfinite(self.log_weights), square, torch.inf)
 
     def _limit_logits(self, offsets: list[torch.Tensor]) -> torch.Tensor:
         """sigma -> 0: least squared distance outside the range wins, then most dimensions there, then the density."""
         q, null, rest = zip(*(c.log_normal_limit(u) for c, u in zip(self.covariances, offsets)))
-        q, rest = torch.stack(q, dim=1), torch.stack(rest, dim=1)
+        q, rest = self._where_weighted(torch.stack(q, dim=1)), torch.stack(rest, dim=1)
         rounding = 8 * torch.finfo(q.dtype).eps * max(c.dim for c in self.covariances)
         scale = torch.stack([u.square().sum(1) for u in offsets], dim=1)
         nearest = q.min(1, keepdim=True).values
-        alive = (q - nearest <= rounding * torch.maximum(nearest, scale)) & torch.isfinite(self.log_weights)
+        alive = q - nearest <= rounding * torch.maximum(nearest, scale)
         counts = torch.tensor(null, device=q.device).expand_as(q)
         most = torch.where(alive, counts, -1).max(1, keepdim=True).values
         logits = self.log_weights + rest
@@ -132,11 +140,11 @@ class MixtureDenoiser(nn.Module):
     def responsibilities(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
         """`(batch, K)`: posterior probability of each component."""
         offsets, sigma = self._components_of(x, sigma)
-        return torch.softmax(self._logits(offsets, sigma), dim=1).to(x)
+        return torch.softmax(self._logits(offsets, sigma)[0], dim=1).to(x)
 
     def forward(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
         offsets, sigma = self._components_of(x, sigma)
-        responsibility = torch.softmax(self._logits(offsets, sigma), dim=1)
+        responsibility = torch.softmax(self._logits(offsets, sigma)[0], dim=1)
         denoised = torch.zeros_like(offsets[0])
         for k, (covariance, mean) in enumerate(zip(self.covariances, self.means.flatten(1))):
             denoised = denoised + responsibility[:, k, None] * (mean + covariance.wiener(offsets[k], sigma))
@@ -148,7 +156,8 @@ class MixtureDenoiser(nn.Module):
         if not bool(((sigma > 0) & sigma.isfinite()).all()):
             raise NoiseLevelError("sigma", "holds 0 or inf", "pass finite noise levels > 0")
         shared = offsets[0].shape[1] * (math.log(2 * math.pi) / 2 + sigma.log())
-        return (torch.logsumexp(self._logits(offsets, sigma), dim=1) - shared).to(x)
+        logits, shift = self._logits(offsets, sigma)
+        return (torch.logsumexp(logits + shift, dim=1) - shared).to(x)
 
     def sample(self, n: int, seed: int = 0) -> torch.Tensor:
         """`(n, *event)` draws of the mixture; draw i does not depend on n."""

@@ -1,0 +1,28 @@
+"""Every example in a docstring runs, and every citation key has an entry."""
+
+import doctest
+import re
+from importlib import import_module
+
+import pytest
+
+from idealscore._citations import KEY, bibliography
+
+from test_package import MODULES, ROOT
+
+
+@pytest.mark.parametrize("name", ["idealscore", *MODULES])
+def test_examples(name):
+    result = doctest.testmod(import_module(name), raise_on_error=False, verbose=False)
+    assert result.failed == 0
+
+
+def test_every_citation_key_is_in_the_bibliography():
+    used = {key for path in ROOT.rglob("*.py") if ".venv" not in path.parts for key in KEY.findall(path.read_text())}
+    assert used - {"Key"} <= set(bibliography())
+
+
+def test_bibtex_braces_balance():
+    for key, entry in bibliography().items():
+        assert entry.count("{") == entry.count("}"), key
+        assert re.match(r"@\w+\{\w+,", entry), key
