@@ -93,6 +93,14 @@ class EstimateError(IdealScoreError, RuntimeError):
         self.estimate = estimate
 
 
+class IdentityViolation(IdealScoreError, AssertionError):
+    """A denoiser breaks an identity; the findings ride along as `.report`."""
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class MissingDependencyError(IdealScoreError, ImportError):
     """An optional package is needed.
 
