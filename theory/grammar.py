@@ -1,0 +1,204 @@
+"""The Random Hierarchy Model as data: production rules on a regular tree [@Cagnetta2024].
+
+A class at the root produces s symbols, each of these s further ones, and so on down to the s^depth leaves. Every
+symbol of a level has m production rules, chosen with probability 1/m; the rules of one level are distinct
+s-tuples, so that a tuple has one parent and a string at most one derivation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .. import _checks as check
+from .._results import atomic_path
+from .._streams import stream
+from ..errors import ArgumentError, DataFileError, GrammarError, ShapeError
+
+
+def _check_unambiguous(v: int, m: int, s: int, n_symbols: int) -> None:
+    if v**s > 2**62:
+        raise GrammarError("v", f"gives v**s = {v**s} tuples", "keep v**s <= 2**62, where tuples have integer codes")
+    if n_symbols * m > v**s:
+        raise GrammarError(
+            "m",
+            f"is {m}: {n_symbols} symbols need {n_symbols * m} distinct tuples, there are v**s = {v**s}",
+            f"pass m <= {v**s // n_symbols}",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """Production rules of every level over a vocabulary of `v` symbols.
+
+    `rules[0]` belongs to the root and has shape (n_classes, m, s); `rules[l]` for l = 1 ... depth - 1 has shape
+    (v, m, s); `rules[l][y, k]` is the k-th tuple that symbol y produces. Levels are otherwise counted from the
+    leaves: level 0 are the leaves, level `depth` is the root.
+
+    Raises ShapeError where the arrays do not fit together, GrammarError where symbols lie outside the vocabulary or
+    a tuple has two parents.
+
+    >>> grammar = Grammar.random(v=4, m=2, s=2, depth=3)
+    >>> grammar.leaves, grammar.n_strings
+    (8, 512)
+    >>> [rules.shape for rules in grammar.rules]
+    [(4, 2, 2), (4, 2, 2), (4, 2, 2)]
+    """
+
+    rules: Sequence[np.ndarray]
+    v: int
+
+    def __post_init__(self) -> None:
+        v = check.integer("v", self.v, 2)
+        rules = [np.array(level) for level in self.rules]
+        if not rules or any(level.ndim != 3 for level in rules):
+            raise ShapeError("rules", "are no list of (n_symbols, m, s) arrays", "pass one array per level")
+        m, s = rules[0].shape[1:]
+        if s < 2 or m < 1 or rules[0].shape[0] < 1:
+            raise ShapeError("rules", f"have shape {rules[0].shape} at the root", "pass n_classes, m >= 1 and s >= 2")
+        for depth, level in enumerate(rules):
+            if level.shape != (level.shape[0] if depth == 0 else v, m, s):
+                raise ShapeError("rules", f"have shape {level.shape} at depth {depth}", f"pass ({v}, {m}, {s})")
+            if not np.issubdtype(level.dtype, np.integer):
+                raise GrammarError("rules", f"hold {level.dtype} at depth {depth}", "pass integer symbols")
+            if level.min() < 0 or level.max() >= v:
+                raise GrammarError("rules", f"leave the vocabulary at depth {depth}", f"pass symbols 0 ... {v - 1}")
+            _check_unambiguous(v, m, s, level.shape[0])
+            if np.unique(self._code(level, v)).size < level.shape[0] * m:
+                raise GrammarError("rules", f"use a tuple twice at depth {depth}", "give every tuple one parent")
+        frozen = tuple(level.astype(np.int64) for level in rules)
+        for level in frozen:
+            level.setflags(write=False)
+        object.__setattr__(self, "v", v)
+        object.__setattr__(self, "rules", frozen)
+
+    @classmethod
+    def random(cls, v: int, m: int, s: int, depth: int, n_classes: int | None = None, seed: int = 0) -> Grammar:
+        """Rules drawn uniformly without replacement from the v^s tuples, anew on every level.
+
+        `n_classes` is `v` unless given. Raises GrammarError where fewer than m tuples per symbol exist.
+        """
+        v, s = check.integer("v", v, 2), check.integer("s", s, 2)
+        m, depth = check.integer("m", m, 1), check.integer("depth", depth, 1)
+        n_classes = v if n_classes is None else check.integer("n_classes", n_classes, 1)
+        counts = [n_classes] + [v] * (depth - 1)
+        for n_symbols in counts:
+            _check_unambiguous(v, m, s, n_symbols)
+        rules = []
+        for level, n_symbols in enumerate(counts):
+            codes = stream(seed, "grammar", level).choice(v**s, size=n_symbols * m, replace=False)
+            digits = codes[:, None] // v ** np.arange(s - 1, -1, -1) % v
+            rules.append(digits.reshape(n_symbols, m, s))
+        return cls(rules, v)
+
+    @staticmethod
+    def _code(tuples: np.ndarray, v: int) -> np.ndarray:
+        return tuples.astype(np.int64) @ v ** np.arange(tuples.shape[-1] - 1, -1, -1, dtype=np.int64)
+
+    @property
+    def depth(self) -> int:
+        return len(self.rules)
+
+    @property
+    def m(self) -> int:
+        return self.rules[0].shape[1]
+
+    @property
+    def s(self) -> int:
+        return self.rules[0].shape[2]
+
+    @property
+    def n_classes(self) -> int:
+        return self.rules[0].shape[0]
+
+    @property
+    def leaves(self) -> int:
+        return self.s**self.depth
+
+    @property
+    def n_strings(self) -> int:
+        """Number of strings, all equally likely: n_classes m^((s^depth - 1)/(s - 1))."""
+        return self.n_classes * self.m ** ((self.leaves - 1) // (self.s - 1))
+
+    @property
+    def entropy(self) -> float:
+        """Entropy of a string in nats, log of `n_strings`."""
+        return math.log(self.n_classes) + (self.leaves - 1) // (self.s - 1) * math.log(self.m)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Grammar)
+            and self.v == other.v
+            and self.depth == other.depth
+            and all(map(np.array_equal, self.rules, other.rules))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.v, *(level.tobytes() for level in self.rules)))
+
+    def __repr__(self) -> str:
+        return f"Grammar(v={self.v}, m={self.m}, s={self.s}, depth={self.depth}, n_classes={self.n_classes})"
+
+    @cached_property
+    def _parents(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        tables = []
+        for level in self.rules:
+            codes = self._code(level, self.v).ravel()
+            order = np.argsort(codes)
+            tables.append((codes[order], order // self.m))
+        return tables
+
+    def parse(self, strings: np.ndarray) -> list[np.ndarray]:
+        """The symbols of every level, (n, nodes) from the leaves to the root; -1 where no rule fits.
+
+        >>> grammar = Grammar.random(v=4, m=2, s=2, depth=1)
+        >>> grammar.parse(grammar.rules[0][3])[1].ravel()
+        array([3, 3])
+        """
+        strings = check_strings("strings", strings, self)
+        levels = [strings]
+        for codes, parents in reversed(self._parents):
+            children = levels[-1].reshape(len(strings), -1, self.s)
+            code = self._code(children, self.v)
+            place = np.minimum(np.searchsorted(codes, code), codes.size - 1)
+            valid = (children >= 0).all(-1) & (codes[place] == code)
+            levels.append(np.where(valid, parents[place], -1))
+        return levels
+
+    def below(self, depth: int) -> Grammar:
+        """The grammar that a symbol at `depth` below the root follows (its classes are the v symbols)."""
+        return Grammar(self.rules[check.integer("depth", depth, 1, self.depth - 1) :], self.v)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the grammar as JSON, whole or not at all."""
+        content = {"v": self.v, "rules": [level.tolist() for level in self.rules]}
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Grammar:
+        """Read a grammar; raises DataFileError where the file is missing or holds none."""
+        try:
+            with open(path, encoding="utf-8") as stream_:
+                content = json.load(stream_)
+            return cls([np.asarray(level) for level in content["rules"]], content["v"])
+        except OSError as error:
+            raise DataFileError("path", f"cannot read {path} ({error.strerror})", "check the name") from None
+        except (ArgumentError, ValueError, KeyError, TypeError) as error:
+            raise DataFileError("path", f"{path} holds no grammar ({error})", "save the grammar again") from None
+
+
+def check_strings(argument: str, strings: np.ndarray, grammar: Grammar) -> np.ndarray:
+    """`strings` as int64 (n, leaves) with symbols of the vocabulary."""
+    array = np.asarray(strings)
+    if array.ndim != 2 or array.shape[1] != grammar.leaves:
+        raise ShapeError(argument, f"has shape {array.shape}", f"pass (n, {grammar.leaves}) symbols")
+    if not np.issubdtype(array.dtype, np.integer) or (array.size and not 0 <= array.min() <= array.max() < grammar.v):
+        raise ArgumentError(argument, "holds values that are no symbols", f"pass integers 0 ... {grammar.v - 1}")
+    return array.astype(np.int64)
