@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "networks": ["LinearDenoiser", "MLPDenoiser", "NetworkDenoiser", "UNetDenoiser"],
         "objective": ["Levels", "LogNormal", "LogUniform", "Steps"],
         "preconditioning": ["Preconditioning"],
+        "presets": ["preset"],
         "checkpoint": [],
         "training": ["TrainConfig", "Training", "train"],
     },

@@ -227,9 +227,9 @@ def _parquet(path: Path, column: str | None, label_column: str | None, limit: in
 
 def _hub(name: str, column: str | None, label_column: str | None, split: str, limit: int) -> Raw:
     """A data set of the `datasets` library: a name on the hub, or a local folder or file it can read."""
-    datasets = optional("datasets", "datasets", "hub")
     if not name:
         raise ArgumentError("data", "is 'hf:' without a name", "pass hf:OWNER/NAME")
+    datasets = optional("datasets", "datasets", "hub")
     table = datasets.load_dataset(name, split=split)
     image = _choose(table.column_names, column, IMAGE_NAMES, "column") or table.column_names[0]
     label = _choose(table.column_names, label_column, LABEL_NAMES, "label_column")

@@ -3,10 +3,11 @@
     head   c_skip                    c_out                        c_in                     F predicts
     edm    s^2 / (sigma^2 + s^2)     sigma s / sqrt(sigma^2+s^2)  1 / sqrt(sigma^2 + s^2)  a unit-variance mixture
     eps    1                         -sigma                       1 / sqrt(1 + sigma^2)    the noise n
-    v      1 / (1 + sigma^2)         -sigma / sqrt(1 + sigma^2)   1 / sqrt(1 + sigma^2)    sqrt(abar) n - sqrt(1-abar) x0
+    v      1 / (1 + sigma^2)         -sigma / sqrt(1 + sigma^2)   1 / sqrt(1 + sigma^2)    the velocity (below)
 
 with s = `sigma_data` and c_noise = ln(sigma) / 4 everywhere [@Karras2022; @Ho2020; @Salimans2022]. The loss
-weight 1 / c_out^2 turns the squared error of D into the plain squared error of F for each head.
+weight 1 / c_out^2 turns the squared error of D into the plain squared error of F for each head. The velocity
+is sqrt(abar) n - sqrt(1 - abar) x0 with abar = 1 / (1 + sigma^2).
 """
 
 from __future__ import annotations

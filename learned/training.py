@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import _checks as check
-from .. import _progress, _results
+from .. import _progress
 from ..errors import ArgumentError, TrainingError, UnknownNameError
 from . import _ranks, checkpoint, objective
 from ._batches import Batches

@@ -1,0 +1,49 @@
+"""Networks and training recipes that are known to work on a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .. import _checks as check
+from ._network import NetworkDenoiser
+from .data import ImageData
+from .networks import NETWORKS
+from .objective import LogNormal
+from .training import TrainConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network with its options, and how to train it."""
+
+    network: str
+    train: TrainConfig
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+PRESETS = {
+    "digits": Preset(
+        "mlp",
+        TrainConfig(steps=2500, batch=128, learning_rate=3e-3, noise=LogNormal(-0.4, 1.2)),
+        {"width": 256, "depth": 2},
+    ),
+}
+
+
+def preset(name: str, data: ImageData, seed: int = 0) -> tuple[NetworkDenoiser, TrainConfig]:
+    """The network of a preset, sized for `data`, and its training configuration, both at `seed`.
+
+    "digits" learns the 8 x 8 digits in less than a minute on one core and generalises: on held-out images its
+    error lies below that of the Wiener filter from sigma = 0.05 to 3.
+
+    Raises UnknownNameError on an unknown preset.
+
+    >>> from idealscore.learned import data
+    >>> network, config = preset("digits", data.load("digits"))
+    >>> network.name, config.steps
+    ('mlp', 2500)
+    """
+    chosen = PRESETS[check.choice("preset", name, PRESETS)]
+    network = NETWORKS[chosen.network](data.shape, seed=seed, sigma_data=data.sigma_data, **chosen.options)
+    return network, replace(chosen.train, seed=seed)
