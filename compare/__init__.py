@@ -2,4 +2,14 @@
 
 from .._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"tracking": ["track"]})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "comparison": ["Comparison", "compare", "predicted_transitions"],
+        "fitting": ["optima"],
+        "panels": ["figure"],
+        "reporting": ["report"],
+        "table": [],
+        "tracking": ["track"],
+    },
+)

@@ -1,0 +1,188 @@
+"""The main job: train a small network (or take the user's), and hold it against every optimum of its training set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from .. import _checks as check
+from ..errors import ShapeError
+from ..learned import checkpoint
+from ..learned.data import ImageData, load
+from ..learned.networks import NetworkDenoiser, UNetDenoiser
+from ..learned.training import TrainConfig, train
+from ..simulate.diffusion import noised
+from ..theory.denoiser import Denoiser
+from ..theory.transition import Transition
+from ..theory.transitions import collapse, mode_emergence, speciation
+from .fitting import THEORIES, optima
+from .tracking import track
+
+HELD_OUT, TRAINING = "held-out", "training"
+N_EXAMPLE_LEVELS = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold a network against the closed-form optima of its training set, noise level by noise level.
+
+    data: "digits", or a .parquet, .npz, .npy file or a folder of images. model: a run folder or a .safetensors file
+    of a network trained on these data; without it a small network is trained now. held_out: share of the images (or
+    their number) kept from training. levels, sigma_min, sigma_max: the noise levels, spaced evenly in log sigma.
+    n_images: at most so many held-out (and training) images are noised, n_noise times each. patch_size: of the local
+    optimum, in pixels. steps, width: of the small network. seed: of everything.
+    """
+
+    data: str = "digits"
+    model: str | None = None
+    held_out: float = 0.2
+    levels: int = 14
+    sigma_min: float = 0.05
+    sigma_max: float = 20.0
+    n_images: int = 360
+    n_noise: int = 4
+    patch_size: int = 5
+    theories: tuple[str, ...] = THEORIES
+    steps: int = 4000
+    width: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check.integer("levels", self.levels, 2)
+        check.real("sigma_max", self.sigma_max, check.real("sigma_min", self.sigma_min, 1e-6))
+        check.integer("n_images", self.n_images, 2)
+        check.integer("n_noise", self.n_noise, 1)
+        check.integer("steps", self.steps, 1)
+        check.integer("width", self.width, 1)
+        for theory in self.theories:
+            check.choice("theories", theory, THEORIES)
+
+    @property
+    def sigmas(self) -> np.ndarray:
+        return np.geomspace(self.sigma_min, self.sigma_max, self.levels)
+
+    def compute(self, run_dir: Path | None = None, show: bool | None = None) -> xr.Dataset:
+        """Do it all: `track` over `(split, theory, sigma)`, the transitions and a few denoised examples.
+
+        `run_dir` keeps the small network's training, which a second call resumes.
+        """
+        data = load(self.data)
+        training, held_out = data.split(self.held_out, self.seed)
+        network, note = self._network(data, training, run_dir, show)
+        return compare(network, training, held_out, self, note=note, show=show)
+
+    def _network(
+        self, data: ImageData, training: ImageData, run_dir: Path | None, show: bool | None
+    ) -> tuple[NetworkDenoiser, str]:
+        if self.model is None:
+            multipliers = (1, 2) if training.shape[-1] <= 16 else (1, 2, 2)
+            network = UNetDenoiser(
+                training.shape,
+                seed=self.seed,
+                width=self.width,
+                multipliers=multipliers,
+                sigma_data=training.sigma_data,
+            )
+            config = TrainConfig(steps=self.steps, seed=self.seed)
+            trained = train(network, training, config, run_dir, show=show).network
+            return trained, f"trained here for {self.steps} steps on {len(training)} images of {training.name}"
+        network = checkpoint.load(self.model)
+        if tuple(network.shape) != training.shape:
+            raise ShapeError(
+                "model", f"denoises {tuple(network.shape)}", f"pass data of that shape, not {training.shape}"
+            )
+        return network, _origin(Path(self.model), data, training)
+
+
+def _origin(model: Path, data: ImageData, training: ImageData) -> str:
+    """What is known of the data that a given network was trained on."""
+    config = model / "config.json" if model.is_dir() else model.parent / "config.json"
+    if not config.exists():
+        return f"{model}; not known on which images it was trained: the theories are those of {training.name}"
+    found = json.loads(config.read_text(encoding="utf-8")).get("data", {}).get("fingerprint")
+    if found == training.fingerprint:
+        return f"{model}, trained on exactly the images of the theories"
+    if found == data.fingerprint:
+        return f"{model}, trained on ALL images: none of those called held-out here were held out from it"
+    return f"{model}, trained on OTHER images than the theories"
+
+
+def compare(
+    network: Denoiser,
+    training: ImageData,
+    held_out: ImageData,
+    config: Comparison | None = None,
+    *,
+    note: str = "",
+    show: bool | None = None,
+) -> xr.Dataset:
+    """`track` on held-out and on training images, with the predicted transitions and a few denoised examples beside."""
+    config = config or Comparison()
+    if held_out.shape != training.shape:
+        raise ShapeError("held_out", f"has shape {held_out.shape}", f"pass images of shape {training.shape}")
+    theories = optima(training, config.theories, config.patch_size, config.seed)
+    splits = {HELD_OUT: held_out, TRAINING: training}
+    tracks = [
+        track(
+            network, theories, data.images[: config.n_images], config.sigmas,
+            n_noise=config.n_noise, seed=config.seed, show=show,
+        )
+        for data in splits.values()
+    ]  # fmt: skip
+    result = xr.concat(tracks, dim=xr.Variable("split", list(splits)), combine_attrs="override")
+    result = result.merge(_examples(network, theories, held_out.images[0], config))
+    result = result.merge(_as_variables(predicted_transitions(training, len(training))))
+    result.attrs = tracks[0].attrs | {
+        "network": note,
+        "data": training.name,
+        "n_train": len(training),
+        "configuration": json.dumps(asdict(config)),
+    }
+    return result
+
+
+def predicted_transitions(training: ImageData, n_train: int) -> list[Transition]:
+    """Where theory expects the first and the tenth mode, the classes and the training images to appear."""
+    modes = mode_emergence(training.images, n_modes=10)
+    chosen = {"first mode": modes[0], "tenth mode": modes[-1]} if len(modes) > 1 else {"first mode": modes[0]}
+    named = [("classes (speciation)", speciation(training.images)), *chosen.items()]
+    named.append(("training images (Gaussian bound on collapse)", collapse(training.images, n_train=n_train)))
+    return [
+        Transition(name, t.noise, t.value, t.stderr, t.unit, t.equation, t.reference, t.note)
+        for name, t in named
+        if t.value is not None
+    ]
+
+
+def _as_variables(transitions: Sequence[Transition]) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "transition_sigma": ("transition", [float(t.noise.sigma) for t in transitions if t.noise]),
+            "transition_sigma_stderr": ("transition", [t.stderr for t in transitions]),
+            "transition_equation": ("transition", [t.equation for t in transitions]),
+            "transition_reference": ("transition", [t.reference for t in transitions]),
+        },
+        coords={"transition": [t.name for t in transitions]},
+    )
+
+
+def _examples(network: Denoiser, theories: dict[str, Denoiser], image: torch.Tensor, config: Comparison) -> xr.Dataset:
+    """One held-out image at five noise levels, denoised by the network and by every theory."""
+    levels = config.sigmas[np.linspace(0, len(config.sigmas) - 1, N_EXAMPLE_LEVELS + 2).round().astype(int)[1:-1]]
+    rows = {"clean": [], "noisy": [], "network": [], **{name: [] for name in theories}}
+    for sigma in levels:
+        x = noised(image[None], float(sigma), config.seed)
+        with torch.no_grad():
+            denoised = {"network": network(x, float(sigma))} | {k: d(x, float(sigma)) for k, d in theories.items()}
+        for name, picture in {"clean": image[None], "noisy": x, **denoised}.items():
+            rows[name].append(picture[0].float().numpy(force=True))
+    return xr.Dataset(
+        {"example": (("panel", "example_sigma", "channel", "height", "width"), np.array(list(rows.values())))},
+        coords={"panel": list(rows), "example_sigma": levels},
+    )
