@@ -49,7 +49,7 @@ def upward(children, rules, m):
 @njit(cache=True, nogil=True)
 def downward(parent, children, rules, m):
     """Sum over the rules with x at position i of parent[y] prod_{j != i} children[., j], as (v, s, columns)."""
-    v, s, columns = children.shape
+    _, s, columns = children.shape
     out = np.zeros(children.shape, children.dtype)
     largest = np.zeros((s, columns), children.dtype)
     product = np.empty(WIDTH, children.dtype)

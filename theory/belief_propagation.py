@@ -34,7 +34,7 @@ from ..errors import (
     WeightsError,
 )
 from . import _belief_kernels
-from ._arithmetic import Logarithmic, Plain, safe_log
+from ._arithmetic import Logarithmic, Plain
 from .grammar import Grammar
 from .leaf_channels import gaussian
 
