@@ -73,8 +73,8 @@ def normal_batch(
     array = np.empty((len(indices), *shape))
     philox = np.random.Philox(key=_key(seed, purpose, 16))
     generator, state = np.random.Generator(philox), philox.state
-    for row, index in zip(array.reshape(len(indices), -1), indices):
+    for row, index in zip(array, indices):
         state["state"]["counter"] = np.array([0, 0, index, step], dtype=np.uint64)
         philox.state = state
-        generator.standard_normal(out=row)
+        row[...] = generator.standard_normal(shape)
     return torch.from_numpy(array).to(device=device, dtype=dtype or torch.float64)
