@@ -71,15 +71,17 @@ def mixture_covariance(mixture: MixtureDenoiser) -> Covariance:
 
 
 def is_covariance(tensor: torch.Tensor) -> bool:
-    """Whether an array is to be read as a covariance `(d, d)`: it is square and symmetric."""
-    return tensor.ndim == 2 and tensor.shape[0] == tensor.shape[1] and torch.equal(tensor, tensor.T)
+    """Whether an array is to be read as a covariance `(d, d)`: it is square and symmetric up to rounding."""
+    if tensor.ndim != 2 or tensor.shape[0] != tensor.shape[1] or tensor.numel() == 0:
+        return False
+    return float((tensor - tensor.T).abs().max()) <= 1e3 * torch.finfo(tensor.dtype).eps * float(tensor.abs().max())
 
 
 def spectrum(source: Any) -> Spectrum:
     """The spectrum of `source`: data `(n, *event)`, a covariance, or a `MixtureDenoiser`.
 
-    A two-dimensional array that equals its transpose is a covariance, any other array is data. Raises EmptyDataError
-    for fewer than two data, CovarianceError where nothing varies.
+    A two-dimensional array that equals its transpose up to rounding is a covariance, any other array is data. Raises
+    EmptyDataError for fewer than two data, CovarianceError where nothing varies.
     """
     if isinstance(source, Spectrum):
         return source
@@ -91,7 +93,7 @@ def spectrum(source: Any) -> Spectrum:
     else:
         tensor = check.as_float_tensor("source", source)
         if is_covariance(tensor):
-            covariance = Covariance.full(tensor.double())
+            covariance = Covariance.full((tensor + tensor.T).double() / 2)
         else:
             data = check.dataset("source", tensor, minimum=2).flatten(1)
             mean, covariance = moments(data)

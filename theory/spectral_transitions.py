@@ -21,9 +21,11 @@ import math
 from typing import Any
 
 from .. import _checks as check
+from ._roots import at_sigma, none
 from ._spectrum import spectrum
-from .noise import NoiseLevel
 from .transition import Transition
+
+SPECIATION = r"\Lambda e^{-2t} = 1"
 
 
 def speciation(source: Any) -> Transition:
@@ -39,12 +41,11 @@ def speciation(source: Any) -> Transition:
     """
     found = spectrum(source)
     largest, error = float(found.eigenvalues[0]), float(found.eigenvalue_stderr[0])
-    name, equation, reference = "speciation", r"\Lambda e^{-2t} = 1", "Biroli2024"
     if largest <= 1:
         note = f"the largest eigenvalue, {largest:.4g}, does not exceed the variance 1 of the noise"
-        return Transition(name, None, None, 0.0, "sigma", equation, reference, note)
+        return none("speciation", SPECIATION, "Biroli2024", note)
     sigma = math.sqrt(largest - 1)
-    return Transition(name, NoiseLevel(sigma), sigma, error / (2 * sigma), "sigma", equation, reference)
+    return at_sigma("speciation", sigma, error / (2 * sigma), SPECIATION, "Biroli2024")
 
 
 def mode_emergence(source: Any, n_modes: int | None = None) -> list[Transition]:
@@ -63,7 +64,5 @@ def mode_emergence(source: Any, n_modes: int | None = None) -> list[Transition]:
     for k, (eigenvalue, error) in enumerate(zip(found.eigenvalues[:count], found.eigenvalue_stderr[:count]), 1):
         sigma = math.sqrt(eigenvalue)
         equation = rf"\lambda_{{{k}}} / (\lambda_{{{k}}} + \sigma^2) = 1/2"
-        modes.append(
-            Transition(f"mode {k}", NoiseLevel(sigma), sigma, float(error) / (2 * sigma), "sigma", equation, "Wang2024")
-        )
+        modes.append(at_sigma(f"mode {k}", sigma, float(error) / (2 * sigma), equation, "Wang2024"))
     return modes
