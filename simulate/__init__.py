@@ -6,5 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "diffusion": ["forward_backward", "noised", "sample", "starting_noise", "trajectory"],
+        "percolation": ["sweep"],
+        "canonical": [],
     },
 )
