@@ -83,10 +83,8 @@ class Comparison:
             network, recipe = small_network(training, self.seed)
             recipe = replace(recipe, steps=self.steps)
             trained = train(network, training, recipe, run_dir, show=show).network
-            return (
-                trained,
-                f"{trained.name} of {trained.n_parameters} parameters trained for {self.steps} steps on {training.name}",
-            )
+            size = f"{trained.name} of {trained.n_parameters} parameters"
+            return trained, f"{size}, trained for {self.steps} steps on {training.name}"
         network = checkpoint.load(self.model)
         if tuple(network.shape) != training.shape:
             raise ShapeError(
