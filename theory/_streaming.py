@@ -7,7 +7,7 @@ data relative to their lowest energy; `merge` joins the sums of two parts, in an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -39,9 +39,10 @@ def scaled_gap(gap: torch.Tensor, rate: torch.Tensor) -> torch.Tensor:
 class WeightedSums:
     """Sums of w_i = pi_i exp(-(e_i - energy) / sigma^2 - peak) over a part of the data, for each row.
 
-    energy (...,): lowest energy of the part; peak (...,): largest log weight relative to it (0 without a prior).
-    total (...,): sum w; cross (...,): sum w log w; moment (..., k): sum w f v with a factor f, and
-    tilt (...,): sum w f (f = 1 unless a derivative is taken). rate (...,): 1 / sigma^2; scale (...,): |x|.
+    energy (...,): lowest energy of the part, inf if it is empty;
+    peak (...,): largest log weight relative to it (0 without a prior);
+    total (...,): sum w; cross (...,): sum w log w; moment (..., k): sum w f v, tilt (...,): sum w f, with values v
+    and a factor f that is 1 unless a derivative is taken; rate (...,): 1 / sigma^2; scale (...,): |x|.
     """
 
     energy: torch.Tensor
@@ -60,7 +61,8 @@ class WeightedSums:
         levels = []
         for part in (self, other):
             gap = part.energy - energy
-            levels.append(part.peak + scaled_gap(gap.masked_fill(gap <= width, 0), self.rate))
+            tied = (gap <= width) | (part.energy == energy)
+            levels.append(part.peak + scaled_gap(gap.masked_fill(tied, 0), self.rate))
         peak = torch.maximum(*levels)
         (a, b) = (part._rescaled(level - peak) for part, level in zip((self, other), levels))
         return replace(
@@ -132,7 +134,7 @@ def log_weights(
 
 def block_sums(
     energy: torch.Tensor,
-    values: torch.Tensor,
+    values: torch.Tensor | Callable[[torch.Tensor], torch.Tensor],
     rate: torch.Tensor,
     scale: torch.Tensor,
     *,
@@ -141,9 +143,10 @@ def block_sums(
     cross: bool = False,
     ties: bool = False,
 ) -> WeightedSums:
-    """The sums over one block: energies (..., m), which are overwritten, and values (..., m, k).
+    """The sums over one block: energies (..., m), which are overwritten, and values (m, k) or a sum over them.
 
-    `factor` (..., m) multiplies the weights in moment and tilt; `cross` asks for the sum of w log w (else 0).
+    `values` may be a function that contracts weights (..., m) to (..., k); `factor` (..., m) multiplies the
+    weights in moment and tilt; `cross` asks for the sum of w log w (else 0).
     """
     low = energy.amin(-1)
     logs = log_weights(energy, low, rate, log_prior, scale if ties else None)
@@ -157,5 +160,35 @@ def block_sums(
     cross_sum = (weights * logs).sum(-1) if cross else torch.zeros_like(total)
     tilted = weights if factor is None else weights.mul_(factor)
     tilt = total if factor is None else tilted.sum(-1)
-    moment = (tilted.unsqueeze(-2) @ values).squeeze(-2) if values.ndim > 2 else tilted @ values
+    moment = values(tilted) if callable(values) else tilted @ values
     return WeightedSums(low, peak, total, cross_sum, moment, tilt, rate, scale)
+
+
+def pair_sums(
+    row: torch.Tensor,
+    energy: torch.Tensor,
+    values: torch.Tensor,
+    rate: torch.Tensor,
+    scale: torch.Tensor,
+    *,
+    log_prior: torch.Tensor | None = None,
+    factor: torch.Tensor | None = None,
+) -> WeightedSums:
+    """The sums over a list of pairs: pair p adds the datum of energy (p,) and values (p, k) to row (p,)."""
+    low = torch.full_like(rate, torch.inf).scatter_reduce_(0, row, energy, "amin")
+    gap = energy - low[row]
+    logs = scaled_gap(gap.masked_fill(gap <= tie_width(low, scale)[row], 0), rate[row])
+    peak = torch.zeros_like(low)
+    if log_prior is not None:
+        logs = logs + log_prior
+        peak = torch.full_like(low, -torch.inf).scatter_reduce_(0, row, logs, "amax").nan_to_num(neginf=0.0)
+        logs = logs - peak[row]
+    logs = logs.clamp(min=LOWEST_LOG_WEIGHT)
+    weights = logs.exp()
+    tilted = weights if factor is None else weights * factor
+
+    def scatter(terms: torch.Tensor) -> torch.Tensor:
+        return terms.new_zeros(low.shape[0], *terms.shape[1:]).index_add_(0, row, terms)
+
+    moment = scatter(tilted.unsqueeze(1) * values)
+    return WeightedSums(low, peak, scatter(weights), scatter(weights * logs), moment, scatter(tilted), rate, scale)
