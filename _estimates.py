@@ -32,12 +32,15 @@ def ratio_error(top: np.ndarray, bottom: np.ndarray, axis: int = 0) -> tuple[np.
 
 
 def show(value: float, error: float) -> str:
-    """`value ± error` with two digits of the error.
+    """`value ± error` with two digits of the error, small values with an exponent.
 
-    >>> show(0.123456, 0.00123), show(12.0, float("nan"))
-    ('0.1235 ± 0.0012', '12')
+    >>> show(0.123456, 0.00123), show(12.0, float("nan")), show(7.846e-6, 8.8e-8)
+    ('0.1235 ± 0.0012', '12', '(7.846 ± 0.088)e-06')
     """
     if not math.isfinite(error) or error == 0:
         return f"{value:.4g}"
+    exponent = math.floor(math.log10(max(abs(value), abs(error))))
+    if exponent < -3:
+        return f"({show(value / 10**exponent, error / 10**exponent)})e{exponent:03d}"
     digits = max(0, 1 - math.floor(math.log10(abs(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}"

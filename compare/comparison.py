@@ -26,7 +26,7 @@ from .fitting import THEORIES, optima
 from .tracking import track
 
 HELD_OUT, TRAINING = "held-out", "training"
-N_EXAMPLE_LEVELS = 5
+N_EXAMPLE_LEVELS, EXAMPLE_RANGE = 5, (0.15, 0.77)  # where, in the list of noise levels, images differ most
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,8 @@ def _as_variables(transitions: Sequence[Transition]) -> xr.Dataset:
 
 def _examples(network: Denoiser, theories: dict[str, Denoiser], image: torch.Tensor, config: Comparison) -> xr.Dataset:
     """One held-out image at five noise levels, denoised by the network and by every theory."""
-    levels = config.sigmas[np.linspace(0, len(config.sigmas) - 1, N_EXAMPLE_LEVELS + 2).round().astype(int)[1:-1]]
+    chosen = np.unique((np.linspace(*EXAMPLE_RANGE, N_EXAMPLE_LEVELS) * (config.levels - 1)).round().astype(int))
+    levels = config.sigmas[chosen]
     rows = {"clean": [], "noisy": [], "network": [], **{name: [] for name in theories}}
     for sigma in levels:
         x = noised(image[None], float(sigma), config.seed)

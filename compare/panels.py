@@ -46,22 +46,27 @@ def _noise_axis(ax: Any, result: xr.Dataset) -> None:
 
 
 def _transitions(ax: Any, result: xr.Dataset) -> None:
-    for name, sigma in zip(result.transition.values, result.transition_sigma.values):
+    """Dotted lines with their names, at two heights in turn so that neighbours do not collide."""
+    for k, (name, sigma) in enumerate(sorted(_named_sigmas(result), key=lambda pair: pair[1])):
         ax.axvline(sigma, color=colour("exact"), linestyle=":", linewidth=0.8)
-        word = str(name).split(" (")[0]
         ax.text(
-            sigma, 0.02, word, rotation=90, fontsize=5.5, color=colour("exact"),
+            sigma, 0.02 + 0.34 * (k % 2), name, rotation=90, fontsize=6, color=colour("exact"),
             ha="right", va="bottom", transform=ax.get_xaxis_transform(),
         )  # fmt: skip
+
+
+def _named_sigmas(result: xr.Dataset) -> list[tuple[str, float]]:
+    words = [str(name).split(" (")[0] for name in result.transition.values]
+    return list(zip(words, result.transition_sigma.values.tolist()))
 
 
 def _distances(ax: Any, result: xr.Dataset) -> None:
     part = result.sel(split=HELD_OUT)
     for name in part.theory.values:
         one = part.sel(theory=name)
-        band(ax, one.sigma, one.score_error, one.score_error_stderr, str(name))
+        band(ax, one.sigma, 1 - one.explained_variance, one.explained_variance_stderr, str(name))
     ax.set_yscale("log")
-    ax.set_ylabel("score error of the network\nto each theory (held-out images)")
+    ax.set_ylabel("share of the network's score that\nthe theory misses (held-out images)")
     _transitions(ax, result)
     _noise_axis(ax, result)
 

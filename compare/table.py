@@ -25,6 +25,10 @@ def closest(level: xr.Dataset) -> str:
     return " = ".join([best, *others])
 
 
+def _gap(level: xr.Dataset) -> str:
+    return f"{1 - float(level.explained_variance):.3g}"
+
+
 def rows(result: xr.Dataset, split: str = HELD_OUT) -> list[dict[str, str]]:
     """The cells of the table, as text, from the largest noise level to the smallest."""
     part = result.sel(split=split)
@@ -37,9 +41,9 @@ def rows(result: xr.Dataset, split: str = HELD_OUT) -> list[dict[str, str]]:
                 "sigma": f"{sigma:.3g}",
                 "DDPM step": ddpm_step(sigma),
                 "closest theory": closest(level),
-                "score error": show(float(best.score_error), float(best.score_error_stderr)),
+                "score gap": show(1 - float(best.explained_variance), float(best.explained_variance_stderr)),
                 "cosine": f"{float(best.cosine):.4f}",
-                **{f"to {name}": f"{float(level.sel(theory=name).score_error):.3g}" for name in part.theory.values},
+                **{f"to {name}": _gap(level.sel(theory=name)) for name in part.theory.values},
             }
         )
     return made
@@ -75,6 +79,6 @@ def legend(result: xr.Dataset, split: str) -> list[str]:
     """What the columns mean, in two lines."""
     return [
         f"{result.attrs['n']} {split} images, each noised {result.attrs['n_noise']} times; {result.attrs['network']}.",
-        "score error: E|D_net - D_theory|^2 / E|D_theory - x|^2 to the closest theory (± standard error);"
-        " 'to NAME': the same to each theory; 'A = B': a tie within two standard errors.",
+        "score gap: E|s_net - s_theory|^2 / E|s_net|^2, the share of the network's score that the closest theory misses"
+        " (± standard error); 'to NAME': the same for each theory; 'A = B': a tie within two standard errors.",
     ]

@@ -80,7 +80,7 @@ def test_compare_digits_end_to_end(capsys, tmp_path):
     )
     assert code == 0, err
     cells = json.loads(text)
-    assert len(cells) == 3 and {"sigma", "DDPM step", "closest theory", "score error"} <= set(cells[0])
+    assert len(cells) == 3 and {"sigma", "DDPM step", "closest theory", "score gap"} <= set(cells[0])
     from idealscore import _results
 
     mine = _results.load(tmp_path / "mine" / "compare.nc")
