@@ -23,6 +23,8 @@ __getattr__, __dir__, __all__ = attach(
         "belief_propagation": ["BeliefPropagation", "HierarchicalDenoiser"],
         "leaf_channels": ["CHANNELS", "LeafChannel"],
         "transition": ["Transition"],
+        "contract": ["check_contract"],
+        "identities": ["IDENTITIES", "Report", "Symmetry", "assert_identities", "check"],
         "percolation": [
             "bipartite_threshold",
             "critical_data_fraction",
