@@ -40,6 +40,6 @@ def optima(
         "empirical": lambda: EmpiricalDenoiser(images.to(torch.float64)),
         "gaussian": lambda: GaussianDenoiser.fit(images),
         "mixture": lambda: MixtureDenoiser.fit(images, labels, seed=seed),
-        "local": lambda: LocalDenoiser(images, patch_size),
+        "local": lambda: LocalDenoiser(images, patch_size, equivariant=False),
     }
     return {name: builders[name]() for name in theories}

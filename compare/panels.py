@@ -46,12 +46,12 @@ def _noise_axis(ax: Any, result: xr.Dataset) -> None:
 
 
 def _transitions(ax: Any, result: xr.Dataset) -> None:
-    """Dotted lines with their names, at two heights in turn so that neighbours do not collide."""
+    """Dotted lines, their names stacked in the empty corner at the lower left."""
     for k, (name, sigma) in enumerate(sorted(_named_sigmas(result), key=lambda pair: pair[1])):
         ax.axvline(sigma, color=colour("exact"), linestyle=":", linewidth=0.8)
-        ax.text(
-            sigma, 0.02 + 0.34 * (k % 2), name, rotation=90, fontsize=6, color=colour("exact"),
-            ha="right", va="bottom", transform=ax.get_xaxis_transform(),
+        ax.annotate(
+            name, (sigma, 0.03 + 0.07 * k), xytext=(-2, 0), textcoords="offset points", ha="right", fontsize=6,
+            xycoords=ax.get_xaxis_transform(), color=colour("exact"), bbox={"fc": "white", "ec": "none", "pad": 0.4},
         )  # fmt: skip
 
 
