@@ -18,7 +18,7 @@ from idealscore.theory.identities import Symmetry, assert_identities
 MEANS = torch.tensor([[2.0, 0.4], [-2.0, 0.4], [0.0, -1.5]], dtype=torch.float64)
 TRUE = MixtureDenoiser([0.3, 0.3, 0.4], MEANS, [0.2, 0.2, 0.05])
 FLIP = Symmetry("left-right", lambda x: x * torch.tensor([-1.0, 1.0], dtype=x.dtype))
-SIGMAS = (0.6, 1.7)
+SIGMAS = (0.8,)
 SCHEDULE = DiscreteSchedule.linear(100, 1e-3, 0.1)
 
 
@@ -55,9 +55,9 @@ def kernel_without_half(x, sigma):
 
 
 def previous_step(x, sigma):
-    levels = torch.from_numpy(np.array(SCHEDULE.sigmas))
-    index = torch.searchsorted(levels, torch.as_tensor(sigma, dtype=x.dtype)).clamp(max=len(levels) - 1)
-    return TRUE(x, levels[(index - 1).clamp(min=0)])
+    levels = SCHEDULE.sigmas
+    shifted = np.interp(np.asarray(sigma), levels[1:], levels[:-1])
+    return TRUE(x, torch.as_tensor(shifted, dtype=x.dtype))
 
 
 def rotated(x, sigma):
@@ -87,7 +87,7 @@ MUTANTS = {
     "detached weights": (lambda x, s: TRUE(x.detach(), s) + 0 * x, "derivative"),
     "turned by a rotation": (rotated, "symmetry"),
     "weights per coordinate": (per_coordinate, "symmetry"),
-    "sign of the score": (lambda x, s: 2 * x - TRUE(x, s), "positivity", "sign of the score"),
+    "sign of the score": (lambda x, s: 2 * x - TRUE(x, s), "high_noise_limit", "sign of the score"),
     "negated": (lambda x, s: -TRUE(x, s), "positivity", "-1 times"),
     "noise prediction": (
         lambda x, s: (x - TRUE(x, s)) / column(s, x),
@@ -99,7 +99,7 @@ MUTANTS = {
     "asymmetric means": (other(means=MEANS + torch.tensor([0.1, 0.0])), "equivariance"),
     "score over sigma": (
         lambda x, s: x + (TRUE(x, s) - x) / column(s, x),
-        "positivity",
+        "high_noise_limit",
         "multiplied by sigma instead of sigma^2",
     ),
     "output by 0.95": (lambda x, s: 0.95 * TRUE(x, s), "low_noise_limit", "0.95 times the true one"),
@@ -128,7 +128,7 @@ MUTANTS = {
         "denoiser_equation",
         "the output is divided",
     ),
-    "score by 1.1": (lambda x, s: x + 1.1 * (TRUE(x, s) - x), "positivity", "1.1 times the true one"),
+    "score by 1.1": (lambda x, s: x + 1.1 * (TRUE(x, s) - x), "high_noise_limit", "1.1 times the true one"),
     "Gaussian shortcut": (
         GaussianDenoiser(torch.tensor([0.0, -0.36]), torch.diag(torch.tensor([2.54, 0.9464]))).double(),
         "tweedie",

@@ -116,17 +116,15 @@ def _curl_free(case: Case) -> Measurement | None:
     v = v - dot(u, v).reshape(shape) * u
     v = v / norm(v).reshape(shape)
     radius = LOOP_RADIUS * case.sigma
-    circulation = torch.zeros_like(norm(case.x))
-    spread = torch.zeros_like(circulation)
-    for k in range(LOOP_NODES):
-        angle = 2 * math.pi * k / LOOP_NODES
-        outward, tangent = math.cos(angle) * u + math.sin(angle) * v, math.cos(angle) * v - math.sin(angle) * u
-        moved = case.denoise(case.x + radius * outward) - case.denoised
-        circulation = circulation + dot(moved, tangent) * (2 * math.pi * radius / LOOP_NODES)
-        spread = spread + dot(moved, moved) / LOOP_NODES
+    angles = torch.arange(LOOP_NODES, dtype=u.dtype, device=u.device).reshape(-1, *[1] * u.ndim)
+    cos, sin = torch.cos(2 * math.pi / LOOP_NODES * angles), torch.sin(2 * math.pi / LOOP_NODES * angles)
+    outward, tangent = (cos * u + sin * v).flatten(0, 1), (cos * v - sin * u).flatten(0, 1)
+    around = case.denoise(case.x.repeat(LOOP_NODES, *[1] * (u.ndim - 1)) + radius * outward)
+    moved = around - case.denoised.repeat(LOOP_NODES, *[1] * (u.ndim - 1))
+    circulation = 2 * math.pi * radius * dot(moved, tangent).reshape(LOOP_NODES, -1).mean(0)
+    spread = dot(moved, moved).reshape(LOOP_NODES, -1).mean(0).sqrt()
     rounding = torch.finfo(case.x.dtype).eps * norm(case.denoised) / case.tolerance
-    size = torch.sqrt(spread) + rounding
-    return Measurement.exact(circulation, math.pi * radius * size / math.sqrt(case.dim))
+    return Measurement.exact(circulation, math.pi * radius * (spread + rounding) / math.sqrt(case.dim))
 
 
 def _equivariance(case: Case) -> Measurement:
