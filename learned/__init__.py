@@ -5,12 +5,15 @@ from .._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "checkpoint": [],
+        "config": ["TrainConfig"],
         "data": ["ImageData"],
-        "networks": ["LinearDenoiser", "MLPDenoiser", "NetworkDenoiser", "UNetDenoiser"],
+        "ensemble": ["EnsembleTraining", "train_ensemble"],
+        "networks": ["LinearDenoiser", "LocalNet", "MLPDenoiser", "NetworkDenoiser", "UNetDenoiser"],
         "objective": ["Levels", "LogNormal", "LogUniform", "Steps"],
         "preconditioning": ["Preconditioning"],
         "presets": ["preset"],
-        "checkpoint": [],
-        "training": ["TrainConfig", "Training", "train"],
+        "stacked": ["EnsembleDenoiser"],
+        "training": ["Snapshots", "Training", "train"],
     },
 )

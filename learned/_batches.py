@@ -13,7 +13,7 @@ from .data import ImageData
 from .objective import stratified_uniforms
 
 if TYPE_CHECKING:
-    from .training import TrainConfig
+    from .config import TrainConfig
 
 
 class Batch(NamedTuple):
@@ -58,7 +58,7 @@ class Batches:
         world: int = 1,
     ) -> None:
         condition = condition_of(network, data, condition)
-        self.network, self.config, self.device = network, config, device
+        self.config, self.device = config, device
         self.images = data.images.to(device)
         self.condition = None if condition is None else condition.to(device)
         size = config.batch // world
@@ -81,10 +81,18 @@ class Batches:
             start, count = start + taken, count - taken
         return torch.cat(pieces)
 
+    def rows_of(self, share: int) -> slice:
+        """The rows of this rank, or the first 1 / `share` of them."""
+        size = self.rows.stop - self.rows.start
+        return slice(self.rows.start, self.rows.start + max(1, size // share))
+
+    def dropout_stream(self, step: int) -> torch.Generator:
+        return self._stream("train dropout", step)
+
     def draw(self, step: int, share: int = 1) -> Batch:
-        """The rows of this rank in the batch of `step`; of them only the first 1 / `share`."""
+        """The rows `rows_of(share)` of the batch of `step`."""
         total = self.config.batch
-        rows = slice(self.rows.start, self.rows.start + max(1, (self.rows.stop - self.rows.start) // share))
+        rows = self.rows_of(share)
         chosen = self.indices(step)[rows]
         clean = self.images[chosen]
         sigma = self.config.noise.quantile(stratified_uniforms(total, self._stream("train sigma", step)))
@@ -92,7 +100,6 @@ class Batches:
         shape = (total, *clean.shape[1:])
         noise = torch.randn(shape, generator=self._stream("train noise", step), device=self.device)[rows]
         noisy = clean + sigma.reshape(-1, *[1] * (clean.ndim - 1)) * noise
-        self.network.seed_dropout(self._stream("train dropout", step), total, rows)
         return Batch(clean, noisy, sigma, self._conditions(chosen, step, rows))
 
     def _conditions(self, chosen: torch.Tensor, step: int, rows: slice) -> torch.Tensor | None:

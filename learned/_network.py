@@ -53,7 +53,7 @@ class NetworkConfig:
         return self.shape  # type: ignore[return-value]
 
 
-def configured(kind: type[NetworkConfig], options: dict[str, Any]) -> NetworkConfig:
+def configured(kind: Any, options: dict[str, Any]) -> NetworkConfig:
     """An instance of the configuration `kind`; an unknown option is named."""
     known = [field.name for field in fields(kind)]
     for name in options:
@@ -88,6 +88,11 @@ class NetworkDenoiser(nn.Module):
 
     def body(self, x: torch.Tensor, noise: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
         raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Event shape of the data."""
+        return self.config.shape
 
     @property
     def dtype(self) -> torch.dtype:

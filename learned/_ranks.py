@@ -23,11 +23,11 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter], world: int) -> N
     if world == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch._utils._flatten_dense_tensors(gradients)
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
-    flat.div_(world)
-    for gradient, mean in zip(gradients, torch._utils._unflatten_dense_tensors(flat, gradients)):
-        gradient.copy_(mean)
+    means = flat.div_(world).split([gradient.numel() for gradient in gradients])
+    for gradient, mean in zip(gradients, means):
+        gradient.copy_(mean.view_as(gradient))
 
 
 def wait(world: int) -> None:

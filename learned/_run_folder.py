@@ -7,12 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .. import _results
 from ..errors import CheckpointError
 from . import checkpoint
-from ._network import NetworkDenoiser
 from ._state import TrainingState
 
 
@@ -44,42 +41,40 @@ class RunFolder:
                     "pass another folder, or the same configuration to go on",
                 )
 
-    def start(self) -> None:
-        """Write the configuration of a fresh run and begin its log."""
-        text = json.dumps({**self.config, "provenance": _results.provenance()}, indent=2)
-        _results.write_text(self.path / "config.json", text + "\n")
-        _results.write_text(self.path / "stats.jsonl", "")
-
-    def resume(self, state: TrainingState) -> list[dict[str, float]]:
-        """Restore `state` from the last checkpoint, if there is one; return the log up to it."""
+    def restore(self, state: TrainingState) -> None:
+        """Restore `state` from the last checkpoint, if there is one."""
         if not self.state_path.exists():
-            return []
+            return
         tensors, metadata = checkpoint.read_tensors(self.state_path)
         step = metadata.get("step")
         if not isinstance(step, int):
             raise CheckpointError("run_dir", f"{self.state_path} holds no training state", "pass another run folder")
         state.restore(tensors, step, self.state_path)
+
+    def begin(self, step: int) -> list[dict[str, Any]]:
+        """Write the configuration of a fresh run; cut the log back to `step` and return it."""
+        if step == 0:
+            text = json.dumps({**self.config, "provenance": _results.provenance()}, indent=2)
+            _results.write_text(self.path / "config.json", text + "\n")
         log = self.path / "stats.jsonl"
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         records = [record for record in map(_record, lines) if record and record["step"] <= step]
         _results.write_text(log, "".join(json.dumps(record) + "\n" for record in records))
         return records
 
-    def log(self, record: dict[str, float]) -> None:
+    def log(self, record: dict[str, Any]) -> None:
         with open(self.path / "stats.jsonl", "a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
 
-    def save(self, state: TrainingState, averaged: NetworkDenoiser) -> None:
+    def save(self, state: TrainingState, averaged: Any) -> None:
         """The state that a resumed run needs, then the averaged weights that a user loads."""
         checkpoint.write_tensors(self.state_path, state.tensors(), {"step": state.step})
-        self._save_network(self.path / "weights.safetensors", averaged, state.step)
+        self.save_network(self.path / "weights.safetensors", averaged, state.step)
 
-    def save_snapshot(self, averaged: NetworkDenoiser, step: int) -> Path:
-        path = self.path / "snapshots" / f"step-{step:09d}.safetensors"
-        self._save_network(path, averaged, step)
-        return path
+    def snapshot_path(self, step: int) -> Path:
+        return self.path / "snapshots" / f"step-{step:09d}.safetensors"
 
-    def _save_network(self, path: Path, network: NetworkDenoiser, step: int) -> None:
+    def save_network(self, path: Path, network: Any, step: int) -> None:
         checkpoint.save(network, path, step=step, train=self.config["train"], data=self.config["data"])
 
     def snapshots(self, last: int) -> dict[int, Path]:
@@ -89,21 +84,9 @@ class RunFolder:
         return {step: file for step, file in steps.items() if step <= last}
 
 
-def _record(line: str) -> dict[str, float] | None:
+def _record(line: str) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
     except ValueError:
         return None
     return record if isinstance(record, dict) and "step" in record else None
-
-
-@torch.no_grad()
-def averaged_copy(network: NetworkDenoiser, average: dict[str, torch.Tensor]) -> NetworkDenoiser:
-    """A copy of `network` for use, with the averaged weights."""
-    import copy
-
-    twin = copy.deepcopy(network)
-    for name, parameter in twin.named_parameters():
-        parameter.copy_(average[name])
-    twin.seed_dropout(None)
-    return twin.eval().requires_grad_(False)

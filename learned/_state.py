@@ -7,7 +7,8 @@ import math
 import torch
 
 from ..errors import CheckpointError
-from ._network import NetworkDenoiser
+
+PARTS = ("weights", "average", "exp_avg", "exp_avg_sq")
 
 
 def ema_exponent(width: float) -> float:
@@ -27,50 +28,73 @@ def ema_exponent(width: float) -> float:
 
 
 class TrainingState:
-    """AdamW on `network`, with the power-function average of its weights beside it."""
+    """AdamW on named parameters, with the power-function average of the weights beside them.
 
-    def __init__(self, network: NetworkDenoiser, betas: tuple[float, float], weight_decay: float, ema: float) -> None:
-        self.network = network
-        self.named = dict(network.named_parameters())
-        self.average = {name: tensor.detach().clone() for name, tensor in self.named.items()}
+    `stacked` parameters hold one replica per row; the gradient of each is clipped on its own.
+    """
+
+    def __init__(
+        self,
+        parameters: dict[str, torch.nn.Parameter],
+        betas: tuple[float, float],
+        weight_decay: float,
+        ema: float,
+        stacked: bool = False,
+    ) -> None:
+        self.parameters, self.stacked = parameters, stacked
+        self.average = {name: tensor.detach().clone() for name, tensor in parameters.items()}
         self.gamma = ema_exponent(ema) if ema else math.inf
         self.optimiser = torch.optim.AdamW(
-            self.named.values(), lr=0.0, betas=betas, weight_decay=weight_decay, eps=1e-8
+            parameters.values(), lr=0.0, betas=betas, weight_decay=weight_decay, fused=True
         )
         self.step = 0
 
     def advance(self, learning_rate: float, clip: float) -> torch.Tensor:
-        """One step along the gradients at hand; returns their norm before clipping."""
-        norm = torch.nn.utils.clip_grad_norm_(self.named.values(), clip or math.inf)
+        """One step along the gradients at hand; returns their norms (one per replica) before clipping."""
+        norm = self._clip(clip)
         self.optimiser.param_groups[0]["lr"] = learning_rate
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
         share = 1 - (1 - 1 / self.step) ** (self.gamma + 1)
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.named.values()], share)
+            for name, parameter in self.parameters.items():
+                self.average[name].lerp_(parameter, share)
+        return norm
+
+    def _clip(self, clip: float) -> torch.Tensor:
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        rows = len(gradients[0]) if self.stacked else 1
+        norm = torch.stack([g.reshape(rows, -1).norm(dim=1) for g in gradients]).norm(dim=0)
+        if clip:
+            factor = (clip / (norm + 1e-12)).clamp(max=1.0)
+            for g in gradients:
+                g.mul_(factor.reshape(-1, *[1] * (g.ndim - 1)) if self.stacked else factor[0])
         return norm
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The whole state as named tensors."""
-        out = {f"weights/{name}": tensor for name, tensor in self.named.items()}
-        out |= {f"average/{name}": tensor for name, tensor in self.average.items()}
-        for name, tensor in self.named.items():
-            moments = self.optimiser.state.get(tensor, {})
-            out |= {f"{key}/{name}": moments[key] for key in ("exp_avg", "exp_avg_sq") if key in moments}
-        return out
+        moments = self.optimiser.state
+        return {
+            f"{part}/{name}": tensor
+            for name, parameter in self.parameters.items()
+            for part, tensor in zip(
+                PARTS,
+                (parameter, self.average[name], moments[parameter]["exp_avg"], moments[parameter]["exp_avg_sq"]),
+            )
+        }
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, torch.Tensor], step: int, path: object) -> None:
         """Take over a state that `tensors` gave."""
-        parts = ("weights", "average", "exp_avg", "exp_avg_sq")
-        if set(tensors) != {f"{part}/{name}" for part in parts for name in self.named}:
+        shapes = {f"{part}/{name}": p.shape for name, p in self.parameters.items() for part in PARTS}
+        if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
             raise CheckpointError("run_dir", f"{path} is of another network", "pass another run folder")
-        for name, parameter in self.named.items():
+        for name, parameter in self.parameters.items():
             parameter.copy_(tensors[f"weights/{name}"])
             self.average[name].copy_(tensors[f"average/{name}"])
             self.optimiser.state[parameter] = {
-                "step": torch.tensor(float(step)),
+                "step": torch.tensor(float(step), device=parameter.device),
                 "exp_avg": tensors[f"exp_avg/{name}"].to(parameter.device),
                 "exp_avg_sq": tensors[f"exp_avg_sq/{name}"].to(parameter.device),
             }

@@ -14,6 +14,7 @@ from .._results import atomic_path
 from ..errors import CheckpointError, IdealScoreError
 from ._network import NetworkDenoiser
 from .networks import build
+from .stacked import EnsembleDenoiser
 
 FORMAT = "idealscore network 1"
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -58,15 +59,15 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict
         ) from None
 
 
-def save(network: NetworkDenoiser, path: str | os.PathLike, **metadata: Any) -> Path:
+def save(network: NetworkDenoiser | EnsembleDenoiser, path: str | os.PathLike, **metadata: Any) -> Path:
     """Write the weights of `network` with its configuration and further JSON-able `metadata`."""
     description = {"format": FORMAT, "network": network.describe(), **metadata}
     write_tensors(path, network.state_dict(), description)
     return Path(path)
 
 
-def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> NetworkDenoiser:
-    """The network of a checkpoint file or of a run folder, ready to use; its metadata is its `.metadata`.
+def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Any:
+    """The network (or ensemble) of a checkpoint file or of a run folder, ready to use; its metadata is its `.metadata`.
 
     Raises CheckpointError where the file is missing, truncated, foreign, a pickle, or of another network.
     """
@@ -82,11 +83,11 @@ def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Network
     except (IdealScoreError, TypeError) as error:
         raise CheckpointError("path", f"{path} describes no network of this version ({error})", _AGAIN) from None
     fill(network, tensors, path)
-    network.metadata = metadata
+    network.metadata = metadata  # type: ignore[assignment]
     return network.to(device).eval().requires_grad_(False)
 
 
-def fill(network: NetworkDenoiser, tensors: Mapping[str, torch.Tensor], path: str | os.PathLike) -> None:
+def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: str | os.PathLike) -> None:
     """Copy `tensors` into `network`; names and shapes must be exactly its own."""
     own = network.state_dict()
     odd = sorted(set(own) ^ set(tensors)) or [

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,9 +83,9 @@ class ImageData:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of images and labels, by which a run knows its data again."""
-        digest = blake2b(np.ascontiguousarray(self.images.cpu().numpy()), digest_size=12)
+        digest = blake2b(self.images.cpu().numpy().tobytes(), digest_size=12)
         if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels.cpu().numpy()))
+            digest.update(self.labels.cpu().numpy().tobytes())
         return digest.hexdigest()
 
     def take(self, indices: Sequence[int] | np.ndarray, name: str) -> ImageData:
@@ -138,7 +139,7 @@ class ImageData:
 def _digits() -> Raw:
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
+    digits: Any = load_digits()
     return Raw(digits.images[:, None], digits.target, (0.0, 16.0), tuple("0123456789"))
 
 

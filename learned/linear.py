@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -54,7 +55,7 @@ class LinearDenoiser(NetworkDenoiser):
         self.add_condition(size)
 
     def body(self, x: torch.Tensor, noise: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
-        maps = self.maps
+        maps: Any = self.maps
         flat = x.flatten(1)
         images = torch.einsum("lij,bj->bli", maps.weight, flat) + maps.bias
         out = (self._shares(noise)[:, :, None] * images).sum(dim=1)

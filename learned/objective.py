@@ -14,7 +14,7 @@ import torch
 from .. import _checks as check
 from ..errors import ArgumentError, UnknownNameError
 from ..theory.noise import DiscreteSchedule
-from ._network import NetworkDenoiser
+from .preconditioning import Preconditioning
 
 WEIGHTINGS = ("output", "x0", "noise")
 
@@ -103,7 +103,7 @@ def noise_from_dict(description: dict[str, Any]) -> Noise:
     LogNormal(mean=0.0, std=1.0)
     """
     options = dict(description)
-    kind = _KINDS[check.choice("noise", options.pop("kind", None), _KINDS)]
+    kind: Any = _KINDS[check.choice("noise", options.pop("kind", None), _KINDS)]
     for name in options:
         if name not in (known := [field.name for field in fields(kind)]):
             raise UnknownNameError("noise", name, known)
@@ -117,16 +117,16 @@ def stratified_uniforms(n: int, generator: torch.Generator) -> torch.Tensor:
     return ((cells + draws) / n).clamp(1e-12, 1 - 1e-12)
 
 
-def weights(weighting: str, network: NetworkDenoiser, sigma: torch.Tensor) -> torch.Tensor:
+def weights(weighting: str, preconditioning: Preconditioning, sigma: torch.Tensor) -> torch.Tensor:
     """w(sigma): "output" 1 / c_out^2 (the plain error of F), "x0" 1, "noise" 1 / sigma^2 (the error of the noise)."""
     check.choice("weighting", weighting, WEIGHTINGS)
     if weighting == "x0":
         return torch.ones_like(sigma)
-    return 1 / (sigma if weighting == "noise" else network.preconditioning(sigma).out) ** 2
+    return 1 / (sigma if weighting == "noise" else preconditioning(sigma).out) ** 2
 
 
 def sample_losses(denoised: torch.Tensor, clean: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """`(batch,)`: w |D - x0|^2 / d."""
+    """w |D - x0|^2 / d, of the shape of `weight`: `(batch,)` or `(replicas, batch)`."""
     if denoised.shape != clean.shape:
         raise ArgumentError("denoised", f"has shape {tuple(denoised.shape)}", f"pass {tuple(clean.shape)}")
-    return weight * (denoised - clean).square().flatten(1).mean(dim=1)
+    return weight * (denoised - clean).square().flatten(weight.ndim).mean(dim=-1)

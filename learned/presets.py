@@ -7,10 +7,10 @@ from typing import Any
 
 from .. import _checks as check
 from ._network import NetworkDenoiser
+from .config import TrainConfig
 from .data import ImageData
 from .networks import NETWORKS
 from .objective import LogNormal
-from .training import TrainConfig
 
 
 @dataclass(frozen=True)

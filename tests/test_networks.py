@@ -201,3 +201,16 @@ def test_dropout_masks_come_from_the_given_stream():
     torch.testing.assert_close(masked(1, 6, slice(2, 5)), whole[2:5])
     network.seed_dropout(None)
     assert torch.equal(network(x, 1.0), network.eval()(x, 1.0))
+
+
+@pytest.mark.parametrize("padding", ["zeros", "circular"])
+def test_local_net_sees_its_receptive_field_and_nothing_else(padding):
+    network = shaken(NETWORKS["local"]((1, 12, 12), width=8, depth=2, kernel=3, padding=padding))
+    assert network.receptive_field == 5
+    x = torch.randn(1, 1, 12, 12, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    network(x, 0.5)[0, 0, 6, 6].backward()
+    seen = torch.zeros(12, 12, dtype=torch.bool)
+    seen[4:9, 4:9] = True
+    assert bool((x.grad[0, 0][seen] != 0).all()) and bool((x.grad[0, 0][~seen] == 0).all())
+    shifted = network(x.detach().roll((3, 5), (2, 3)), 0.5).roll((-3, -5), (2, 3))
+    assert torch.allclose(shifted, network(x.detach(), 0.5), atol=1e-5) == (padding == "circular")

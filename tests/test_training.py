@@ -3,21 +3,17 @@
 import itertools
 import json
 import math
-import os
-import signal
 import subprocess
 import sys
-import textwrap
-import time
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from idealscore.errors import ArgumentError, CheckpointError, ShapeError, TrainingError, UnknownNameError
-from idealscore.learned import checkpoint, objective, training
+from idealscore.learned import checkpoint, objective
 from idealscore.learned._batches import Batches
+from idealscore.learned._loop import Loop
 from idealscore.learned._state import TrainingState, ema_exponent
 from idealscore.learned.data import ImageData
 from idealscore.learned.networks import LinearDenoiser, MLPDenoiser, UNetDenoiser
@@ -55,7 +51,7 @@ def test_linear_network_becomes_the_wiener_filter():
     """Score error E|D - D_W|^2 / E|D_W - x|^2 below 1e-3 at each trained noise level, from far above it."""
     sigmas = (0.2, 0.7, 2.0)
     data = points(400, 4)
-    config = TrainConfig(steps=1500, batch=512, learning_rate=0.02, warmup=50, noise=Levels(sigmas), betas=(0.9, 0.98))
+    config = TrainConfig(steps=700, batch=512, learning_rate=0.03, warmup=20, noise=Levels(sigmas), betas=(0.9, 0.98))
     network = LinearDenoiser((4,), sigmas=sigmas, sigma_data=float(data.std()))
     trained = train(network, data, config).network
     x0 = data.double()
@@ -78,7 +74,7 @@ def test_loss_is_irreducible_part_plus_score_error():
     network = MLPDenoiser((1,), width=8, depth=1, sigma_data=1.0, seed=4)
     denoised, ideal = network(x, sigma), torch.tanh(x / sigma**2)
     level = torch.full((n,), sigma, dtype=torch.float64)
-    weight = objective.weights("output", network, level)
+    weight = objective.weights("output", network.preconditioning, level)
     losses = objective.sample_losses(denoised, x0, weight)
     parts = weight * ((1 - ideal**2) + (denoised - ideal) ** 2)[:, 0]
     gap = losses - parts
@@ -99,8 +95,8 @@ def test_mlp_learns_a_mixture():
         return means[kind] + spread * torch.randn(n, 2, generator=generator, dtype=torch.float64)
 
     data = draw(20_000)
-    config = TrainConfig(steps=1500, batch=512, learning_rate=5e-3, noise=LogUniform(0.1, 10.0))
-    network = MLPDenoiser((2,), width=64, depth=2, sigma_data=float(data.std()))
+    config = TrainConfig(steps=700, batch=256, learning_rate=1e-2, noise=LogUniform(0.1, 10.0))
+    network = MLPDenoiser((2,), width=48, depth=2, sigma_data=float(data.std()))
     trained = train(network, data, config).network
     theory = MixtureDenoiser(
         torch.tensor([0.5, 0.5], dtype=torch.float64), means, spread**2 * torch.eye(2).double().expand(2, 2, 2)
@@ -116,9 +112,9 @@ def test_mlp_learns_a_mixture():
 def test_power_function_average():
     """The running average equals the weighted mean with weights t^gamma, increment by increment."""
     network = small()
-    state = TrainingState(network, (0.9, 0.99), 0.0, 0.1)
+    state = TrainingState(dict(network.named_parameters()), (0.9, 0.99), 0.0, 0.1)
     gamma, values = ema_exponent(0.1), []
-    name, parameter = next(iter(state.named.items()))
+    name, parameter = next(iter(state.parameters.items()))
     for step in range(1, 30):
         for p in network.parameters():
             p.grad = torch.full_like(p, math.cos(step))
@@ -171,10 +167,10 @@ def test_output_weight_is_the_plain_error_of_the_network(head):
         "v": (noise - sigma[:, None] * x0) / (1 + sigma[:, None] ** 2).sqrt(),
         "edm": (x0 - c.skip[:, None] * x) / c.out[:, None],
     }[head]
-    losses = objective.sample_losses(network(x, sigma), x0, objective.weights("output", network, sigma))
+    losses = objective.sample_losses(network(x, sigma), x0, objective.weights("output", network.preconditioning, sigma))
     torch.testing.assert_close(losses, (raw - target).square().mean(1), rtol=1e-6, atol=1e-8)
-    assert torch.equal(objective.weights("x0", network, sigma), torch.ones_like(sigma))
-    torch.testing.assert_close(objective.weights("noise", network, sigma), 1 / sigma**2)
+    assert torch.equal(objective.weights("x0", network.preconditioning, sigma), torch.ones_like(sigma))
+    torch.testing.assert_close(objective.weights("noise", network.preconditioning, sigma), 1 / sigma**2)
 
 
 def test_learning_rate_rises_then_falls():
@@ -225,17 +221,17 @@ def test_run_folder(tmp_path):
 def test_resume_equals_uninterrupted(tmp_path, monkeypatch):
     whole = train(small(dropout=0.1), points(), SHORT)
     for stop in range(1, 12):
-        folder, real = tmp_path / str(stop), training._Trainer._step
+        folder, real = tmp_path / str(stop), Loop._step
 
         def interrupted(self, stop=stop, real=real):
             if self.state.step == stop:
                 raise KeyboardInterrupt
             real(self)
 
-        monkeypatch.setattr(training._Trainer, "_step", interrupted)
+        monkeypatch.setattr(Loop, "_step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(small(dropout=0.1), points(), SHORT, folder)
-        monkeypatch.setattr(training._Trainer, "_step", real)
+        monkeypatch.setattr(Loop, "_step", real)
         resumed = train(small(dropout=0.1), points(), SHORT, folder)
         assert same(resumed.network, whole.network)
         assert list(resumed.snapshots) == list(whole.snapshots)
@@ -260,61 +256,57 @@ def test_finished_run_is_loaded_and_another_run_refused(tmp_path):
 
 
 KILLED = """
-import sys, torch
+import os, random, signal, sys, time
+import torch
 from idealscore.learned.networks import MLPDenoiser
 from idealscore.learned.training import TrainConfig, train
+
 torch.set_num_threads(1)
+folder, kills, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+waits = random.Random(seed)
 data = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
-config = TrainConfig(steps=400, batch=16, log_every=10, checkpoint_every=3, snapshots=6)
-print("ready", flush=True)
-train(MLPDenoiser((3,), width=8, depth=1), data, config, sys.argv[1])
-print("done", flush=True)
+config = TrainConfig(steps=300, batch=16, log_every=10, checkpoint_every=3, snapshots=6)
+
+def run():
+    train(MLPDenoiser((3,), width=8, depth=1), data, config, folder)
+
+killed, pause = 0, 0.6
+for _ in range(kills):
+    child = os.fork()
+    if not child:
+        run()
+        os._exit(0)
+    time.sleep(waits.uniform(0.0, pause))
+    os.kill(child, signal.SIGKILL)
+    killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+run()
+print(killed)
 """
 
 
-def kill_at_random(folder, kills, seed):
-    """Start the run again and again, killing it `kills` times after a random while; then let it finish."""
-    rng = np.random.default_rng(seed)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    killed = 0
-    for round_ in range(kills + 1):
-        child = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(KILLED), str(folder)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        assert child.stdout is not None and child.stdout.readline() == "ready\n"
-        if round_ < kills:
-            time.sleep(rng.uniform(0.0, 0.4))
-            child.send_signal(signal.SIGKILL)
-            killed += child.stdout.read() != "done\n"
-        else:
-            assert child.stdout.read() == "done\n"
-        child.wait()
-        child.stdout.close()
-        for name in ("weights.safetensors", "state.safetensors"):
-            if (folder / name).exists():
-                checkpoint.read_tensors(folder / name)
-    return killed
-
-
 def check_killed(tmp_path, kills, seed):
-    scope: dict = {"__name__": "uninterrupted"}
-    killed = kill_at_random(tmp_path / "killed", kills, seed)
-    assert killed >= min(kills, 2)
-    threads, arguments = torch.get_num_threads(), sys.argv
-    try:
-        sys.argv = ["run", str(tmp_path / "whole")]
-        exec(textwrap.dedent(KILLED).replace("print", "(lambda *a, **k: None)"), scope)
-    finally:
-        sys.argv = arguments
-        torch.set_num_threads(threads)
+    """One run killed again and again after random pauses, then finished, against one that was left alone."""
+
+    def start(folder, kills):
+        command = [sys.executable, "-W", "ignore", "-c", KILLED, str(folder), str(kills), str(seed)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert start(tmp_path / "killed", kills) >= min(kills, 2)
+    assert start(tmp_path / "whole", 0) == 0
     assert same(checkpoint.load(tmp_path / "killed"), checkpoint.load(tmp_path / "whole"))
+    killed, whole = (
+        [
+            {**json.loads(line), "images_per_second": 0}
+            for line in (tmp_path / name / "stats.jsonl").read_text().splitlines()
+        ]
+        for name in ("killed", "whole")
+    )
+    assert killed == whole
 
 
 def test_killed_runs_end_alike(tmp_path):
-    check_killed(tmp_path, kills=3, seed=0)
+    check_killed(tmp_path, kills=4, seed=0)
 
 
 @pytest.mark.slow
@@ -406,16 +398,16 @@ def test_bad_input_is_refused(make, error, word):
 def test_conditional_training_with_dropping():
     """Two classes far apart: with its label the network knows the class, without it only their mean."""
     data = ImageData(torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]))
-    config = TrainConfig(steps=300, batch=64, learning_rate=1e-2, condition_dropout=0.3, noise=LogUniform(0.1, 20.0))
+    config = TrainConfig(steps=150, batch=64, learning_rate=1e-2, condition_dropout=0.3, noise=LogUniform(0.1, 20.0))
     trained = train(MLPDenoiser((1,), width=16, depth=1, n_classes=2, sigma_data=1.0), data, config).network
     x = torch.zeros(2, 1)
     known = trained(x, 3.0, condition=torch.tensor([0, 1]))
-    torch.testing.assert_close(known, data.images, rtol=0, atol=0.1)
+    torch.testing.assert_close(known, data.images, rtol=0, atol=0.3)
     assert trained(x, 3.0).abs().max() < 0.2
     vectors = torch.tensor([[-1.0], [1.0]])
     continuous = MLPDenoiser((1,), width=16, depth=1, condition_dim=1, sigma_data=1.0)
     trained = train(continuous, data.images, config, condition=vectors).network
-    torch.testing.assert_close(trained(x, 3.0, condition=vectors), data.images, rtol=0, atol=0.1)
+    torch.testing.assert_close(trained(x, 3.0, condition=vectors), data.images, rtol=0, atol=0.3)
 
 
 def test_precision_and_layout_change_little():

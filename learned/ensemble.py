@@ -1,0 +1,84 @@
+"""Many networks in one pass: replicas stacked along a first axis, never mixing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ..errors import ArgumentError
+from ._batches import Batches
+from ._layers import Dropout
+from ._loop import Loop, Record, check_ranks, folder_path
+from ._network import NetworkDenoiser
+from .config import TrainConfig
+from .data import ImageData
+from .stacked import EnsembleDenoiser
+from .training import Snapshots
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleTraining:
+    """The averaged networks, as a list and as one denoiser; the log; snapshots, each an EnsembleDenoiser."""
+
+    networks: list[NetworkDenoiser]
+    batched: EnsembleDenoiser
+    history: list[Record]
+    snapshots: Snapshots
+    run_dir: Path | None = None
+
+
+def train_ensemble(
+    networks: Sequence[NetworkDenoiser],
+    data: ImageData | torch.Tensor | Sequence[ImageData],
+    config: TrainConfig | None = None,
+    run_dir: str | os.PathLike | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    device: str | torch.device | None = None,
+    show: bool | None = None,
+) -> EnsembleTraining:
+    """Train copies of `networks`, all of one configuration, in one batched pass.
+
+    data: for all, or one set for each (any sizes: `subset`, `halves`). seeds: of the random streams of each; by
+    default `config.seed` + 0, 1, 2, ... Replica i becomes what `train(networks[i], data[i], config at seeds[i])`
+    gives, up to rounding.
+
+    Raises ArgumentError where the configurations differ or use dropout, and all that `train` raises.
+
+    >>> from idealscore.learned.networks import MLPDenoiser
+    >>> points = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    >>> replicas = [MLPDenoiser((2,), width=8, depth=1, seed=i) for i in range(3)]
+    >>> trained = train_ensemble(replicas, points, TrainConfig(steps=2, batch=4))
+    >>> len(trained.networks), trained.batched(points, 1.0).shape
+    (3, torch.Size([3, 2, 2]))
+    """
+    config = config or TrainConfig()
+    model = EnsembleDenoiser(networks)
+    if any(isinstance(layer, Dropout) and layer.p for layer in model.modules()):
+        raise ArgumentError("networks", "use dropout", "train them one by one, or without dropout")
+    count = len(networks)
+    sets = [data] * count if isinstance(data, (ImageData, torch.Tensor)) else list(data)
+    sets = [part if isinstance(part, ImageData) else ImageData(part) for part in sets]
+    seeds = [config.seed + i for i in range(count)] if seeds is None else list(seeds)
+    for argument, given in (("data", sets), ("seeds", seeds)):
+        if len(given) != count:
+            raise ArgumentError(argument, f"has {len(given)} entries", f"pass one for each of {count} networks")
+    device = networks[0].device if device is None else torch.device(device)
+    rank, world = check_ranks(config, device)
+    batches = [
+        Batches(network, part, replace(config, seed=seed), None, device, rank, world)
+        for network, part, seed in zip(networks, sets, seeds)
+    ]
+    description = {
+        "network": model.describe(),
+        "train": {**config.to_dict(), "seeds": seeds},
+        "data": [part.describe() for part in sets],
+    }
+    loop = Loop(model.to(device), batches, config, description, run_dir)
+    loop.run(show)
+    averaged = loop.averaged()
+    return EnsembleTraining(averaged.networks(), averaged, loop.history, Snapshots(loop.kept), folder_path(run_dir))
