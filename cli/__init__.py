@@ -13,6 +13,8 @@ from importlib import import_module
 
 from ..errors import IdealScoreError, UnknownNameError
 
+__all__ = ["COMMANDS", "main", "usage"]
+
 COMMANDS = {
     "compare": "which theory does a trained network follow, at which noise level?",
 }

@@ -47,8 +47,8 @@ class Comparison:
     sigma_min: float = 0.05
     sigma_max: float = 20.0
     n_images: int = 360
-    n_noise: int = 4
-    patch_size: int = 5
+    n_noise: int = 2
+    patch_size: int = 3
     theories: tuple[str, ...] = THEORIES
     steps: int = 2500
     seed: int = 0

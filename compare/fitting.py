@@ -19,13 +19,13 @@ THEORIES = ("empirical", "gaussian", "mixture", "local")
 
 
 def optima(
-    data: ImageData | Any, theories: tuple[str, ...] = THEORIES, patch_size: int = 5, seed: int = 0
+    data: ImageData | Any, theories: tuple[str, ...] = THEORIES, patch_size: int = 3, seed: int = 0
 ) -> dict[str, Denoiser]:
     """{name: denoiser} of the empirical, Gaussian, mixture and local optimum of `data`.
 
     `data`: an `ImageData` or images `(n, channels, height, width)`. The mixture has one Gaussian per class where there
     are labels, else ten by expectation-maximisation. The local optimum compares patches of `patch_size` pixels
-    around each pixel. Raises UnknownNameError for an unknown theory.
+    around each pixel with those at the same place. Raises UnknownNameError for an unknown theory.
 
     >>> from idealscore.learned import data
     >>> sorted(optima(data.load("digits").subset(50), ("empirical", "gaussian")))
