@@ -89,3 +89,21 @@ def marginals(up, down, place, batch):
             for x in range(symbols):
                 out[b, node, x] = up[x, stored + b] * down[x, stored + b] / norm
     return out, total
+
+
+@njit(cache=True, nogil=True)
+def evolve(messages, drawn, rules, m):
+    """Upward messages (n, v) of parents whose i-th child sends the row `messages[drawn[., i]]`."""
+    n, s = drawn.shape
+    v = messages.shape[1]
+    out = np.empty((n, rules.shape[0] // m))
+    children = np.empty((v, s, WIDTH))
+    for start in range(0, n, WIDTH):
+        width = min(WIDTH, n - start)
+        for c in range(width):
+            for i in range(s):
+                sender = messages[drawn[start + c, i]]
+                for x in range(v):
+                    children[x, i, c] = sender[x]
+        out[start : start + width] = upward(children, rules, m)[0][:, :width].T
+    return out

@@ -126,7 +126,7 @@ class Uniform(Epsilon):
     """A leaf is replaced by a symbol drawn uniformly from all v with probability `noise` [@Austin2021].
 
     >>> uniform.corrupt(np.zeros((1, 4), int), 5, 1.0, np.random.default_rng(0))
-    array([[1, 0, 0, 0]])
+    array([[0, 4, 3, 4]])
     """
 
     name, unit = "uniform", "replaced fraction"
