@@ -1,3 +1,4 @@
+# type: ignore
 """Sums over the number n of occupied sites with binomial or Poisson weights, by recursion outward from the peak."""
 
 import numpy as np

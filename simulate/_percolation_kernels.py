@@ -1,3 +1,4 @@
+# type: ignore
 """Newman-Ziff growth: one site or bond at a time, merged by union-find that also carries winding numbers.
 
 A lattice and a graph look alike here. Site s has the row `rows[s]` of a table; the entries k from `first[row]` to
@@ -21,7 +22,7 @@ EMPTY = np.int32(-(2**31))
 LARGEST, SECOND, SQUARES, CLUSTERS = range(4)
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def splitmix(state):
     """64 random bits of the SplitMix64 generator in its `state`."""
     z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -46,7 +47,7 @@ def shuffle(order, state):
         order[i], order[j] = order[j], order[i]
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def find(parent, s):
     """Root of s and its cluster's size, halving the path on the way."""
     p = parent[s]
@@ -60,7 +61,7 @@ def find(parent, s):
     return s, -np.int64(p)
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def find_winding(parent, winding, s):
     """Root of s, its cluster's size and the winding from s to the root, halving the path on the way."""
     total = np.int64(0)
@@ -109,7 +110,7 @@ def note_size(size, stats, count):
         stats[SECOND] = size
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def note_merge(size, added, stats, count):
     """Two clusters have become one."""
     stats[SQUARES] += 2 * size * added
@@ -120,7 +121,7 @@ def note_merge(size, added, stats, count):
         count[size + added] += 1
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def note_growth(size, stats, count):
     """The largest clusters, after one has grown to `size`."""
     if count.size > 0:
@@ -129,7 +130,7 @@ def note_growth(size, stats, count):
         stats[LARGEST] = size
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def occupy(s, begin, end, jumps, seams, parent, winding, stats, count, bits, n, wraps, n_open):
     """Occupy site s, whose bonds are the entries from `begin` to `end`; return how many directions are still open.
 
@@ -179,7 +180,7 @@ def occupy(s, begin, end, jumps, seams, parent, winding, stats, count, bits, n, 
     return n_open
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def connect(u, v, seam, parent, winding, stats, count, bits, n, wraps, n_open):
     """Add the bond u-v, which crosses the seams `seam`; return how many directions are still open."""
     here, there = np.int64(0), np.int64(0)
@@ -222,7 +223,7 @@ def clear(parent, winding, stats, count, occupied):
             count[1] = n_sites
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def add_row(row, stats, columns, sums):
     """Add the present state to a row of the sums; `columns[q]` is the column of quantity q, -1 if unwanted."""
     for q in range(columns.size):

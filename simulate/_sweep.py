@@ -2,7 +2,7 @@ r"""The result of growing clusters in many independent runs, per number of occup
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,7 @@ class Sweep:
         grid = np.atleast_1d(np.asarray(p, dtype=np.float64))
         data: dict[str, tuple] = {}
         for name, values in self.per_batch(grid).items() if self.curve_names else ():
-            average, stderr = _batch_mean(values, self.runs)
+            average, stderr = batch_mean(values, self.runs)
             data[name], data[f"{name}_stderr"] = ((self.parameter,), average), ((self.parameter,), stderr)
         if self.wraps.shape[1]:
             moments = wrapping(self.wraps, self.n_total, means, binomial)
@@ -100,7 +100,7 @@ class Sweep:
         scale = self._scale(self.marks if self.density is not None else np.full(len(self.marks), float(self.n_sites)))
         for i, name in enumerate(self.curve_names):
             values = (self.curves[:, :, i] / self.runs[:, None]).T
-            average, stderr = _batch_mean(values / scale[name][:, None], self.runs)
+            average, stderr = batch_mean(values / scale[name][:, None], self.runs)
             data[name], data[f"{name}_stderr"] = (("n",), average), (("n",), stderr)
         if self.wraps.shape[1]:
             never = self.n_total + 1
@@ -133,7 +133,13 @@ class Sweep:
         return {q: np.ones(len(sites)) if q == "n_clusters" else sites for q in CURVES}
 
 
-def _batch_mean(values: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def columns_of(quantities: Sequence[str]) -> np.ndarray:
+    """The column of each curve in the sums of the kernels, -1 where it is not wanted."""
+    curves = [q for q in CURVES if q in quantities]
+    return np.array([curves.index(q) if q in curves else -1 for q in CURVES])
+
+
+def batch_mean(values: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean over runs and its standard error from batch means `(points, batch)` of `runs` runs each."""
     share = runs / runs.sum()
     average = values @ share

@@ -31,13 +31,27 @@ from ._percolation_input import (
 )
 from ._percolation_kernels import grow, grow_many, label_roots
 from ._percolation_tables import Table, graph_table, lattice_table
-from ._sweep import CURVES, Sweep
+from ._sweep import CURVES, Sweep, columns_of
 from .canonical import canonical
+from .continuum import disks, spheres
+from .scaling import critical_exponents, estimate_threshold, finite_size_scaling
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Sweep", "canonical", "graph", "label", "sweep", "sweep_field"]
+__all__ = [
+    "Sweep",
+    "canonical",
+    "critical_exponents",
+    "disks",
+    "estimate_threshold",
+    "finite_size_scaling",
+    "graph",
+    "label",
+    "spheres",
+    "sweep",
+    "sweep_field",
+]
 
 KINDS = ("site", "bond")
 
@@ -200,12 +214,6 @@ def _workspace(table: Table, n_steps: int, wanted: Sequence[str]) -> tuple[np.nd
     )
 
 
-def _columns(wanted: Sequence[str]) -> np.ndarray:
-    """The column of each curve in the sums, -1 where it is not wanted."""
-    curves = curves_of(wanted)
-    return np.array([curves.index(q) if q in curves else -1 for q in CURVES])
-
-
 def _grow_ordered(
     table: Table,
     order: np.ndarray,
@@ -218,7 +226,7 @@ def _grow_ordered(
     """One run in a given order, into `sums` and `wraps`; returns the parents."""
     state = _workspace(table, 0, wanted)[:-1]
     with progress.message("compiling the percolation kernels (once)", None if not grow.signatures else False):
-        grow(*table.arguments(kind), *state, order, wraps.size, marks, _columns(wanted), sums, wraps)
+        grow(*table.arguments(kind), *state, order, wraps.size, marks, columns_of(wanted), sums, wraps)
     return state[0]
 
 
@@ -242,7 +250,7 @@ def _run(
     n_total = table.n_sites if kind == "site" else table.n_bonds
     n_directions = table.n_directions if "wrapping" in wanted else 0
     n_curves = len(curves_of(wanted))
-    marks, columns = marks_of(n_total, n_curves, n_batches), _columns(wanted)
+    marks, columns = marks_of(n_total, n_curves, n_batches), columns_of(wanted)
 
     def grow_batch(replicas: np.ndarray, n_steps: int = n_total) -> tuple[np.ndarray, np.ndarray]:
         seeds = np.array([stream_seed(seed, "percolation", int(r)) for r in replicas], np.uint64)
@@ -252,7 +260,7 @@ def _run(
         grow_many(seeds, table.members, *table.arguments(kind), *state, marks, columns, sums, wraps)
         return sums, wraps
 
-    with progress.message("compiling the percolation kernels (once)", None if show is None else show):
+    with progress.message("compiling the percolation kernels (once)", show):
         grow_batch(np.zeros(0, int), 0)
     work = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
         delayed(grow_batch)(part) for part in replicas
