@@ -7,6 +7,9 @@ __getattr__, __dir__, __all__ = attach(
     {
         "diffusion": ["forward_backward", "noised", "sample", "starting_noise", "trajectory"],
         "percolation": ["sweep"],
+        "percolation_study": [],
         "canonical": [],
+        "continuum": [],
+        "scaling": [],
     },
 )

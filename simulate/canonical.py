@@ -40,6 +40,16 @@ def poisson_means(argument: str, means: np.ndarray, n_max: int) -> np.ndarray:
     return means
 
 
+def objects_for(mean: float) -> int:
+    """How many objects to place so that a Poisson variable of this mean exceeds them with probability below 1e-12."""
+    return int(mean + 8 * mean**0.5 + 24)
+
+
+def largest_mean(n_max: int) -> float:
+    """The mean for which `n_max` objects are enough: the inverse of `objects_for`."""
+    return (max(n_max - 8, 16) ** 0.5 - 4) ** 2
+
+
 def canonical(q_n: np.ndarray, p: float | np.ndarray) -> np.ndarray:
     """Q(p) from the values Q_n at n = 0 ... N (first axis), as in the module docstring.
 

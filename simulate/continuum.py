@@ -22,6 +22,7 @@ from ._percolation_input import MAX_BATCHES, QUANTITIES, curves_of, marks_of, qu
 from ._percolation_kernels import grow
 from ._percolation_tables import NONE, winding_code
 from ._sweep import Sweep, columns_of
+from .canonical import objects_for
 
 VOLUME = {2: math.pi / 4, 3: math.pi / 6}
 HALF = {2: ((0, 0, 0), (1, 0, 0), (-1, 1, 0), (0, 1, 0), (1, 1, 0))}
@@ -153,7 +154,7 @@ def _objects(
     wanted = quantities_of(quantities, True)
     density = size**dimension / VOLUME[dimension]
     mean = eta_max * density
-    n = int(mean + 8 * math.sqrt(mean) + 24)
+    n = objects_for(mean)
     require_memory(n, n, n_runs, wanted, workers, workers * n * (60 + 8 * 28))
     n_batches = min(MAX_BATCHES, n_runs)
     marks, columns = marks_of(n, len(curves_of(wanted)), n_batches), columns_of(wanted)

@@ -19,6 +19,7 @@ from ..errors import ArgumentError, EmptyDataError, EstimateError
 from ..theory.wrapping import wrapping_probabilities
 from ._canonical_kernels import wrapping
 from ._sweep import Sweep
+from .canonical import largest_mean
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,7 +59,7 @@ def _range(sweep: Sweep) -> tuple[float, float]:
     first = np.where(sweep.wraps < 0, sweep.n_total, sweep.wraps)
     low, high = np.quantile(first, [0.0, 1.0]) / (sweep.density or sweep.n_total)
     if sweep.density is not None:
-        high = min(high, (sweep.n_total - 8 * np.sqrt(sweep.n_total)) / sweep.density)
+        high = min(high, largest_mean(sweep.n_total) / sweep.density)
         return max(low, 0.0), high
     return max(low - 0.05, 0.0), min(high + 0.05, 1.0)
 
