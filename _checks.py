@@ -106,6 +106,13 @@ def batch(argument: str, x: Any, event_shape: Iterable[int]) -> torch.Tensor:
     return x
 
 
+def same_device(argument: str, x: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+    """`x` if it lives where `data` lives."""
+    if x.device != data.device:
+        raise ArgumentError(argument, f"is on {x.device}, the data on {data.device}", "move one with .to(device)")
+    return x
+
+
 def sigmas(argument: str, sigma: Any, like: torch.Tensor) -> torch.Tensor:
     """Noise levels as a tensor `(batch,)` in the dtype and on the device of `like` (batch, ...)."""
     import torch

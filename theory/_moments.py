@@ -19,9 +19,11 @@ from ._clouds import Cloud
 from ._streaming import inverse_square
 
 
-def mean(x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor) -> torch.Tensor:
-    """E_w[y] (q, k) at x (q, k), sigma (q,)."""
-    return _Mean.apply(x, cloud, sigma)
+def mean(
+    x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor, columns: slice | torch.Tensor = slice(None)
+) -> torch.Tensor:
+    """E_w[y] at x (q, k), sigma (q,): all (q, k) of it or the given columns."""
+    return _Mean.apply(x, cloud, sigma, columns)
 
 
 def log_density(x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor) -> torch.Tensor:
@@ -29,22 +31,35 @@ def log_density(x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor) -> torch.Ten
     return _LogDensity.apply(x, cloud, sigma)
 
 
+def _vanishing(x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor) -> torch.Tensor:
+    """M(x) at the anchor E_w[y]: zero, with the derivatives of the mean."""
+    if not torch.is_grad_enabled():
+        return torch.zeros_like(x)
+    moving = mean(x, cloud, sigma)
+    return moving - moving.detach()
+
+
 class _Mean(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, cloud, sigma):
-        relative = cloud.sums(cloud.query(x, sigma)).mean
-        ctx.fixed = cloud, sigma, relative
-        result = (relative + cloud.centre).to(x.dtype)
-        ctx.save_for_backward(x, result)
-        return result
+    def forward(ctx, x, cloud, sigma, columns):
+        relative = cloud.sums(cloud.query(x, sigma), columns).mean
+        ctx.fixed = cloud, sigma, columns
+        ctx.anchor = relative if columns == slice(None) else None
+        ctx.save_for_backward(x)
+        return (relative + cloud.centre[columns]).to(x.dtype)
 
     @staticmethod
     def backward(ctx, grad):
-        x, result = ctx.saved_tensors
-        vanishing = result - result.detach()
-        moment = _Moment.apply(x, *ctx.fixed, grad)
-        grad_x = moment - vanishing * (grad * vanishing).sum(1, keepdim=True)
-        return grad_x * _rate(ctx.fixed[1], x), None, None
+        (x,) = ctx.saved_tensors
+        cloud, sigma, columns = ctx.fixed
+        if ctx.anchor is None:
+            ctx.anchor = cloud.sums(cloud.query(x.detach(), sigma)).mean
+        direction = torch.zeros_like(x)
+        direction[:, columns] = grad
+        moment = _Moment.apply(x, cloud, sigma, ctx.anchor, direction)
+        vanishing = _vanishing(x, cloud, sigma)
+        correction = vanishing * (direction * vanishing).sum(1, keepdim=True)
+        return (moment - correction) * _rate(sigma, x), None, None, None
 
 
 class _Moment(torch.autograd.Function):
@@ -64,11 +79,10 @@ class _Moment(torch.autograd.Function):
         cloud, sigma, _ = ctx.fixed
         grad_x = None
         if ctx.needs_input_grad[0]:
-            result = mean(x, cloud, sigma)
             moment = _Moment.apply(x, *ctx.fixed, *directions)
             tilted = _Moment.apply(x, *ctx.fixed, *directions, grad)
-            vanishing = result - result.detach()
-            grad_x = (tilted - vanishing * (grad * moment).sum(1, keepdim=True)) * _rate(sigma, x)
+            correction = _vanishing(x, cloud, sigma) * (grad * moment).sum(1, keepdim=True)
+            grad_x = (tilted - correction) * _rate(sigma, x)
         grads = [
             _Moment.apply(x, *ctx.fixed, *directions[:k], grad, *directions[k + 1 :]) if needed else None
             for k, needed in enumerate(ctx.needs_input_grad[4:])

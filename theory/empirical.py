@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from .. import _checks as check
-from ..errors import ArgumentError, NoiseLevelError, ShapeError, WeightsError
+from ..errors import NoiseLevelError, ShapeError, WeightsError
 from . import _moments
 from ._clouds import ArrayCloud, Query
 from ._streaming import WeightedSums
@@ -141,9 +141,7 @@ class EmpiricalDenoiser:
         return replace(sums, moment=sums.moment + sums.tilt.unsqueeze(1) * self._cloud.centre)
 
     def _checked(self, x: Any, sigma: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        x = check.batch("x", x, self.event_shape)
-        if x.device != self.data.device:
-            raise ArgumentError("x", f"is on {x.device}, the data on {self.data.device}", "move one with .to(device)")
+        x = check.same_device("x", check.batch("x", x, self.event_shape), self.data)
         return x, check.sigmas("sigma", sigma, x).detach()
 
     def _query(self, x: torch.Tensor, sigma: torch.Tensor) -> Query:
