@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = attach(
         "presets": ["preset"],
         "stacked": ["EnsembleDenoiser"],
         "training": ["Snapshots", "Training", "train"],
+        "wrap": [],
     },
 )

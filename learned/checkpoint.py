@@ -67,11 +67,17 @@ def save(network: NetworkDenoiser | EnsembleDenoiser, path: str | os.PathLike, *
 
 
 def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Any:
-    """The network (or ensemble) of a checkpoint file or of a run folder, ready to use; its metadata is its `.metadata`.
+    """The network of a checkpoint file, a run folder or a saved diffusers pipeline, ready to use.
+
+    An ensemble comes back as an `EnsembleDenoiser`. What was written beside the weights is in `.metadata`.
 
     Raises CheckpointError where the file is missing, truncated, foreign, a pickle, or of another network.
     """
     path = Path(path)
+    if (path / "model_index.json").is_file():
+        from .wrap import diffusers_pipeline
+
+        return diffusers_pipeline(path, device)
     path = path / "weights.safetensors" if path.is_dir() else path
     tensors, metadata = read_tensors(path)
     if metadata.get("format") != FORMAT:

@@ -81,7 +81,8 @@ def train(
     rank, world = check_ranks(config, device)
     batches = Batches(network, data, config, condition, device, rank, world)
     layout = torch.channels_last if config.channels_last else torch.preserve_format
-    model = copy.deepcopy(network).to(device=device, memory_format=layout)
+    model: Any = copy.deepcopy(network).to(device)
+    model = model.to(memory_format=layout)
     description = {"network": network.describe(), "train": config.to_dict(), "data": data.describe()}
     loop = Loop(model, [batches], config, description, run_dir)
     loop.run(show)
