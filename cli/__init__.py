@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "main", "usage"]
 COMMANDS = {
     "compare": "which theory does a trained network follow, at which noise level?",
     "percolate": "threshold, wrapping and exponents of a lattice beside the exact values",
+    "transitions": "critical noise levels of a grammar, in every clock, with errors",
 }
 
 USAGE = """usage: idealscore COMMAND [OPTIONS]

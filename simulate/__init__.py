@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "diffusion": ["forward_backward", "noised", "sample", "starting_noise", "trajectory"],
+        "hierarchy": ["level_profile", "valid_fraction"],
+        "hierarchy_reverse": ["ReverseSampler", "exact_predictor"],
         "percolation": ["sweep"],
         "percolation_study": [],
         "canonical": [],

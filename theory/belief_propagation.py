@@ -121,6 +121,11 @@ class BeliefPropagation(nn.Module):
         evidence, prior = self._evidence(likelihood, log), self._prior(likelihood, prior)
         return self._safely(self._marginals, evidence, prior)
 
+    def upward_beliefs(self, likelihood: torch.Tensor, *, log: bool = False) -> list[torch.Tensor]:
+        """Posteriors given only the leaves below each node, like `marginals`: those of the level-l trees themselves."""
+        evidence, flat = self._evidence(likelihood, log), self._prior(likelihood, None)
+        return self._safely(self._upward_beliefs, evidence, flat)
+
     def log_evidence(self, likelihood: torch.Tensor, prior: Any = None, *, log: bool = False) -> torch.Tensor:
         """log sum_{x0} p(x0) prod_leaves likelihood[leaf, x0_leaf], as (batch,)."""
         evidence, prior = self._evidence(likelihood, log), self._prior(likelihood, prior)
@@ -257,6 +262,12 @@ class BeliefPropagation(nn.Module):
                 down, scale = self._to_children(arithmetic, level - 1, down, children)
                 down, lost = down.view(v, -1), lost + math.log(self._width[level - 1] * s) - _least(scale, batch)
         return levels[::-1], worst + math.log(2 * v)
+
+    def _upward_beliefs(self, arithmetic: Arithmetic, evidence: Evidence, prior: torch.Tensor) -> Result:
+        up, batch = self._upward(arithmetic, evidence), prior.shape[-1]
+        flat = [arithmetic.enter(torch.ones_like(message), False)[0] for message in up.messages]
+        pairs = enumerate(zip(up.messages, flat))
+        return [self._to_marginals(arithmetic, level, *pair, batch)[0] for level, pair in pairs], up.lost
 
     def _log_evidence(self, arithmetic: Arithmetic, evidence: Evidence, prior: torch.Tensor) -> Result:
         up = self._upward(arithmetic, evidence)

@@ -133,7 +133,7 @@ def threshold(
     steps = math.ceil(math.log2(2 / relative_error)) + 1
     unstable = HierarchyTheory(v, m, s).fixed_point or 1.0
     floor = min(0.01, (unstable - 1 / v) / 4)
-    found = np.zeros(0)
+    found, value, stderr, values, note = np.zeros(0), math.nan, math.nan, np.zeros(0), ""
     with Parallel(n_jobs=check.integer("n_jobs", n_jobs, 1)) as parallel, bar(label=channel.name) as shown:
         while found.size < max_sequences:
             sequences = range(found.size, min(found.size + CHUNK, max_sequences))

@@ -17,6 +17,7 @@ at the root p* of the sum between them, where F'(1) < 1 and F'(1/v) < 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,6 +36,10 @@ def _epsilon(value: object) -> np.ndarray:
     if not bool(((array >= 0) & (array <= 1)).all()):
         raise NoiseLevelError("epsilon", f"is {value}", "pass values in [0, 1]")
     return array
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    return float(np.asarray(brentq(function, low, high, xtol=1e-15)))
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ class HierarchyTheory:
 
     @property
     def recovered_slope(self) -> float:
-        """F'(1) = s m (v - 1)/(v^s - 1); the class is lost at every noise where it exceeds 1 ([@Sclocchi2025b], Eq. 28)."""
+        """F'(1) = s m (v - 1)/(v^s - 1); where it exceeds 1 the class is always lost ([@Sclocchi2025b], Eq. 28)."""
         return self.s * self.m * (self.v - 1) / self._others
 
     @property
@@ -137,7 +142,7 @@ class HierarchyTheory:
         def polynomial(p: float) -> float:
             return sum(c * p**k for k, c in enumerate(coefficients))
 
-        return float(brentq(polynomial, 1 / self.v, 1, xtol=1e-15, rtol=1e-15))
+        return _root(polynomial, 1 / self.v, 1)
 
     @property
     def critical_epsilon(self) -> float | None:
@@ -146,7 +151,7 @@ class HierarchyTheory:
 
     @property
     def correlation_exponent(self) -> float | None:
-        """nu = ln s / ln F'(p*): the correlation length grows as |epsilon - epsilon*|^-nu ([@Sclocchi2025b], Eq. 54)."""
+        """nu = ln s / ln F'(p*): correlations reach |epsilon - epsilon*|^-nu leaves far ([@Sclocchi2025b], Eq. 54)."""
         if self.fixed_point is None:
             return None
         return math.log(self.s) / math.log(float(self.upward_slope(self.fixed_point)))
@@ -173,7 +178,7 @@ class HierarchyTheory:
             q.append(self.downward(q[-1], p[level]))
         return np.stack(p, -1), np.stack(q[::-1], -1)
 
-    def _posterior(self, p: object, q: object) -> np.ndarray:
+    def _posterior(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
         """p q over its sum with the other v - 1 symbols."""
         p, q = np.broadcast_arrays(p, q)
         total = p * q + (1 - p) * (1 - q) / (self.v - 1)
@@ -197,7 +202,7 @@ class HierarchyTheory:
         if not self.has_transition:
             return None
         half = (1 + 1 / self.v) / 2
-        return float(brentq(lambda epsilon: float(self.class_belief(depth, epsilon)) - half, 0, 1, xtol=1e-14))
+        return _root(lambda epsilon: float(self.class_belief(depth, epsilon)) - half, 0, 1)
 
     def correlations(self, depth: int, epsilon: object) -> np.ndarray:
         """C(k), k = 0 ... depth: covariance of the signs "changed" (+1) or "kept" (-1) of two leaves whose paths meet

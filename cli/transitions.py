@@ -1,0 +1,97 @@
+"""`idealscore transitions hierarchy`: where the class of hierarchical data is lost, for every kind of noise."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from ..theory.hierarchy import HierarchyTheory
+    from ..theory.transition import Transition
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Critical noise, exponents and finite-depth crossings of the Random Hierarchy Model."""
+
+    v: int = 32
+    """symbols of the vocabulary"""
+    m: int = 8
+    """rules per symbol"""
+    s: int = 2
+    """symbols per rule"""
+    depth: int = 10
+    """largest depth of the finite-depth crossings"""
+    error: float = 0.01
+    """relative standard error at which density evolution stops"""
+    workers: int = 1
+    """processes; the result does not depend on their number"""
+    seed: int = 0
+    json: bool = False
+    """print the table as JSON"""
+
+    def run(self) -> None:
+        from ..theory.hierarchy import HierarchyTheory
+
+        theory = HierarchyTheory(self.v, self.m, self.s)
+        crossings = {depth: theory.crossing(depth) for depth in range(1, self.depth + 1)}
+        options = {"relative_error": self.error, "n_jobs": self.workers, "seed": self.seed}
+        transitions = [theory.critical_noise("epsilon")]
+        transitions += [theory.critical_noise(channel, **options) for channel in ("masking", "uniform", "gaussian")]
+        if self.json:
+            import json
+
+            print(json.dumps(_record(theory, transitions, crossings), indent=2))
+        else:
+            print(_table(theory, transitions, crossings))
+
+
+@dataclass(frozen=True)
+class Command:
+    """Predicted phase transitions."""
+
+    source: Annotated[Hierarchy, tyro.conf.subcommand("hierarchy")]
+
+    def run(self) -> None:
+        self.source.run()
+
+
+def _record(theory: HierarchyTheory, transitions: list[Transition], crossings: dict) -> dict:
+    found = []
+    for transition in transitions:
+        fields = {name: value for name, value in asdict(transition).items() if name != "noise"}
+        found.append(fields | {"clocks": transition.clocks()})
+    return {
+        "v": theory.v,
+        "m": theory.m,
+        "s": theory.s,
+        "window": theory.window,
+        "fixed_point": theory.fixed_point,
+        "nu": theory.correlation_exponent,
+        "a": theory.decay_exponent,
+        "transitions": found,
+        "crossings": crossings,
+    }
+
+
+def _table(theory: HierarchyTheory, transitions: list[Transition], crossings: dict) -> str:
+    low, high = theory.window
+    lines = [
+        f"Random Hierarchy Model: v = {theory.v}, m = {theory.m:g}, s = {theory.s}",
+        f"  a transition exists for {low:.4g} < m < {high:.4g}",
+    ]
+    if not theory.has_transition:
+        return "\n".join([*lines, f"  none here: {theory.reason}"])
+    lines += [
+        f"  p* = {theory.fixed_point:.6g}, nu = {theory.correlation_exponent:.5g}, a = {theory.decay_exponent:.5g}",
+        "",
+        "critical noise",
+        *(f"  {transition}" for transition in transitions),
+        "",
+        "epsilon at which a tree of finite depth believes halfway in the class",
+        *(f"  depth {depth:>3}   {epsilon:.5f}" for depth, epsilon in crossings.items()),
+        f"  infinite    {theory.critical_epsilon:.5f}",
+    ]
+    return "\n".join(lines)
