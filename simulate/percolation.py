@@ -30,7 +30,7 @@ from ._percolation_input import (
     sides_of,
 )
 from ._percolation_kernels import grow, grow_many, label_roots
-from ._percolation_tables import Table, graph_table, lattice_table
+from ._percolation_tables import NONE, Table, graph_table, lattice_table
 from ._sweep import CURVES, Sweep, columns_of
 from .canonical import canonical
 from .continuum import disks, spheres
@@ -247,7 +247,7 @@ def _run(
 
     n_batches = min(MAX_BATCHES, n_runs)
     replicas = np.array_split(np.arange(n_runs), n_batches)
-    n_total = table.n_sites if kind == "site" else table.n_bonds
+    n_total, members = (table.n_sites, NONE) if kind == "site" else (table.n_bonds, table.members)
     n_directions = table.n_directions if "wrapping" in wanted else 0
     n_curves = len(curves_of(wanted))
     marks, columns = marks_of(n_total, n_curves, n_batches), columns_of(wanted)
@@ -257,7 +257,7 @@ def _run(
         sums = np.zeros((len(marks), n_curves))
         wraps = np.zeros((len(replicas), n_directions), np.int32)
         state = _workspace(table, n_steps, wanted)
-        grow_many(seeds, table.members, *table.arguments(kind), *state, marks, columns, sums, wraps)
+        grow_many(seeds, members, *table.arguments(kind), *state, marks, columns, sums, wraps)
         return sums, wraps
 
     with progress.message("compiling the percolation kernels (once)", show):
