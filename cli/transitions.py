@@ -49,10 +49,47 @@ class Hierarchy:
 
 
 @dataclass(frozen=True)
+class Levels:
+    """What survives at each level of a grammar at one epsilon, in mean field."""
+
+    v: int = 32
+    """symbols of the vocabulary"""
+    m: int = 8
+    """rules per symbol"""
+    s: int = 2
+    """symbols per rule"""
+    depth: int = 10
+    """depth of the tree"""
+    epsilon: float = 0.7
+    """noise on the leaves, 0 to 1"""
+    json: bool = False
+    """print the table as JSON"""
+
+    def run(self) -> None:
+        from ..theory.hierarchy import HierarchyTheory
+
+        theory = HierarchyTheory(self.v, self.m, self.s)
+        kept = theory.profile(self.depth, self.epsilon).tolist()
+        chi = float(theory.susceptibility(self.depth, self.epsilon))
+        if self.json:
+            import json
+
+            print(json.dumps({"epsilon": self.epsilon, "probability_kept": kept, "chi": chi}, indent=2))
+            return
+        print("level   probability that the symbol is kept (level 0: leaves)")
+        print("\n".join(f"{level:>5}   {value:.5f}" for level, value in enumerate(kept)))
+        print(f"chi = {chi:.4g}")
+
+
+@dataclass(frozen=True)
 class Command:
     """Predicted phase transitions."""
 
-    source: Annotated[Hierarchy, tyro.conf.subcommand("hierarchy")]
+    source: Annotated[
+        Annotated[Hierarchy, tyro.conf.subcommand("hierarchy")]
+        | Annotated[Levels, tyro.conf.subcommand("hierarchy-levels")],
+        tyro.conf.arg(name=""),
+    ]
 
     def run(self) -> None:
         self.source.run()
