@@ -233,3 +233,35 @@ def test_missing_package_says_how_to_install(tmp_path, monkeypatch):
 
 def test_names_of_data_sets():
     assert data_module.DATASETS == ("digits",)
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_hub_data_sets_by_the_datasets_library(tmp_path, encoded):
+    """`hf:` runs the library's own loader, here on a local parquet folder."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        datasets = pytest.importorskip("datasets")
+        arrays, labels = pictures(channels=3), [0, 1, 1, 0, 2, 2]
+        features = datasets.Features(
+            {
+                "image": datasets.Image() if encoded else datasets.Array3D((5, 5, 3), "uint8"),
+                "label": datasets.ClassLabel(names=["cat", "dog", "bird"]),
+            }
+        )
+        cells = [{"bytes": png(array), "path": None} for array in arrays] if encoded else list(arrays)
+        table = datasets.Dataset.from_dict({"image": cells, "label": labels}, features=features)
+        folder = tmp_path / "owner"
+        folder.mkdir()
+        table.to_parquet(folder / "train.parquet")
+        cache = datasets.config.HF_DATASETS_CACHE
+        datasets.config.HF_DATASETS_CACHE = tmp_path / "cache"
+        try:
+            data = load(f"hf:{folder}")
+        finally:
+            datasets.config.HF_DATASETS_CACHE = cache
+        with pytest.raises(DataFileError):
+            load(f"hf:{tmp_path / 'nothing'}")
+    torch.testing.assert_close(data.images, expected(arrays), rtol=0, atol=1e-6)
+    assert data.labels.tolist() == labels and data.class_names == ("cat", "dog", "bird")
