@@ -89,12 +89,18 @@ def available_memory() -> int:
 
 
 def require_memory(
-    n_sites: int, n_total: int, n_runs: int, wanted: Sequence[str], workers: int, extra: int = 0
+    n_sites: int,
+    n_total: int,
+    n_runs: int,
+    wanted: Sequence[str],
+    workers: int,
+    winding_bytes: int = 8,
+    extra: int = 0,
 ) -> None:
     """Refuse work that needs more sites than an index can name or more memory than there is."""
     if max(n_sites, n_total) > MAX_SITES:
         raise DeviceMemoryError("size", f"makes {max(n_sites, n_total):.3g} sites or bonds", "choose at most 2^31 - 2")
-    per_site = 4 + 2 + 8 * ("wrapping" in wanted) + 4 * ("second_largest" in wanted)
+    per_site = 4 + 2 + winding_bytes * ("wrapping" in wanted) + 4 * ("second_largest" in wanted)
     curves = len(curves_of(wanted)) and min(8 * (n_total + 1) * len(curves_of(wanted)) * MAX_BATCHES, 2 * MARK_BYTES)
     need = workers * (per_site * n_sites + 4 * n_total) + curves + 16 * n_runs + extra
     free = available_memory()

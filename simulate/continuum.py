@@ -155,7 +155,7 @@ def _objects(
     density = size**dimension / VOLUME[dimension]
     mean = eta_max * density
     n = objects_for(mean)
-    require_memory(n, n, n_runs, wanted, workers, workers * n * (60 + 8 * 28))
+    require_memory(n, n, n_runs, wanted, workers, extra=workers * n * (60 + 8 * 28))
     n_batches = min(MAX_BATCHES, n_runs)
     marks, columns = marks_of(n, len(curves_of(wanted)), n_batches), columns_of(wanted)
     purpose = f"percolation {dimension}d"

@@ -30,7 +30,7 @@ from ._percolation_input import (
     sides_of,
 )
 from ._percolation_kernels import grow, grow_many, label_roots
-from ._percolation_tables import NONE, Table, graph_table, lattice_table
+from ._percolation_tables import NONE, Table, graph_table, lattice_table, winding_code
 from ._sweep import CURVES, Sweep, columns_of
 from .canonical import canonical
 from .continuum import disks, spheres
@@ -93,7 +93,8 @@ def sweep(
     wanted = quantities_of(quantities, periodic)
     n_sites = int(np.prod(sides, dtype=object)) * lattice.n_basis
     n_total = n_sites if kind == "site" else n_sites // lattice.n_basis * len(lattice.bonds)
-    require_memory(n_sites, n_total, n_runs, wanted, check.integer("workers", workers, 1))
+    winding_bytes = winding_code(n_sites, sides, lattice.reach)[1].itemsize if "wrapping" in wanted else 0
+    require_memory(n_sites, n_total, n_runs, wanted, check.integer("workers", workers, 1), winding_bytes)
     stream_seed(seed, "percolation", 0)
     table = lattice_table(lattice, sides, periodic)
     modulus = _modulus(lattice, sides, periodic)
@@ -126,7 +127,7 @@ def graph(
     wanted = quantities_of(quantities, periodic=False)
     n_sites, edges, name = edges_of(graph, n_nodes)
     n_total = n_sites if kind == "site" else len(edges)
-    require_memory(n_sites, n_total, n_runs, wanted, check.integer("workers", workers, 1), 40 * len(edges))
+    require_memory(n_sites, n_total, n_runs, wanted, check.integer("workers", workers, 1), extra=72 * len(edges))
     stream_seed(seed, "percolation", 0)
     return _run(graph_table(n_sites, edges), name, kind, (n_sites,), n_runs, seed, wanted, workers, show, None)
 
@@ -149,7 +150,7 @@ def sweep_field(
     lattice = find_lattice(lattice)
     values, sides = field_of(field, lattice)
     wanted = quantities_of(quantities, periodic)
-    require_memory(values.size, values.size, 1, wanted, 1, 12 * values.size)
+    require_memory(values.size, values.size, 1, wanted, 1, extra=12 * values.size)
     table = lattice_table(lattice, sides, periodic)
     order = np.argsort(values, kind="stable").astype(np.int32)
     marks = marks_of(values.size, len(curves_of(wanted)), 1)

@@ -143,7 +143,7 @@ def test_all_orders_of_the_2x2_torus_average_to_the_exact_microcanonical_curve()
 
 
 def exact_wrapping(name, kind, sides):
-    """Exact numbers of configurations with n members that wrap direction 0, any, all: integers, by merging equal states.
+    """Exact numbers of configurations with n members that wrap direction 0, any, all, by merging equal states.
 
     Members are added one at a time; two histories that leave the same partition of the sites still to be touched,
     with the same windings inside each part, have the same future. Independent of the engine.

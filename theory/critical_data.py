@@ -18,7 +18,7 @@ import math
 from .. import _checks as check
 from ..errors import ArgumentError
 from .lattice_thresholds import all_thresholds, threshold
-from .lattices import extended_square
+from .lattices import sites_within
 from .transition import Transition
 
 OFFSET = 3.3
@@ -74,7 +74,7 @@ def critical_data_fraction(spacing: float, width: float, overlap: float = 0.005)
     if ratio < 1:
         reason = f"bumps one spacing apart do not overlap: r/d = {ratio:.4g} < 1"
         return Transition(name, None, None, 0.0, unit, equation, "Liang2024", reason)
-    z = int(extended_square(ratio).coordination)
+    z = sites_within(ratio)
     value, stderr, source = extended_threshold(z)
     return Transition(name, None, value, stderr, unit, equation, "Liang2024", f"z = {z}, p_c from {source}")
 
