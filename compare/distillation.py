@@ -142,12 +142,17 @@ def _squared_distance(difference: torch.Tensor, deviations: torch.Tensor) -> tup
     """|W - W_G|^2 without the part that the noise in W adds, and its standard error.
 
     `deviations` `(g, d, d)` are those of the jackknife, whose squares sum up to the variance V of W: E|W - W_G|^2 is
-    the true square plus tr V, and the variance of the corrected square is 4 (W - W_G) V (W - W_G) + 2 tr V^2.
+    the true square plus tr V, and the variance of the corrected square is 4 (W - W_G) V (W - W_G) + 2 tr V^2. The inner
+    products of normal deviations are, but for c (1 - 1/g) with c the mean square, a Gaussian orthogonal matrix of
+    variance tr V^2 / g^2 in m = g - 1 dimensions, whose squares sum up to (m^2 + m - 2) times that.
     """
     flat = deviations.flatten(1)
-    corrected = difference.square().sum() - flat.square().sum()
-    variance = 4 * (flat @ difference.flatten()).square().sum() + 2 * (flat @ flat.T).square().sum()
-    return float(corrected), float(variance.sqrt())
+    products, m = flat @ flat.T, len(flat) - 1
+    projector = torch.eye(m + 1, dtype=flat.dtype, device=flat.device) - 1 / (m + 1)
+    residual = products - products.trace() / m * projector
+    trace_of_square = (m + 1) ** 2 * residual.square().sum() / (m**2 + m - 2)
+    variance = 4 * (flat @ difference.flatten()).square().sum() + 2 * trace_of_square
+    return float(difference.square().sum() - products.trace()), float(variance.sqrt())
 
 
 def _distances(
@@ -234,7 +239,7 @@ def distill_linear(
     """Distil a denoiser, and every theory beside it, into affine maps and hold these against the Wiener filter.
 
     `training` `(n, *event)` gives the Gaussian optimum D_G; the inputs are `training` and, where given, `held_out`,
-    each noised `n_noise` times. A Dataset over `(model, inputs, sigma)`, `model` being "network" and the names of
+    each noised `n_noise` >= 4 times. A Dataset over `(model, inputs, sigma)`, `model` being "network" and the names of
     `theories` (the null curves; pass D_G, D_M, a mixture), with a `_stderr` to each:
 
     - `weight_distance` = |W - W_G| / |W_G|, without what the finite number of noise draws adds to it (a jackknife over
@@ -255,7 +260,7 @@ def distill_linear(
     """
     training = check.dataset("training", training, minimum=2)
     grid = check.positive_sigmas("sigmas", sigmas)
-    n_noise = check.integer("n_noise", n_noise, 2)
+    n_noise = check.integer("n_noise", n_noise, 4)
     batch_size = check.integer("batch_size", batch_size, 1)
     sets = {"training": training}
     if held_out is not None:
