@@ -65,7 +65,7 @@ def _derivative(case: Case) -> Measurement | None:
         rounding = torch.finfo(case.x.dtype).eps * norm(case.denoised) / math.sqrt(case.dim) / case.step
         slope = gradient(phi, case.x)
         size = norm(slope) / math.sqrt(case.dim) if slope is not None else by_difference.abs()
-        scales.append(torch.maximum(size, by_difference.abs()) + rounding / case.tolerance * 4)
+        scales.append(torch.maximum(size, by_difference.abs()) + 16 * rounding / case.tolerance)
     return Measurement.exact(torch.stack(violations), torch.stack(scales))
 
 
