@@ -117,8 +117,9 @@ class Loop:
 
     def _draw(self, step: int, share: int) -> tuple[Any, ...]:
         if not self.stacked:
-            rows, total = self.batches[0].rows_of(share), self.config.batch
-            self.model.seed_dropout(self.batches[0].dropout_stream(step), total, rows)
+            if getattr(self.model.config, "dropout", 0):
+                rows, total = self.batches[0].rows_of(share), self.config.batch
+                self.model.seed_dropout(self.batches[0].dropout_stream(step), total, rows)
             return self.batches[0].draw(step, share)
         draws = zip(*(batches.draw(step, share) for batches in self.batches))
         return tuple(None if part[0] is None else torch.stack(part) for part in draws)

@@ -64,13 +64,17 @@ class TrainingState:
 
     def _clip(self, clip: float) -> torch.Tensor:
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        rows = len(gradients[0]) if self.stacked else 1
-        norm = torch.stack([g.reshape(rows, -1).norm(dim=1) for g in gradients]).norm(dim=0)
+        if not self.stacked:
+            norm = torch.nn.utils.get_total_norm(gradients)
+            if clip:
+                torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), clip, norm)
+            return norm
+        norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
         if clip:
-            factor = (clip / (norm + 1e-12)).clamp(max=1.0)
-            for g in gradients:
-                g.mul_(factor.reshape(-1, *[1] * (g.ndim - 1)) if self.stacked else factor[0])
-        return norm
+            factors = (clip / (norms + 1e-6)).clamp(max=1.0)
+            for gradient in gradients:
+                gradient.mul_(factors.reshape(-1, *[1] * (gradient.ndim - 1)))
+        return norms
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The whole state as named tensors."""
