@@ -19,6 +19,8 @@ __getattr__, __dir__, __all__ = attach(
         "gaussian": ["GaussianDenoiser"],
         "mixture": ["MixtureDenoiser"],
         "local": ["LocalDenoiser"],
+        "masked": ["MaskedDenoiser", "WienerMask"],
+        "patch_sizes": ["PatchSchedule", "calibrate_patch_size"],
         "grammar": ["Grammar"],
         "belief_propagation": ["BeliefPropagation", "HierarchicalDenoiser"],
         "filtered_propagation": ["FilteredDenoiser", "FilteredPropagation"],

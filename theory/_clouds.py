@@ -15,7 +15,16 @@ from functools import reduce
 
 import torch
 
-from ._streaming import WeightedSums, block_sums, concatenate, inverse_square, log_weights, pair_sums, tie_width
+from ._streaming import (
+    WeightedSums,
+    block_sums,
+    concatenate,
+    inverse_square,
+    log_weights,
+    pair_sums,
+    safe_norm,
+    tie_width,
+)
 
 ROUNDING = 2
 """Observed largest error of a centred energy in units of eps (|x| R + R^2)."""
@@ -97,9 +106,7 @@ class Cloud:
         sigma = sigma.double()
         centred = x.double() - self.centre
         wide = torch.promote_types(x.dtype, self.dtype) != self.dtype
-        return Query(
-            centred, inverse_square(sigma), sigma**2, centred.norm(dim=1), x.double().norm(dim=1), wide, **tilt
-        )
+        return Query(centred, inverse_square(sigma), sigma**2, safe_norm(centred), safe_norm(x.double()), wide, **tilt)
 
     def groups(self, query: Query) -> Iterator[tuple[bool, torch.dtype, torch.Tensor, Query]]:
         """(screen, dtype of the products, index, rows): the rows of `query` by route."""

@@ -25,6 +25,12 @@ def inverse_square(sigma: torch.Tensor) -> torch.Tensor:
     return 1 / sigma / sigma
 
 
+def safe_norm(x: torch.Tensor) -> torch.Tensor:
+    """|x| of rows (q, k), also where its square overflows."""
+    largest = x.abs().amax(1).clamp(min=1)
+    return largest * (x / largest.unsqueeze(1)).norm(dim=1)
+
+
 def tie_width(energy: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """Energies this close are equal to within float64 rounding of the energy and of a point of norm `scale`."""
     return TIE * (energy + scale * energy.clamp(min=0).sqrt())
