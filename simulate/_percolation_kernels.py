@@ -11,7 +11,10 @@ integer, sum_i w_i 2^(bits i), so that adding vectors is adding integers.
 """
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 # No kernel allocates, so none needs numba's reference counting, whose atomic increments at each call of a helper
 # cost more than the helper (measured: a factor 3).
@@ -20,6 +23,26 @@ OPTIONS = dict(cache=True, nogil=True, _nrt=False, error_model="numpy")
 EMPTY = np.int32(-(2**31))
 
 LARGEST, SECOND, SQUARES, CLUSTERS = range(4)
+
+# Above this number of sites the state leaves the cache, and lines are fetched this many steps before they are used.
+CACHED, AHEAD = 2**17, 12
+
+
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of `array[index]`."""
+
+    def codegen(context, builder, signature, arguments):
+        data = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=arguments[0]).data
+        place = builder.gep(data, [arguments[1]])
+        place = builder.bitcast(place, ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(fetch, [place, word(1), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
 
 
 @njit(**OPTIONS, forceinline=True)
@@ -32,11 +55,18 @@ def splitmix(state):
 
 @njit(**OPTIONS)
 def shuffle(order, state):
-    """Uniform permutation in place (Fisher-Yates); unbiased bounded integers by multiply and reject (Lemire)."""
+    """Uniform permutation in place (Fisher-Yates); unbiased bounded integers by multiply and reject (Lemire).
+
+    The generator is a counter, so that the place of a later swap is known ahead and its cache line can be fetched.
+    """
     low, step = np.uint64(0xFFFFFFFF), np.uint64(0x9E3779B97F4A7C15)
+    large = order.size > CACHED
     for i in range(order.size - 1, 0, -1):
         bound = np.uint64(i + 1)
         state += step
+        if large:
+            later = splitmix(state + np.uint64(AHEAD) * step) >> np.uint64(32)
+            prefetch(order, np.int64((later * bound) >> np.uint64(32)))
         product = (splitmix(state) >> np.uint64(32)) * bound
         if (product & low) < bound:
             floor = (np.uint64(2**32) - bound) % bound
@@ -226,9 +256,44 @@ def clear(parent, winding, stats, count, occupied):
 @njit(**OPTIONS, forceinline=True)
 def add_row(row, stats, columns, sums):
     """Add the present state to a row of the sums; `columns[q]` is the column of quantity q, -1 if unwanted."""
-    for q in range(columns.size):
-        if columns[q] >= 0:
-            sums[row, columns[q]] += stats[q]
+    if columns[LARGEST] >= 0:
+        sums[row, columns[LARGEST]] += stats[LARGEST]
+    if columns[SECOND] >= 0:
+        sums[row, columns[SECOND]] += stats[SECOND]
+    if columns[SQUARES] >= 0:
+        sums[row, columns[SQUARES]] += stats[SQUARES]
+    if columns[CLUSTERS] >= 0:
+        sums[row, columns[CLUSTERS]] += stats[CLUSTERS]
+
+
+@njit(**OPTIONS, forceinline=True)
+def tail_of(bond, n_basis, tails):
+    """The site at which a bond starts, and the bond's number within its cell."""
+    cell = bond // tails.size
+    j = bond - cell * tails.size
+    return cell * n_basis + tails[j], j
+
+
+@njit(**OPTIONS, forceinline=True)
+def fetch_ahead(n, order, rows, first, jumps, n_basis, tails, entries, parent, winding):
+    """Ask for what the step AHEAD from now will need, and for the row of the one after twice as many."""
+    if n + 2 * AHEAD >= order.size:
+        return
+    then, later = np.int64(order[n + AHEAD]), np.int64(order[n + 2 * AHEAD])
+    if tails.size > 0:
+        s, j = tail_of(then, n_basis, tails)
+        later, _ = tail_of(later, n_basis, tails)
+        begin = first[np.int64(rows[s])] + entries[j]
+        end = begin + 1
+        prefetch(parent, s)
+    else:
+        s = then
+        begin, end = first[np.int64(rows[s])], first[np.int64(rows[s]) + 1]
+    prefetch(rows, later)
+    for k in range(begin, end):
+        prefetch(parent, s + jumps[k])
+        if winding.size > 0:
+            prefetch(winding, s + jumps[k])
 
 
 @njit(**OPTIONS)
@@ -241,18 +306,18 @@ def grow(
     Without `tails` the order is of sites. With them it is of bonds: bond c * len(tails) + j of cell c is entry
     `entries[j]` of its site `tails[j]`; a graph is one cell that holds all nodes.
     """
-    per_cell = tails.size
-    clear(parent, winding, stats, count, per_cell > 0)
+    large = parent.size > CACHED
+    clear(parent, winding, stats, count, tails.size > 0)
     row = 0
     if marks.size > 0 and marks[0] == 0:
         add_row(row, stats, columns, sums)
         row += 1
     for n in range(1, order.size + 1):
-        if per_cell > 0:
-            bond = np.int64(order[n - 1])
-            cell = bond // per_cell
-            j = bond - cell * per_cell
-            u = np.uint32(cell * n_basis + tails[j])
+        if large:
+            fetch_ahead(n, order, rows, first, jumps, n_basis, tails, entries, parent, winding)
+        if tails.size > 0:
+            tail, j = tail_of(np.int64(order[n - 1]), n_basis, tails)
+            u = np.uint32(tail)
             k = first[np.int64(rows[u])] + entries[j]
             v = np.uint32(u + jumps[k])
             n_open = connect(u, v, seams[k], parent, winding, stats, count, bits, n, wraps, n_open)
