@@ -1,4 +1,4 @@
-"""`idealscore transitions hierarchy`: where the class of hierarchical data is lost, for every kind of noise."""
+"""`idealscore transitions`: predicted phase transitions of a data set (`data`) or a grammar (`hierarchy`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+from ._transitions_data import Data
 
 if TYPE_CHECKING:
     from ..theory.hierarchy import HierarchyTheory
@@ -86,7 +88,8 @@ class Command:
     """Predicted phase transitions."""
 
     source: Annotated[
-        Annotated[Hierarchy, tyro.conf.subcommand("hierarchy")]
+        Annotated[Data, tyro.conf.subcommand("data")]
+        | Annotated[Hierarchy, tyro.conf.subcommand("hierarchy")]
         | Annotated[Levels, tyro.conf.subcommand("hierarchy-levels")],
         tyro.conf.arg(name=""),
     ]

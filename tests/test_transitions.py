@@ -199,7 +199,7 @@ def test_cloning_of_two_gaussians():
     assert found.phi_stderr.values.max() == 0
 
 
-def clone_experiment(sigma, n_pairs, seed, weight=0.5):
+def clone_experiment(sigma, n_pairs, seed, weight=0.5, steps=60):
     """Share of clone pairs in the same class: noise, run the backward SDE twice with other noise, compare signs.
 
     In 256 dimensions only the direction of m matters, where the data are N(+-16, 1); each of the 50 samples of
@@ -211,7 +211,7 @@ def clone_experiment(sigma, n_pairs, seed, weight=0.5):
         return line(x.reshape(-1, 1), float(s[0]) if isinstance(s, torch.Tensor) and s.ndim else s).reshape(x.shape)
 
     x = noised(line.sample(n_pairs, seed).reshape(50, -1), sigma, seed)
-    grid = karras_sigmas(60, 0.5, sigma)
+    grid = karras_sigmas(steps, 0.5, sigma)
     ends = [sample(denoiser, x, grid, "ddpm", seed=s).sign() for s in (seed + 1, seed + 2)]
     return float((ends[0] == ends[1]).double().mean())
 
@@ -227,12 +227,12 @@ def test_clones_agree_as_predicted(t):
 
 
 @pytest.mark.slow
-def test_clones_agree_as_predicted_with_more_pairs():
-    for t in (1.5, 2, 2.5, 3, 4, 4.5, 6):
+def test_clones_agree_as_predicted_at_finer_steps():
+    for t in (2, 3, 4, 6):
         sigma = float(NoiseLevel.from_ou_time(t).sigma)
         predicted = float(cloning(two_gaussians(256), [sigma]).phi[0])
-        error = math.sqrt(max(predicted * (1 - predicted), 1e-4) / 100_000)
-        assert abs(clone_experiment(sigma, 100_000, seed=20) - predicted) < 5 * error
+        error = math.sqrt(max(predicted * (1 - predicted), 1e-4) / 20_000)
+        assert abs(clone_experiment(sigma, 20_000, seed=20, steps=240) - predicted) < 5 * error
 
 
 @pytest.mark.parametrize("weight", [0.5, 0.2, 1.0])
@@ -526,8 +526,8 @@ def test_bimodality_of_two_gaussians_is_that_of_the_density():
 def test_standard_error_of_the_bimodality_of_data():
     y = MixtureDenoiser([0.5, 0.5], [[-2.0, 0.0], [2.0, 0.0]], [1.0, 0.3]).sample(300, seed=0)
     found = symmetry_breaking(y, "bimodality")
-    spread = bootstrap(y, lambda sample: symmetry_breaking(sample, "bimodality").value, repeats=60)
-    assert found.stderr == pytest.approx(spread, rel=0.4)
+    spread = bootstrap(y, lambda sample: symmetry_breaking(sample, "bimodality").value, repeats=40)
+    assert found.stderr == pytest.approx(spread, rel=0.5)
 
 
 def test_gaussian_data_amplify_and_never_choose():

@@ -51,7 +51,7 @@ EQUATIONS = {
     "half-clone": r"\phi = (1 + \sum_k \pi_k^2) / 2",
 }
 REFERENCES = {"variance": "Biroli2024", "bimodality": "Raya2023", "sde": "Raya2023", "half-clone": "Biroli2024"}
-SCAN = np.geomspace(10, 1e-4, 80)
+SCAN = np.geomspace(10, 1e-4, 60)
 
 Gain = Callable[[float], tuple[float, float]]
 
@@ -88,6 +88,14 @@ def _mixture_gain(mixture: MixtureDenoiser) -> tuple[Gain, float]:
     return gain, scale
 
 
+def _principal(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The largest eigenvalue of rows^T rows and its eigenvector, by the smaller of the two Gram matrices."""
+    wide = rows.shape[0] < rows.shape[1]
+    eigenvalues, vectors = torch.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)
+    vector = rows.T @ vectors[:, -1] if wide else vectors[:, -1]
+    return eigenvalues[-1], vector / vector.norm()
+
+
 def _data_gain(data: torch.Tensor) -> tuple[Gain, float]:
     """J = lambda_max(Cov_w[y]) / sigma^2 at the mean, with the sampling error of the weighted variance."""
     denoiser = EmpiricalDenoiser(data.double())
@@ -97,8 +105,8 @@ def _data_gain(data: torch.Tensor) -> tuple[Gain, float]:
     def gain(sigma: float) -> tuple[float, float]:
         weights = denoiser.weights(point, sigma)[0]
         offsets = flat - weights @ flat
-        _, singular, direction = torch.linalg.svd(offsets * weights.sqrt()[:, None], full_matrices=False)
-        variance, along = singular[0] ** 2, offsets @ direction[0]
+        variance, direction = _principal(offsets * weights.sqrt()[:, None])
+        along = offsets @ direction
         error = (weights * (along.square() - variance)).square().sum().sqrt()
         return float(variance / sigma**2), float(error / sigma**2)
 

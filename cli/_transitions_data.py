@@ -1,0 +1,95 @@
+"""`idealscore transitions data DATA`: when modes, classes and single images appear, in every clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import tyro
+
+if TYPE_CHECKING:
+    from ..learned.data import ImageData
+    from ..theory.transition import Transition
+
+CLOCKS = ("alpha_bar", "OU time", "flow time", "DDPM step")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Speciation, emergence of modes and collapse of a data set, with errors."""
+
+    data: tyro.conf.Positional[str] = "digits"
+    """"digits", or a .parquet, .npz, .npy file or a folder of images"""
+    modes: int = 5
+    """so many of the first eigenmodes"""
+    draws: int = 1000
+    """noised images behind the entropy criterion of the collapse; 0 leaves it out"""
+    symmetry: bool = False
+    """symmetry breaking by all criteria too (slow beyond a thousand pixels)"""
+    seed: int = 0
+    json: bool = False
+    """print the table as JSON"""
+
+    def run(self) -> None:
+        from ..learned.data import load
+
+        data = load(self.data)
+        found = self.transitions(data)
+        if self.json:
+            import json
+
+            print(json.dumps({"data": data.name, "n": len(data), "transitions": records(found)}, indent=2))
+        else:
+            print(f"{data.name}: {len(data)} images of shape {data.shape}, in [-1, 1]\n\n{table(found)}")
+
+    def transitions(self, data: ImageData) -> list[Transition]:
+        """All of them, from the latest on the way back (the most noise) to the earliest within each kind."""
+        from dataclasses import replace
+
+        from ..theory.transitions import class_speciation, collapse, mode_emergence, speciation, symmetry_breaking
+
+        images = data.images.double()
+        found = [*mode_emergence(images, self.modes), speciation(images)]
+        if data.labels is not None and data.n_classes > 1:
+            pairs = sorted(class_speciation(images, data.labels).values(), key=lambda pair: -(pair.value or 0.0))
+            found += [pairs[0], pairs[-1]] if len(pairs) > 1 else pairs
+        if self.symmetry:
+            found += [symmetry_breaking(images, criterion) for criterion in ("variance", "bimodality", "sde")]
+        found.append(replace(collapse(images), name="collapse, Gaussian bound"))
+        if self.draws:
+            by_entropy = collapse(images, criterion="entropy", n_draws=self.draws, seed=self.seed)
+            found.append(replace(by_entropy, name="collapse, half of log n"))
+        return found
+
+
+def records(transitions: Sequence[Transition]) -> list[dict]:
+    """For JSON: every field but the noise level, which becomes its clocks; a clock that has ended gives null."""
+    rows = []
+    for transition in transitions:
+        fields = {name: value for name, value in asdict(transition).items() if name != "noise"}
+        clocks = {name: value if math.isfinite(value) else None for name, value in transition.clocks().items()}
+        rows.append(fields | {"clocks": clocks})
+    return rows
+
+
+def table(transitions: Sequence[Transition]) -> str:
+    """One line per transition: its noise level with error in sigma, the other clocks, and the paper."""
+    from .._estimates import show
+
+    lines: list[tuple[str, ...]] = [("transition", "sigma", *CLOCKS, "reference")]
+    for transition in transitions:
+        if transition.value is None:
+            lines.append((transition.name, "none", *["-"] * len(CLOCKS), transition.reference))
+            continue
+        clocks = transition.clocks()
+        shown = [f"{clocks[name]:.4g}" if math.isfinite(clocks[name]) else "-" for name in CLOCKS]
+        lines.append((transition.name, show(transition.value, transition.stderr), *shown, transition.reference))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = [
+        "  ".join(cell.ljust(w) if i in (0, len(widths) - 1) else cell.rjust(w) for i, (cell, w) in enumerate(pairs))
+        for pairs in (list(zip(line, widths)) for line in lines)
+    ]
+    notes = [f"{t.name}: {t.note}" for t in transitions if t.value is None]
+    return "\n".join([*(line.rstrip() for line in text), *notes])
