@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,12 +69,18 @@ def provenance(*, seed: int | None = None, device: str = "cpu", command: str | N
     }
     if seed is not None:
         made["seed"] = str(seed)
+    return made | _versions()
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
     for package in ("numpy", "scipy", "numba", "torch"):
         try:
-            made[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return made
+    return found
 
 
 def save(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
