@@ -44,47 +44,53 @@ def sort_by_cell(positions, size, cells, start, sorted_positions, owner):
                 start[c] += start[c - 1]
 
 
+@njit(**OPTIONS, forceinline=True)
+def wrapped(x, side):
+    """Coordinate of a cell inside the box, and how often the box was left."""
+    if x >= side:
+        return x - side, 1
+    if x < 0:
+        return x + side, -1
+    return x, 0
+
+
 @njit(**OPTIONS)
 def touching(positions, owner, start, size, cells, half, bits, later, earlier, seams):
     """Pairs closer than 1, each once: the later object, the earlier one, the seams crossed on the way to it.
 
-    Returns the number of pairs, or minus the room that is needed where the arrays are too short.
+    Every cell is compared with itself and with the `half` of its neighbours that come after it. Returns the number of
+    pairs, or minus the room that is needed where the arrays are too short.
     """
-    room = later.size
-    n_pairs = 0
-    for cell in range(cells[0] * cells[1] * cells[2]):
-        for h in range(half.shape[0]):
-            rest, other, stride, seam = cell, 0, 1, 0
-            shift_x, shift_y, shift_z = 0.0, 0.0, 0.0
-            for a in range(3):
-                x = rest % cells[a] + half[h, a]
-                rest //= cells[a]
-                shift = 0
-                if x >= cells[a]:
-                    x, shift = x - cells[a], 1
-                elif x < 0:
-                    x, shift = x + cells[a], -1
-                other += x * stride
-                stride *= cells[a]
-                seam += shift << (bits * a)
-                if a == 0:
-                    shift_x = shift * size
-                elif a == 1:
-                    shift_y = shift * size
-                else:
-                    shift_z = shift * size
-            candidates = (start[cell + 1] - start[cell]) * (start[other + 1] - start[other])
-            if n_pairs + candidates > room:
-                return -(n_pairs + candidates)
-            for i in range(start[cell], start[cell + 1]):
-                x, y, z = positions[i, 0] - shift_x, positions[i, 1] - shift_y, positions[i, 2] - shift_z
-                for j in range(i + 1 if h == 0 else start[other], start[other + 1]):
-                    dx, dy, dz = positions[j, 0] - x, positions[j, 1] - y, positions[j, 2] - z
-                    u, v = owner[i], owner[j]
-                    later[n_pairs] = max(u, v)
-                    earlier[n_pairs] = min(u, v)
-                    seams[n_pairs] = seam if u > v else -seam
-                    n_pairs += dx * dx + dy * dy + dz * dz < 1.0
+    room, n_pairs, cell = later.size, 0, -1
+    for z in range(cells[2]):
+        for y in range(cells[1]):
+            for x in range(cells[0]):
+                cell += 1
+                begin, end = start[cell], start[cell + 1]
+                if begin == end:
+                    continue
+                for h in range(half.shape[0]):
+                    there_x, turn_x = wrapped(x + half[h, 0], cells[0])
+                    there_y, turn_y = wrapped(y + half[h, 1], cells[1])
+                    there_z, turn_z = wrapped(z + half[h, 2], cells[2])
+                    other = there_x + cells[0] * (there_y + cells[1] * there_z)
+                    seam = turn_x + (turn_y << bits) + (turn_z << (2 * bits))
+                    low, high = start[other], start[other + 1]
+                    needed = n_pairs + (end - begin) * (high - low)
+                    if needed > room:
+                        return -needed
+                    for i in range(begin, end):
+                        at_x = positions[i, 0] - turn_x * size
+                        at_y = positions[i, 1] - turn_y * size
+                        at_z = positions[i, 2] - turn_z * size
+                        u = owner[i]
+                        for j in range(i + 1 if h == 0 else low, high):
+                            dx, dy, dz = positions[j, 0] - at_x, positions[j, 1] - at_y, positions[j, 2] - at_z
+                            v = owner[j]
+                            later[n_pairs] = max(u, v)
+                            earlier[n_pairs] = min(u, v)
+                            seams[n_pairs] = seam if u > v else -seam
+                            n_pairs += dx * dx + dy * dy + dz * dz < 1.0
     return n_pairs
 
 

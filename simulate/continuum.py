@@ -17,6 +17,7 @@ from .. import _progress as progress
 from .._results import provenance
 from .._streams import stream_seed
 from ..errors import ArgumentError
+from ._batches import run_batches
 from ._continuum_kernels import place, sort_by_cell, table_of_pairs, touching
 from ._percolation_input import MAX_BATCHES, QUANTITIES, curves_of, marks_of, quantities_of, require_memory
 from ._percolation_kernels import grow
@@ -144,8 +145,6 @@ def _objects(
     workers: int,
     show: bool | None,
 ) -> Sweep:
-    from joblib import Parallel, delayed
-
     size = check.real("size", size, 2.0)
     n_runs, workers = check.integer("n_runs", n_runs, 1), check.integer("workers", workers, 1)
     eta_max = check.real("eta_max", eta_max, 0.0, 100.0)
@@ -184,11 +183,8 @@ def _objects(
 
     with progress.message("compiling the percolation kernels (once)", show):
         grow_batch(np.zeros(1, int)) if not grow.signatures else None
-    work = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
-        delayed(grow_batch)(part) for part in np.array_split(np.arange(n_runs), n_batches)
-    )
     name = {2: "disks", 3: "spheres"}[dimension]
-    parts = list(progress.bar(work, total=n_batches, label=name, show=show))
+    parts = run_batches(grow_batch, np.array_split(np.arange(n_runs), n_batches), workers, name, show)
     return Sweep(
         name,
         "continuum",

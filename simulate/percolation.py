@@ -18,6 +18,7 @@ from .. import _progress as progress
 from .._results import provenance
 from .._streams import stream_seed
 from ..theory.lattices import Lattice, find_lattice
+from ._batches import run_batches
 from ._percolation_input import (
     MAX_BATCHES,
     QUANTITIES,
@@ -244,8 +245,6 @@ def _run(
     modulus: complex | None,
 ) -> Sweep:
     """All runs, in batches that the threads share; the batches depend on `n_runs` alone."""
-    from joblib import Parallel, delayed
-
     n_batches = min(MAX_BATCHES, n_runs)
     replicas = np.array_split(np.arange(n_runs), n_batches)
     n_total, members = (table.n_sites, NONE) if kind == "site" else (table.n_bonds, table.members)
@@ -263,10 +262,7 @@ def _run(
 
     with progress.message("compiling the percolation kernels (once)", show):
         grow_batch(np.zeros(0, int), 0)
-    work = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
-        delayed(grow_batch)(part) for part in replicas
-    )
-    parts = list(progress.bar(work, total=n_batches, label=f"{name} {kind}", show=show))
+    parts = run_batches(grow_batch, replicas, workers, f"{name} {kind}", show)
     return Sweep(
         name,
         kind,

@@ -1,0 +1,25 @@
+"""Batches of runs, shared by threads: the kernels hold no lock, and no batch depends on who runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from .. import _progress as progress
+
+R = TypeVar("R")
+
+
+def run_batches(
+    work: Callable[[np.ndarray], R], parts: Sequence[np.ndarray], workers: int, label: str, show: bool | None
+) -> list[R]:
+    """`work` of every part, in order, behind a progress bar."""
+    if workers == 1:
+        results = map(work, parts)
+    else:
+        from joblib import Parallel, delayed
+
+        results = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(delayed(work)(p) for p in parts)
+    return list(progress.bar(results, total=len(parts), label=label, show=show))
