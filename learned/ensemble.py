@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -38,14 +39,15 @@ def train_ensemble(
     run_dir: str | os.PathLike | None = None,
     *,
     seeds: Sequence[int] | None = None,
+    condition: torch.Tensor | Sequence[torch.Tensor] | None = None,
     device: str | torch.device | None = None,
     show: bool | None = None,
 ) -> EnsembleTraining:
     """Train copies of `networks`, all of one configuration, in one batched pass.
 
     data: for all, or one set for each (any sizes: `subset`, `halves`). seeds: of the random streams of each; by
-    default `config.seed` + 0, 1, 2, ... Replica i becomes what `train(networks[i], data[i], config at seeds[i])`
-    gives, up to rounding.
+    default `config.seed` + 0, 1, 2, ... condition: as in `train`, for all or one for each. Replica i becomes what
+    `train(networks[i], data[i], config at seeds[i])` gives, up to rounding.
 
     Raises ArgumentError where the configurations differ or use dropout, and all that `train` raises.
 
@@ -64,14 +66,15 @@ def train_ensemble(
     sets = [data] * count if isinstance(data, (ImageData, torch.Tensor)) else list(data)
     sets = [part if isinstance(part, ImageData) else ImageData(part) for part in sets]
     seeds = [config.seed + i for i in range(count)] if seeds is None else list(seeds)
-    for argument, given in (("data", sets), ("seeds", seeds)):
+    conditions: list[Any] = list(condition) if isinstance(condition, (list, tuple)) else [condition] * count
+    for argument, given in (("data", sets), ("seeds", seeds), ("condition", conditions)):
         if len(given) != count:
             raise ArgumentError(argument, f"has {len(given)} entries", f"pass one for each of {count} networks")
     device = networks[0].device if device is None else torch.device(device)
     rank, world = check_ranks(config, device)
     batches = [
-        Batches(network, part, replace(config, seed=seed), None, device, rank, world)
-        for network, part, seed in zip(networks, sets, seeds)
+        Batches(network, part, replace(config, seed=seed), given, device, rank, world)
+        for network, part, seed, given in zip(networks, sets, seeds, conditions)
     ]
     description = {
         "network": model.describe(),
@@ -82,3 +85,47 @@ def train_ensemble(
     loop.run(show)
     averaged = loop.averaged()
     return EnsembleTraining(averaged.networks(), averaged, loop.history, Snapshots(loop.kept), folder_path(run_dir))
+
+
+def train_groups(
+    networks: Sequence[NetworkDenoiser],
+    data: ImageData | Sequence[ImageData],
+    config: TrainConfig | None = None,
+    run_dir: str | os.PathLike | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    device: str | torch.device | None = None,
+    show: bool | None = None,
+) -> list[NetworkDenoiser]:
+    """Train networks of any configurations, those that are alike in one pass each; the order is that given.
+
+    Arguments are those of `train_ensemble`; each group has a sub-folder `group-0`, `group-1`, ... of `run_dir`.
+
+    >>> from idealscore.learned.networks import MLPDenoiser
+    >>> widths = [MLPDenoiser((2,), width=width, depth=1) for width in (4, 8, 4)]
+    >>> trained = train_groups(widths, ImageData(torch.zeros(3, 2)), TrainConfig(steps=2, batch=2))
+    >>> [network.config.width for network in trained]
+    [4, 8, 4]
+    """
+    config = config or TrainConfig()
+    sets = [data] * len(networks) if isinstance(data, ImageData) else list(data)
+    seeds = [config.seed + i for i in range(len(networks))] if seeds is None else list(seeds)
+    for argument, given in (("data", sets), ("seeds", seeds)):
+        if len(given) != len(networks):
+            raise ArgumentError(argument, f"has {len(given)} entries", f"pass one for each of {len(networks)} networks")
+    groups: dict[str, list[int]] = {}
+    for i, network in enumerate(networks):
+        groups.setdefault(str(network.describe()), []).append(i)
+    trained: dict[int, NetworkDenoiser] = {}
+    for k, members in enumerate(groups.values()):
+        done = train_ensemble(
+            [networks[i] for i in members],
+            [sets[i] for i in members],
+            config,
+            None if run_dir is None else Path(run_dir) / f"group-{k}",
+            seeds=[seeds[i] for i in members],
+            device=device,
+            show=show,
+        )
+        trained.update(zip(members, done.networks))
+    return [trained[i] for i in range(len(networks))]

@@ -9,7 +9,7 @@ from idealscore.errors import ArgumentError, ShapeError, TrainingError
 from idealscore.learned import checkpoint
 from idealscore.learned.config import TrainConfig
 from idealscore.learned.data import ImageData
-from idealscore.learned.ensemble import train_ensemble
+from idealscore.learned.ensemble import train_ensemble, train_groups
 from idealscore.learned.networks import LinearDenoiser, LocalNet, MLPDenoiser, UNetDenoiser
 from idealscore.learned.stacked import EnsembleDenoiser
 from idealscore.learned.training import train
@@ -118,3 +118,28 @@ def test_bad_input_is_refused():
     with pytest.raises(TrainingError, match="replica 1"):
         broken = ImageData(images().images * 1e30)
         train_ensemble(starts, [images(), broken], CONFIG)
+
+
+def test_groups_keep_the_order_and_the_lone_result(tmp_path):
+    from dataclasses import replace
+
+    networks = [MLPDenoiser((1, 4, 4), width=width, depth=1, seed=width) for width in (4, 8, 4)]
+    sets = [images().subset(size) for size in (10, 20, 30)]
+    trained = train_groups(networks, sets, CONFIG, tmp_path)
+    for i in range(3):
+        close(trained[i], train(networks[i], sets[i], replace(CONFIG, seed=i)).network)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["group-0", "group-1"]
+    with pytest.raises(ArgumentError, match="seeds"):
+        train_groups(networks, sets, CONFIG, seeds=[0])
+
+
+def test_continuous_conditions_of_each_replica():
+    from dataclasses import replace
+
+    networks = [MLPDenoiser((1, 4, 4), width=8, depth=1, condition_dim=2, seed=i) for i in range(2)]
+    generator = torch.Generator().manual_seed(0)
+    given = [torch.randn(30, 2, generator=generator) for _ in range(2)]
+    config = replace(CONFIG, condition_dropout=0.3)
+    together = train_ensemble(networks, images(), config, condition=given).networks
+    for i in range(2):
+        close(together[i], train(networks[i], images(), replace(config, seed=i), condition=given[i]).network)

@@ -429,3 +429,35 @@ def test_preset_of_the_digits():
 
     network, config = preset("digits", data.load("digits"), seed=2)
     assert network.config.shape == (1, 8, 8) and config.seed == 2
+
+
+@pytest.mark.slow
+def test_the_digits_preset_generalises():
+    """On held-out digits the network beats the Wiener filter by a fifth and the empirical optimum by more."""
+    from idealscore.learned import data
+    from idealscore.theory.empirical import EmpiricalDenoiser
+
+    training_set, held_out = data.load("digits").split(0.2)
+    trained = train(*_prepared(training_set)).network
+    x0 = held_out.images.double()
+    flat = training_set.images.flatten(1).double()
+    memory = EmpiricalDenoiser(training_set.images.double())
+    for sigma in (0.2, 0.35, 0.5):
+        x = x0 + sigma * torch.randn(x0.shape, dtype=x0.dtype, generator=torch.Generator().manual_seed(1))
+        mean, gain = wiener(flat, sigma)
+        linear = mean + (x.flatten(1) - mean) @ gain.T
+        error = (trained(x, sigma) - x0).square().mean()
+        assert error < 0.8 * (linear - x0.flatten(1)).square().mean()
+        assert error < 0.8 * (memory(x, sigma) - x0).square().mean()
+
+
+def _prepared(images):
+    network, config = preset("digits", images)
+    return network, images, config
+
+
+@pytest.mark.slow
+def test_compiled_training_gives_the_same():
+    compiled, plain = (train(small(), points(), replace(SHORT, compile=flag)).network for flag in (True, False))
+    for a, b in zip(compiled.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)

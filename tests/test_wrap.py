@@ -298,6 +298,33 @@ def test_saved_pipeline(library, unet, tmp_path):
         wrap.diffusers_pipeline(tmp_path / "pipe")
 
 
+@pytest.mark.slow
+def test_a_trained_diffusers_model_is_compared_by_the_command(library, unet, tmp_path, monkeypatch, capsys):
+    """A small UNet2DModel, trained by a plain loop, saved, and held against the theories by `idealscore compare`."""
+    import copy
+
+    from idealscore.cli import main
+    from idealscore.learned.data import load
+
+    net, scheduler = copy.deepcopy(unet).requires_grad_(True).train(), library.DDPMScheduler()
+    images = load("digits").split(0.2)[0].images
+    optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(600):
+        chosen = torch.randint(len(images), (64,), generator=generator)
+        noise = torch.randn(64, 1, 8, 8, generator=generator)
+        steps = torch.randint(1000, (64,), generator=generator)
+        noisy = scheduler.add_noise(images[chosen], noise, steps)
+        torch.nn.functional.mse_loss(net(noisy, steps).sample, noise).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    library.DDPMPipeline(net, scheduler).save_pretrained(tmp_path / "pipe")
+    monkeypatch.chdir(tmp_path)
+    command = ["compare", "digits", "--model", "pipe", "--levels", "4", "--sigma-min", "0.1", "--n-images", "40"]
+    assert main([*command, "--theories", "gaussian", "empirical"]) == 0
+    assert "gaussian" in capsys.readouterr().out.lower()
+
+
 def test_what_is_not_supported_is_refused(library, unet):
     with pytest.raises(ArgumentError, match="prediction type 'raw'"):
         scheduler = library.DDPMScheduler()
