@@ -48,16 +48,18 @@ class Data:
         """All of them, from the latest on the way back (the most noise) to the earliest within each kind."""
         from dataclasses import replace
 
+        from ..theory._spectrum import spectrum
         from ..theory.transitions import class_speciation, collapse, mode_emergence, speciation, symmetry_breaking
 
         images = data.images.double()
-        found = [*mode_emergence(images, self.modes), speciation(images)]
+        shared = spectrum(images)
+        found = [*mode_emergence(shared, self.modes), speciation(shared)]
         if data.labels is not None and data.n_classes > 1:
             pairs = sorted(class_speciation(images, data.labels).values(), key=lambda pair: -(pair.value or 0.0))
             found += [pairs[0], pairs[-1]] if len(pairs) > 1 else pairs
         if self.symmetry:
             found += [symmetry_breaking(images, criterion) for criterion in ("variance", "bimodality", "sde")]
-        found.append(replace(collapse(images), name="collapse, Gaussian bound"))
+        found.append(replace(collapse(shared), name="collapse, Gaussian bound"))
         if self.draws:
             by_entropy = collapse(images, criterion="entropy", n_draws=self.draws, seed=self.seed)
             found.append(replace(by_entropy, name="collapse, half of log n"))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,13 @@ def nearest_neighbours(
 def exact_duplicates(images: Any, training: Any) -> int:
     """How many of `images` are, bit for bit, in `training`."""
     images, training = check.dataset("images", images), check.dataset("training", training)
-    seen = {image.numpy(force=True).tobytes() for image in training.double()}
-    return sum(image.numpy(force=True).tobytes() in seen for image in images.double())
+    seen = set(_digests(training))
+    return sum(digest in seen for digest in _digests(images))
+
+
+def _digests(images: torch.Tensor) -> list[bytes]:
+    """A hash of each image, its values read in float64."""
+    return [blake2b(image.double().numpy(force=True).tobytes(), digest_size=16).digest() for image in images]
 
 
 def unit_features(features: Features, images: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
@@ -173,8 +179,10 @@ def memorisation(
 
 def _distinct(training: torch.Tensor) -> np.ndarray:
     """Indices of the first of every group of equal images."""
-    _, first = np.unique(training.double().flatten(1).numpy(force=True), axis=0, return_index=True)
-    return np.sort(first)
+    first: dict[bytes, int] = {}
+    for index, digest in enumerate(_digests(training)):
+        first.setdefault(digest, index)
+    return np.array(list(first.values()))
 
 
 def _measures(

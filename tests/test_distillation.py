@@ -128,7 +128,7 @@ def test_fit_is_least_squares(mixture):
 
 
 def distance_to_wiener(mixture, n_noise, sigma):
-    """Relative distance of the distilled exact posterior mean to the true Wiener filter, and the non-linear residual."""
+    """Relative distance of the distilled posterior mean to the true Wiener filter, and the non-linear residual."""
     weights, means = mixture.log_weights.exp(), mixture.means
     offsets = means - weights @ means
     total = sum(w * c.dense() for w, c in zip(weights, mixture.covariances)) + (weights * offsets.T) @ offsets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,15 +48,14 @@ class Spectrum:
             return 0.0
         return float(self._influence(gradient[:, None]).std(ddof=1) / np.sqrt(self.n))
 
-    @cached_property
-    def eigenvalue_stderr(self) -> np.ndarray:
-        """`(r,)`: standard error of each eigenvalue; zeros for an exact spectrum."""
+    def eigenvalue_stderr(self, count: int) -> np.ndarray:
+        """`(count,)`: standard error of each of the first eigenvalues; zeros for an exact spectrum."""
         if self.data is None or self.mean is None or self.basis is None:
-            return np.zeros_like(self.eigenvalues)
-        eigenvalues = torch.as_tensor(self.eigenvalues).to(self.mean)
+            return np.zeros(len(self.eigenvalues[:count]))
+        eigenvalues, basis = torch.as_tensor(self.eigenvalues[:count]).to(self.mean), self.basis[:, :count]
         total = torch.zeros_like(eigenvalues)
         for block in self.data.split(BLOCK):
-            total += (((block.to(self.mean) - self.mean) @ self.basis).square() - eigenvalues).square().sum(0)
+            total += (((block.to(self.mean) - self.mean) @ basis).square() - eigenvalues).square().sum(0)
         n = len(self.data)
         return (total / (n * (n - 1))).sqrt().numpy(force=True)
 
@@ -78,7 +76,7 @@ def is_covariance(tensor: torch.Tensor) -> bool:
 
 
 def spectrum(source: Any) -> Spectrum:
-    """The spectrum of `source`: data `(n, *event)`, a covariance, or a `MixtureDenoiser`.
+    """The spectrum of `source`: data `(n, *event)`, a covariance, or a `MixtureDenoiser`; a spectrum is passed through.
 
     A two-dimensional array that equals its transpose up to rounding is a covariance, any other array is data. Raises
     EmptyDataError for fewer than two data, CovarianceError where nothing varies.

@@ -40,7 +40,7 @@ def speciation(source: Any) -> Transition:
     speciation: 2 sigma (exact) | alpha_bar 0.2 | OU time 0.8047 | flow time 0.6667 | DDPM step 397
     """
     found = spectrum(source)
-    largest, error = float(found.eigenvalues[0]), float(found.eigenvalue_stderr[0])
+    largest, error = float(found.eigenvalues[0]), float(found.eigenvalue_stderr(1)[0])
     if largest <= 1:
         note = f"the largest eigenvalue, {largest:.4g}, does not exceed the variance 1 of the noise"
         return none("speciation", SPECIATION, "Biroli2024", note)
@@ -61,7 +61,7 @@ def mode_emergence(source: Any, n_modes: int | None = None) -> list[Transition]:
     found = spectrum(source)
     count = found.eigenvalues.size if n_modes is None else check.integer("n_modes", n_modes, 1)
     modes = []
-    for k, (eigenvalue, error) in enumerate(zip(found.eigenvalues[:count], found.eigenvalue_stderr[:count]), 1):
+    for k, (eigenvalue, error) in enumerate(zip(found.eigenvalues[:count], found.eigenvalue_stderr(count)), 1):
         sigma = math.sqrt(eigenvalue)
         equation = rf"\lambda_{{{k}}} / (\lambda_{{{k}}} + \sigma^2) = 1/2"
         modes.append(at_sigma(f"mode {k}", sigma, float(error) / (2 * sigma), equation, "Wang2024"))
