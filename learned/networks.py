@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import _checks as check
 from ._network import NetworkConfig, NetworkDenoiser
+from .hierarchy_net import HierarchyConfig, HierarchyNet
 from .linear import LinearConfig, LinearDenoiser
 from .local import LocalConfig, LocalNet
 from .mlp import MLPConfig, MLPDenoiser
@@ -15,6 +16,8 @@ from .unet import UNetConfig, UNetDenoiser
 __all__ = [
     "NETWORKS",
     "EnsembleDenoiser",
+    "HierarchyConfig",
+    "HierarchyNet",
     "LinearConfig",
     "LinearDenoiser",
     "LocalConfig",
@@ -29,7 +32,7 @@ __all__ = [
 ]
 
 NETWORKS: dict[str, type[NetworkDenoiser]] = {
-    kind.name: kind for kind in (LinearDenoiser, MLPDenoiser, UNetDenoiser, LocalNet)
+    kind.name: kind for kind in (LinearDenoiser, MLPDenoiser, UNetDenoiser, LocalNet, HierarchyNet)
 }
 
 
