@@ -18,7 +18,11 @@ __all__ = ["COMMANDS", "main", "usage"]
 COMMANDS = {
     "compare": "which theory does a trained network follow, at which noise level?",
     "percolate": "threshold, wrapping and exponents of a lattice beside the exact values",
-    "transitions": "critical noise levels of a grammar, in every clock, with errors",
+    "transitions": "critical noise levels of data or of a grammar, in every clock, with errors",
+    "train": "train a denoiser, or many in one pass, on images",
+    "sample": "draw samples from a trained denoiser",
+    "check": "how far is a trained network from the identities of an optimal denoiser?",
+    "derive": "a result of the theory, derived step by step and printed as LaTeX",
 }
 
 USAGE = """usage: idealscore COMMAND [OPTIONS]

@@ -334,12 +334,23 @@ def difference_on_normal_prior(name, **wrong):
     at |= {sp.Symbol("a", real=True): 0, sp.Symbol("b", real=True): 1}
     if isinstance(statement, sp.GreaterThan):
         return 0.0 if bool(statement.doit().subs(at)) else 1.0
-    difference = (
-        (statement.lhs - statement.rhs)
-        .replace(lambda e: isinstance(e, (sp.Derivative, sp.Limit)), lambda e: e.doit(integrals=False))
-        .subs(at)
+    difference = (statement.lhs - statement.rhs).replace(
+        lambda e: isinstance(e, (sp.Derivative, sp.Limit)), lambda e: e.doit(integrals=False)
     )
-    return abs(float(sp.lambdify([], difference, "scipy")()))
+    return abs(float(difference.subs(at).replace(sp.Integral, by_quadrature)))
+
+
+def by_quadrature(integrand, *limits):
+    """Gauss-Legendre with 240 nodes per variable, twelve standing for infinity."""
+    nodes, weights = np.polynomial.legendre.leggauss(240)
+    ends = [[float(12 * sp.sign(end) if end.is_infinite else end) for end in over[1:]] for over in limits]
+    axes = [(high + low) / 2 + (high - low) / 2 * nodes for low, high in ends]
+    grid = np.meshgrid(*axes, indexing="ij", sparse=True)
+    total = sp.lambdify([over[0] for over in limits], integrand, "numpy")(*grid)
+    total = np.broadcast_to(total, [len(nodes)] * len(ends))
+    for low, high in reversed(ends):
+        total = total @ weights * (high - low) / 2
+    return sp.Float(float(total))
 
 
 @pytest.mark.parametrize("name", ONE_DIMENSIONAL)
@@ -347,7 +358,7 @@ def test_statement_is_true_of_a_normal_prior(name):
     assert difference_on_normal_prior(name) < 1e-6
 
 
-@pytest.mark.parametrize("name", sorted({*ONE_DIMENSIONAL} - {"positivity", "low_noise_limit"}))
+@pytest.mark.parametrize("name", sorted({*ONE_DIMENSIONAL} - {"low_noise_limit"}))
 def test_statement_is_false_of_a_wrong_denoiser(name):
     wrong = 2 + (x - 1) ** 2 * VARIANCE / (1 + sigma**2)
     assert difference_on_normal_prior(name, denoised=wrong) > 1e-3
@@ -474,15 +485,16 @@ def test_the_size_of_a_violation_is_the_relative_asymmetry():
 def test_probes_stand_in_for_dense_jacobians():
     """300 dimensions: above the dense limit the trace and the Laplacian are estimated, with an error."""
     variances = torch.linspace(0.1, 3.0, 300, dtype=torch.float64)
-    denoiser = MixtureDenoiser([0.4, 0.6], torch.stack([variances, -variances]), torch.stack([variances, variances]))
+    means = torch.stack([variances, -variances]) / 10
+    denoiser = MixtureDenoiser([0.4, 0.6], means, torch.stack([variances, variances]))
     report = assert_identities(
-        denoiser, (300,), [2.0], prior=denoiser.sample, log_density=denoiser.log_density, n_samples=256
+        denoiser, (300,), [0.5], prior=denoiser.sample, log_density=denoiser.log_density, n_samples=256
     )
     assert {f.identity for f in report if f.stderr > 0} >= {"denoiser_equation", "heat_equation", "probability_flow"}
     wrong = check(
-        lambda x, s: denoiser(x, torch.as_tensor(s, dtype=x.dtype) * 1.2),
-        denoiser.sample(4, 1) * 2,
-        2.0,
+        lambda x, s: denoiser(x, torch.as_tensor(s, dtype=x.dtype) ** 2),
+        denoiser.sample(4, 1),
+        0.5,
         identities=["denoiser_equation"],
     )
     assert wrong.broken

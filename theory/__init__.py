@@ -28,6 +28,10 @@ __getattr__, __dir__, __all__ = attach(
         "density_evolution": [],
         "leaf_channels": ["CHANNELS", "LeafChannel"],
         "transition": ["Transition"],
+        "learning": ["LinearLearning"],
+        "learning_noise": ["early_stopping", "minibatch_error", "population_loss"],
+        "swing_by": ["SwingBy"],
+        "symbolic": ["Derivation", "derive"],
         "contract": ["check_contract"],
         "identities": ["IDENTITIES", "Report", "Symmetry", "assert_identities", "check"],
         "percolation": [

@@ -1,0 +1,78 @@
+"""`idealscore check RUN`: how far a trained network is from every identity of an optimal denoiser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Command:
+    """Print the relative violation of each identity per noise level: 0 holds exactly, 1 is as large as its terms."""
+
+    run_dir: tyro.conf.Positional[str]
+    """run folder, .safetensors file, or diffusers pipeline"""
+    data: str = ""
+    """data of the averages (default: those of the run, where it names them)"""
+    sigmas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
+    """noise levels"""
+    label: int | None = None
+    """class, for a conditional network"""
+    member: int = 0
+    """member of an ensemble"""
+    points: int = 4
+    """noisy points at which the local identities are measured"""
+    samples: int | None = None
+    """draws of the averages (default: by the size of an image)"""
+    identities: tuple[str, ...] = ()
+    """names of the identities (default: all)"""
+    seed: int = 0
+    device: str = "cpu"
+    out: str = ""
+    """netCDF file of the numbers"""
+    json: bool = False
+    """print the table as JSON"""
+
+    def run(self) -> None:
+        from ..compare.network_identities import network_identities, rows, table
+        from ..learned import checkpoint
+
+        network = checkpoint.load(self.run_dir, self.device)
+        result = network_identities(
+            network,
+            self._data(network),
+            self.sigmas,
+            condition=self.label,
+            member=self.member,
+            n_points=self.points,
+            n_samples=self.samples,
+            identities=self.identities or None,
+            seed=self.seed,
+        )
+        self._write(result)
+        if self.json:
+            import json
+
+            print(json.dumps(rows(result), indent=2))
+        else:
+            print(table(result))
+
+    def _data(self, network: Any) -> Any:
+        """The data that were asked for, else those of the run where they come with the package, else None."""
+        from ..learned import data
+
+        recorded = (getattr(network, "metadata", None) or {}).get("data", {}).get("name", "")
+        known = recorded.split("[")[0]
+        name = self.data or (known if known in data.DATASETS else "")
+        return data.load(name) if name else None
+
+    def _write(self, result: xr.Dataset) -> None:
+        if self.out:
+            from .._results import save
+
+            save(result, self.out)

@@ -1,0 +1,200 @@
+"""Derivations that SymPy carries out step by step: each step is computed from the one before, none is typed in.
+
+`derive(name)` returns a `Derivation`: its steps as (words, expression), its result, and LaTeX. Covered are Tweedie's
+formula [@Efron2011], the Wiener denoiser [@Li2024], the upward map of the random hierarchy model and its fixed
+points [@Sclocchi2025], the speciation time [@Biroli2024] and percolation on the Bethe lattice [@Stauffer1994].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from .. import _checks as check
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A derivation: `steps` of (words, expression), the last of which is `result`; `checks` must all be zero.
+
+    >>> print(derive("speciation").result)
+    Eq(t, log(Lambda)/2)
+    """
+
+    name: str
+    reference: str
+    steps: tuple[tuple[str, sp.Basic], ...]
+    checks: tuple[sp.Expr, ...]
+
+    @property
+    def result(self) -> sp.Basic:
+        return self.steps[-1][1]
+
+    def latex(self) -> str:
+        """The steps in LaTeX, one aligned line each."""
+        lines = [rf"& \text{{{words}:}} && {sp.latex(expression)} \\" for words, expression in self.steps]
+        return "\n".join([r"\begin{align*}", *lines, r"\end{align*}"])
+
+    def __str__(self) -> str:
+        return "\n".join(f"{k}. {words}\n   {expression}" for k, (words, expression) in enumerate(self.steps, 1))
+
+
+def tweedie() -> Derivation:
+    """E[x0 | x] = x + sigma^2 d log p / dx from p(x) = integral of p0(y) N(x; y, sigma^2)."""
+    x, y = sp.symbols("x y", real=True)
+    sigma = sp.Symbol("sigma", positive=True)
+    p0 = sp.Function("p_0", positive=True)
+    kernel = sp.exp(-((x - y) ** 2) / (2 * sigma**2)) / sp.sqrt(2 * sp.pi * sigma**2)
+    joint = p0(y) * kernel
+    line = (y, -sp.oo, sp.oo)
+    density = sp.Integral(joint, line)
+    slope = sp.diff(kernel, x)
+    ratio = sp.simplify(slope / kernel)
+    score = sp.Integral(p0(y) * kernel * ratio, line) / density
+    moment = sp.Integral(y * joint, line) / density
+    claimed = sp.Integral(sp.expand((x + sigma**2 * ratio) * joint), line)
+    result = sp.Eq(sp.Function("D")(x, sigma), x + sigma**2 * sp.Derivative(sp.log(sp.Function("p")(x, sigma)), x))
+    steps = (
+        ("the noised density", sp.Eq(sp.Function("p")(x, sigma), density)),
+        ("the kernel's slope over the kernel", sp.Eq(sp.Derivative(sp.log(sp.Function("N")(x - y)), x), ratio)),
+        ("so the score is a posterior average", sp.Eq(sp.Derivative(sp.log(sp.Function("p")(x, sigma)), x), score)),
+        ("the denoiser is the posterior mean", sp.Eq(sp.Function("D")(x, sigma), moment)),
+        ("and the two are related by", result),
+    )
+    return Derivation("tweedie", "Efron2011", steps, (sp.simplify(claimed.function - y * joint),))
+
+
+def wiener() -> Derivation:
+    """D = mu + lambda / (lambda + sigma^2) (x - mu): the mean of the posterior of a normal prior."""
+    x, y, mu = sp.symbols("x y mu", real=True)
+    variance, sigma = sp.symbols("lambda sigma", positive=True)
+    log_joint = -((y - mu) ** 2) / (2 * variance) - (x - y) ** 2 / (2 * sigma**2)
+    stationary = sp.diff(log_joint, y)
+    mean = sp.solve(stationary, y)[0]
+    spread = sp.simplify(-1 / sp.diff(log_joint, y, 2))
+    gain = sp.factor(sp.diff(mean, x))
+    result: Any = sp.Eq(sp.Function("D")(x, sigma), mu + gain * (x - mu))
+    steps = (
+        ("the log of prior times likelihood", log_joint),
+        ("its slope vanishes at the mean, as it is quadratic in y", sp.Eq(stationary, 0)),
+        ("which is", sp.Eq(y, sp.simplify(mean))),
+        ("with the posterior variance", sp.Eq(sp.Symbol("v"), spread)),
+        ("the gain is the variance over sigma^2", sp.Eq(sp.Symbol("K"), gain)),
+        ("the Wiener denoiser", result),
+    )
+    checks = (sp.simplify(mean - result.rhs), sp.simplify(spread - sigma**2 * gain))
+    return Derivation("wiener", "Li2024", steps, checks)
+
+
+def hierarchy() -> Derivation:
+    """The annealed upward map of the random hierarchy model, its slopes at 1 and 1/v, and the fixed point for s = 2."""
+    p, v, m = sp.symbols("p v m", positive=True)
+    s = sp.Symbol("s", integer=True, positive=True)
+    wrong = (1 - p**s) / (v**s - 1)
+    true_symbol = p**s + (m - 1) * wrong
+    all_symbols = p**s + (m * v - 1) * wrong
+    upward = true_symbol / all_symbols
+    slope = sp.diff(upward, p)
+    at_one = sp.simplify(slope.subs(p, 1))
+    at_random = sp.simplify(slope.subs(p, 1 / v))
+    pair = sp.factor(sp.together(upward.subs(s, 2) - p))
+    inner = [
+        root for root in sp.solve(sp.numer(pair), p) if sp.simplify(root - 1) != 0 and sp.simplify(root * v - 1) != 0
+    ]
+    fixed: Any = sp.simplify(inner[0])
+    epsilon: Any = sp.factor(sp.simplify((1 - fixed) / (1 - 1 / v)))
+    critical_slope = sp.factor(sp.simplify(slope.subs(s, 2).doit().subs(p, fixed)))
+    F = sp.Function("F")
+    steps = (
+        ("each wrong tuple of children weighs, on average", sp.Eq(sp.Symbol("w"), wrong)),
+        ("the true symbol has its own rule and m - 1 others", true_symbol),
+        ("all symbols together have m v rules", all_symbols),
+        ("so the belief in the truth one level up is", sp.Eq(F(p), upward)),
+        ("the slope at certainty", sp.Eq(sp.Symbol("F'(1)"), at_one)),
+        ("the slope at ignorance", sp.Eq(sp.Symbol("F'(1/v)"), at_random)),
+        ("for s = 2, F(p) - p factorises", sp.Eq(F(p) - p, pair)),
+        ("its slope at the fixed point between", sp.Eq(sp.Symbol("F'(p*)"), critical_slope)),
+        ("reached at the noise", sp.Eq(sp.Symbol("epsilon^*"), epsilon)),
+        ("the unstable fixed point", sp.Eq(sp.Symbol("p^*"), fixed)),
+    )
+    checks = (
+        sp.simplify(upward.subs(p, 1) - 1),
+        sp.simplify(sp.powsimp(sp.expand_power_base(upward.subs(p, 1 / v) - 1 / v, force=True), force=True)),
+        sp.simplify(upward.subs({s: 2, p: fixed}) - fixed),
+        sp.simplify(1 - epsilon + epsilon / v - fixed),
+    )
+    return Derivation("hierarchy", "Sclocchi2025", steps, checks)
+
+
+def speciation() -> Derivation:
+    """t = log(Lambda) / 2: two clusters at +-m separate when the mode along m loses the noise's shape."""
+    x, q = sp.symbols("x q", real=True)
+    t = sp.Symbol("t", real=True)
+    top = sp.Symbol("Lambda", positive=True)
+    signal, noise = sp.exp(-t), 1 - sp.exp(-2 * t)
+    log_density = -(x**2) / (2 * noise) + sp.log(sp.cosh(x * signal * sp.sqrt(top) / noise))
+    curvature = sp.series(log_density, x, 0, 3).removeO().coeff(x, 2) * 2
+    potential = sp.simplify(-1 - 2 * curvature)
+    late = sp.limit(sp.expand(sp.simplify((potential - 1).subs(t, q + sp.log(top) / 2))), top, sp.oo)
+    balance = sp.Eq(top * sp.exp(-2 * t), 1)
+    solved = sp.solve(balance, t)[0]
+    steps = (
+        ("two clusters of variance 0, a distance sqrt(Lambda) from their mean, at OU time t", log_density),
+        ("the curvature of log p at the mean", curvature),
+        ("the curvature of the potential of the reverse drift x + 2 d log p / dx", potential),
+        ("at t = q + log(Lambda)/2 for large Lambda it is 1 plus", late),
+        ("the signal along the mode is of the order of the noise where", balance),
+        ("the speciation time", sp.Eq(t, sp.simplify(solved))),
+    )
+    checks = (sp.simplify(late + 2 * sp.exp(-2 * q)), sp.simplify(solved - sp.log(top) / 2))
+    return Derivation("speciation", "Biroli2024", steps, checks)
+
+
+def bethe() -> Derivation:
+    """p_c = 1 / (z - 1) on the Bethe lattice, and for z = 3 the giant cluster (2 p - 1)/p and its exponent 1."""
+    p, R, eps = sp.symbols("p R epsilon", positive=True)
+    z = sp.Symbol("z", integer=True, positive=True)
+    recursion: Any = sp.Eq(R, 1 - p + p * R ** (z - 1))
+    slope = sp.diff(recursion.rhs, R).subs(R, 1)
+    critical = sp.solve(sp.Eq(slope, 1), p)[0]
+    branch = next(root for root in sp.solve(recursion.subs(z, 3), R) if sp.simplify(root - 1) != 0)
+    giant: Any = sp.factor(sp.simplify(p * (1 - branch**3)))
+    near = sp.series(giant.subs(p, sp.Rational(1, 2) + eps), eps, 0, 2).removeO()
+    mean_size = sp.factor(sp.simplify(1 + z * p / (1 - (z - 1) * p)))
+    steps = (
+        ("a branch is finite if its site is empty or all z - 1 branches beyond are finite", recursion),
+        ("the slope of the right-hand side at R = 1", slope),
+        ("reaches one at the threshold", sp.Eq(sp.Symbol("p_c"), critical)),
+        ("below it the mean size of the cluster of an occupied site is", sp.Eq(sp.Symbol("S"), mean_size)),
+        ("for z = 3 the other root is", sp.Eq(R, branch)),
+        ("near the threshold the giant cluster grows linearly, beta = 1", near),
+        ("the fraction of sites in the giant cluster", sp.Eq(sp.Symbol("P"), giant)),
+    )
+    checks = (
+        sp.simplify(critical - 1 / (z - 1)),
+        sp.simplify(recursion.subs({z: 3, R: branch}).rhs - branch),
+        sp.simplify(giant.subs(p, 1) - 1),
+        sp.limit(near / eps, eps, 0) - 6,
+    )
+    return Derivation("bethe", "Stauffer1994", steps, checks)
+
+
+DERIVATIONS: dict[str, Callable[[], Derivation]] = {
+    "tweedie": tweedie,
+    "wiener": wiener,
+    "hierarchy": hierarchy,
+    "speciation": speciation,
+    "bethe": bethe,
+}
+
+
+def derive(name: str) -> Derivation:
+    """The derivation called `name`; raises UnknownNameError.
+
+    >>> print(derive("wiener").result)
+    Eq(D(x, sigma), lambda*(-mu + x)/(lambda + sigma**2) + mu)
+    """
+    return DERIVATIONS[check.choice("name", name, DERIVATIONS)]()
