@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from .. import _checks as check
 from .._progress import bar
@@ -91,7 +92,7 @@ def moments_by_level(changed: np.ndarray, s: int) -> np.ndarray:
 def forward_backward(
     grammar: Grammar,
     channel: str | LeafChannel,
-    noises: Sequence[float],
+    noises: ArrayLike,
     *,
     n_data: int = 16,
     n_trajectories: int = 16,
@@ -180,7 +181,7 @@ def level_profile(
     s: int,
     depth: int,
     channel: str | LeafChannel,
-    noises: Sequence[float],
+    noises: ArrayLike,
     *,
     n_grammars: int = 8,
     n_data: int = 16,
