@@ -73,5 +73,5 @@ def draw(dataset: xr.Dataset) -> Figure:
             ax.axvline(edge, color="white", lw=0.8, ls=":")
         ax.set(xscale="log", xlabel="rules per symbol, $m$", ylabel=r"noise on the leaves, $\epsilon$")
         ax.set(xlim=(float(dataset.m[0]), float(dataset.m[-1])), ylim=(0, 1))
-        ax.legend(loc="lower left", labelcolor="white")
+        ax.legend(loc="upper right", labelcolor="white")
     return figure

@@ -104,8 +104,9 @@ def draw(dataset: xr.Dataset) -> Figure:
                 dataset.level[1:], field[1] * decay, ":", color=COLOURS["exact"], label=rf"$r^{{-a}}$, $a$ = {a:.2f}"
             )
             bottom.set(xlabel="level $k$ where two leaves meet", yscale="log")
-            top.legend()
-            bottom.legend()
+            top.set_ylim(0.9, 1.45 * float(dataset.chi.max()))  # room for the legend
+            top.legend(loc="upper left")
+            bottom.legend(loc="lower left")
             panel_letter(top, letter)
         axes[0, 0].set_ylabel(r"$\chi$")
         axes[1, 0].set_ylabel("$C(k)/C(0)$")
