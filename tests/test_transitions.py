@@ -590,6 +590,7 @@ def test_onset_law_errors_cover_the_truth():
         (lambda: collapse(torch.eye(2), 10, "mixture"), ArgumentError),
         (lambda: collapse(torch.eye(2), 10, "entropy"), ArgumentError),
         (lambda: collapse(torch.rand(9, 2, generator=torch.Generator()), 5, "entropy"), ArgumentError),
+        (lambda: collapse(torch.ones(5, 4), criterion="entropy"), CovarianceError),
         (lambda: gaussian_information(torch.eye(2), [0.0]), NoiseLevelError),
         (lambda: cloning(two_points(1.0), [-1.0]), NoiseLevelError),
         (lambda: cloning_probability(-1.0), ArgumentError),

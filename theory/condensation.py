@@ -47,7 +47,7 @@ import torch
 from .. import _checks as check
 from .._results import provenance
 from .._streams import normal_batch, stream
-from ..errors import ArgumentError
+from ..errors import ArgumentError, CovarianceError
 from ._roots import at_sigma, below, none, root, slope
 from ._spectrum import Spectrum, is_covariance, spectrum
 from .clones import classes
@@ -128,7 +128,6 @@ class _NoisyData:
         n_draws = check.integer("n_draws", n_draws, 2)
         index = stream(seed, "collapse-datum").integers(self.denoiser.n, size=n_draws)
         self.chosen = self.denoiser.data[torch.from_numpy(index).to(self.denoiser.data.device)]
-
         self.noise = normal_batch(seed, "collapse-noise", range(n_draws), self.chosen.shape[1:]).to(self.chosen)
 
     def entropy(self, sigma: float) -> tuple[float, float]:
@@ -207,7 +206,9 @@ def _entropy(data: Any, n_draws: int, seed: int) -> Transition:
     def missing(sigma: float) -> float:
         return half - draws.entropy(sigma)[0]
 
-    high = math.sqrt(spectrum(data).eigenvalues.sum())
+    high = math.sqrt(float(draws.denoiser.data.flatten(1).var(0, correction=0).sum()))
+    if high == 0:
+        raise CovarianceError("source", "has a covariance of rank zero", "pass data that vary")
     while missing(high) > 0:
         high *= 2
     low = below(missing, high)
