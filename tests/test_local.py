@@ -202,8 +202,7 @@ def test_local_optimum_of_a_black_and_a_white_image_makes_consistent_mosaics():
     """Every pixel follows the majority of its patch, no sample is uniform; the memorising optimum is uniform."""
     data = torch.stack([-torch.ones(1, 16, 16), torch.ones(1, 16, 16)]).double()
     samples = black_and_white(LocalDenoiser(data, 3, padding="circular"), 20)
-    print("locally consistent", locally_consistent(samples))
-    assert locally_consistent(samples) >= 0.97
+    assert locally_consistent(samples) >= 0.98
     assert not (samples.sign().flatten(1) == samples.sign()[:, 0, 0, :1]).all(1).any()
     memorised = black_and_white(EmpiricalDenoiser(data), 20)
     assert (memorised.sign().flatten(1) == memorised.sign()[:, 0, 0, :1]).all()
@@ -215,7 +214,7 @@ def test_local_optimum_of_a_black_and_a_white_image_makes_consistent_mosaics():
 def test_mosaics_grow_consistent_with_the_number_of_steps():
     data = torch.stack([-torch.ones(1, 16, 16), torch.ones(1, 16, 16)]).double()
     denoiser = LocalDenoiser(data, 3, padding="circular")
-    assert locally_consistent(black_and_white(denoiser, 2000, n=4)) >= 0.997
+    assert locally_consistent(black_and_white(denoiser, 500, n=8)) >= 0.99
 
 
 def test_masks_of_ones_and_of_boxes_are_known_theories():

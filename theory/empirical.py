@@ -7,8 +7,8 @@ For data y_1 ... y_n with prior weights pi_i, x = x0 + sigma n has the density a
     D(x, sigma) = sum_i w_i(x) y_i                                                       [@Li2024; @Biroli2024]
 
 The sums run over blocks of the data, so memory is O(batch x block). Squared distances come from matrix products
-of centred vectors where the bound on their rounding, eps R^2 / sigma^2, is small; in float64 where it is not;
-and, where even that would show, pairs that carry weight are computed again as differences.
+of centred vectors where their rounding, about eps R^2 / sigma^2, is harmless; elsewhere the products only screen,
+and the pairs that may carry weight are computed again as differences in float64.
 """
 
 from __future__ import annotations
