@@ -228,7 +228,7 @@ def _grow_ordered(
     """One run in a given order, into `sums` and `wraps`; returns the parents."""
     state = _workspace(table, 0, wanted)[:-1]
     with progress.message("compiling the percolation kernels (once)", None if not grow.signatures else False):
-        grow(*table.arguments(kind), *state, order, wraps.size, marks, columns_of(wanted), sums, wraps)
+        grow(*table.arguments(kind), *state, order, wraps.size, marks, columns_of(wanted), sums, wraps)  # pyright: ignore[reportCallIssue]
     return state[0]
 
 
@@ -257,7 +257,7 @@ def _run(
         sums = np.zeros((len(marks), n_curves))
         wraps = np.zeros((len(replicas), n_directions), np.int32)
         state = _workspace(table, n_steps, wanted)
-        grow_many(seeds, members, *table.arguments(kind), *state, marks, columns, sums, wraps)
+        grow_many(seeds, members, *table.arguments(kind), *state, marks, columns, sums, wraps)  # pyright: ignore[reportCallIssue]
         return sums, wraps
 
     with progress.message("compiling the percolation kernels (once)", show):

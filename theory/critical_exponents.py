@@ -65,7 +65,7 @@ def _from_exact(dimension: int, nu: Fraction, beta: Fraction, reference: str) ->
         return _exact(fraction.numerator, fraction.denominator)
 
     values = (nu, beta, gamma, 1 + dimension / fractal, 1 / (beta + gamma), fractal, beta / nu, gamma / nu, 1 / nu)
-    return Exponents(dimension, *map(exact, values), reference)
+    return Exponents(dimension, *map(exact, values), reference)  # pyright: ignore[reportCallIssue]
 
 
 def _three_dimensions() -> Exponents:

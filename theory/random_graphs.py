@@ -12,6 +12,7 @@ The Bethe lattice is the case where every site has z neighbours, the Erdos-Renyi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def smallest_root(branch: Callable[[float], float], slope: float) -> float:
         gap /= 2
         if gap < 1e-15:
             return 1.0
-    return float(brentq(lambda u: branch(u) - u, 0.0, 1 - gap, xtol=1e-16, rtol=1e-14))
+    return float(np.real(brentq(lambda u: branch(u) - u, 0.0, 1 - gap, xtol=1e-16)))
 
 
 def giant_component(
@@ -85,7 +86,7 @@ def giant_component(
     0.0
     """
     p, kind = check.real("p", p, 0.0, 1.0), check.choice("kind", kind, KINDS)
-    if np.ndim(degrees) == 0 and not hasattr(degrees, "number_of_nodes"):
+    if isinstance(degrees, Real):
         reached = _poisson_giant(p * check.real("degrees", degrees, 0.0))
     else:
         distribution = degree_counts("degrees", degrees)
@@ -112,7 +113,7 @@ def graph_threshold(degrees: float | Sequence[int] | np.ndarray | nx.Graph) -> f
     >>> graph_threshold([1, 3, 1, 3])
     0.6666666666666666
     """
-    if np.ndim(degrees) == 0 and not hasattr(degrees, "number_of_nodes"):
+    if isinstance(degrees, Real):
         mean = check.real("degrees", degrees, 0.0)
         return 1 / mean if mean > 0 else float("inf")
     further = excess(degree_counts("degrees", degrees))
