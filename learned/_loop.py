@@ -182,12 +182,12 @@ def _out_of_memory(error: BaseException) -> bool:
     return "can't allocate memory" in str(error).lower()
 
 
-def check_ranks(config: TrainConfig, device: torch.device) -> tuple[int, int]:
-    """(rank, ranks), refused where the batch cannot be shared evenly."""
+def join_ranks(config: TrainConfig, device: torch.device) -> tuple[torch.device, int, int]:
+    """(device of this rank, rank, ranks), refused where the batch cannot be shared evenly."""
     rank, world = _ranks.ranks(device)
     if config.batch % world:
         raise ArgumentError("batch", f"is {config.batch}", f"pass a multiple of the {world} ranks")
-    return rank, world
+    return _ranks.local_device(device, world), rank, world
 
 
 def folder_path(run_dir: str | os.PathLike | None) -> Path | None:

@@ -18,6 +18,13 @@ def ranks(device: torch.device) -> tuple[int, int]:
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
+def local_device(device: torch.device, world: int) -> torch.device:
+    """The GPU of this rank where several share a machine; any other device as it is."""
+    if world > 1 and device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device
+
+
 def average_gradients(parameters: Iterable[torch.nn.Parameter], world: int) -> None:
     """Replace each gradient by its mean over the ranks, in one message."""
     if world == 1:

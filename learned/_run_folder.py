@@ -67,9 +67,9 @@ class RunFolder:
             stream.write(json.dumps(record) + "\n")
 
     def save(self, state: TrainingState, averaged: Any) -> None:
-        """The state that a resumed run needs, then the averaged weights that a user loads."""
-        checkpoint.write_tensors(self.state_path, state.tensors(), {"step": state.step})
+        """The averaged weights that a user loads, then the state: what a resumed run takes for done is written."""
         self.save_network(self.path / "weights.safetensors", averaged, state.step)
+        checkpoint.write_tensors(self.state_path, state.tensors(), {"step": state.step})
 
     def snapshot_path(self, step: int) -> Path:
         return self.path / "snapshots" / f"step-{step:09d}.safetensors"

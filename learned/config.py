@@ -95,9 +95,9 @@ class TrainConfig:
         return rate * ((1 - done) if self.decay == "linear" else (1 + math.cos(math.pi * done)) / 2)
 
     def snapshot_steps(self) -> list[int]:
-        """Log-spaced steps from 1 to `steps`, each once.
+        """Log-spaced steps from 1 to `steps`, each once; a single one is the last.
 
         >>> TrainConfig(steps=1000, snapshots=4).snapshot_steps()
         [1, 10, 100, 1000]
         """
-        return sorted({round(step) for step in np.geomspace(1, self.steps, self.snapshots)})
+        return sorted({round(step) for step in np.geomspace(self.steps, 1, self.snapshots)})

@@ -13,7 +13,7 @@ import torch
 from ..errors import ArgumentError
 from ._batches import Batches
 from ._layers import Dropout
-from ._loop import Loop, Record, check_ranks, folder_path
+from ._loop import Loop, Record, folder_path, join_ranks
 from ._network import NetworkDenoiser
 from .config import TrainConfig
 from .data import ImageData
@@ -71,7 +71,7 @@ def train_ensemble(
         if len(given) != count:
             raise ArgumentError(argument, f"has {len(given)} entries", f"pass one for each of {count} networks")
     device = networks[0].device if device is None else torch.device(device)
-    rank, world = check_ranks(config, device)
+    device, rank, world = join_ranks(config, device)
     batches = [
         Batches(network, part, replace(config, seed=seed), given, device, rank, world)
         for network, part, seed, given in zip(networks, sets, seeds, conditions)

@@ -110,6 +110,27 @@ def noise_from_dict(description: dict[str, Any]) -> Noise:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()})
 
 
+def noise_from_text(text: str) -> Noise:
+    """A distribution from words: "lognormal MEAN STD", "loguniform LOW HIGH", "levels S1 S2 ...", "steps NAME N".
+
+    >>> noise_from_text("loguniform 0.01 100")
+    LogUniform(low=0.01, high=100.0)
+    """
+    kind, *words = text.split() or [""]
+    check.choice("noise", kind, _KINDS)
+    try:
+        if kind == "levels":
+            return Levels(tuple(float(word) for word in words))
+        if kind == "steps":
+            return Steps(words[0], int(words[1])) if words else Steps()
+        first, second = (float(word) for word in words)
+    except (ValueError, IndexError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError("noise", f"is '{text}'", "write KIND and its numbers, e.g. 'lognormal -1.2 1.2'") from None
+    return LogNormal(first, second) if kind == "lognormal" else LogUniform(first, second)
+
+
 def stratified_uniforms(n: int, generator: torch.Generator) -> torch.Tensor:
     """`(n,)` float64 values, one uniform draw from each of n equal cells of (0, 1): less variance, no bias."""
     draws = torch.rand(n, generator=generator, dtype=torch.float64, device=generator.device)

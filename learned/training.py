@@ -13,7 +13,7 @@ import torch
 
 from . import checkpoint
 from ._batches import Batches
-from ._loop import Loop, Record, check_ranks, folder_path
+from ._loop import Loop, Record, folder_path, join_ranks
 from ._network import NetworkDenoiser
 from .config import TrainConfig
 from .data import ImageData
@@ -78,7 +78,7 @@ def train(
     config = config or TrainConfig()
     data = data if isinstance(data, ImageData) else ImageData(data)
     device = network.device if device is None else torch.device(device)
-    rank, world = check_ranks(config, device)
+    device, rank, world = join_ranks(config, device)
     batches = Batches(network, data, config, condition, device, rank, world)
     layout = torch.channels_last if config.channels_last else torch.preserve_format
     model: Any = copy.deepcopy(network).to(device)

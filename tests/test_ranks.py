@@ -10,7 +10,7 @@ import torch
 
 from idealscore.errors import ArgumentError
 from idealscore.learned import checkpoint
-from idealscore.learned._ranks import average_gradients
+from idealscore.learned._ranks import average_gradients, local_device
 
 SCRIPT = """
 import sys
@@ -77,6 +77,13 @@ def test_torchrun(tmp_path, monkeypatch):
         torch.testing.assert_close(alone, shared, rtol=1e-4, atol=1e-5)
 
 
+def test_each_rank_takes_its_own_gpu(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert local_device(torch.device("cuda"), 4) == torch.device("cuda", 3)
+    assert local_device(torch.device("cuda", 0), 1) == torch.device("cuda", 0)
+    assert local_device(torch.device("cpu"), 4) == torch.device("cpu")
+
+
 def test_one_rank_needs_no_group_and_uneven_batches_are_refused(monkeypatch):
     from idealscore.learned import _loop
     from idealscore.learned.config import TrainConfig
@@ -87,4 +94,4 @@ def test_one_rank_needs_no_group_and_uneven_batches_are_refused(monkeypatch):
     assert parameter.grad.tolist() == [1.0, 1.0]
     monkeypatch.setattr(_loop._ranks, "ranks", lambda device: (0, 3))
     with pytest.raises(ArgumentError, match="multiple of the 3 ranks"):
-        _loop.check_ranks(TrainConfig(batch=8), torch.device("cpu"))
+        _loop.join_ranks(TrainConfig(batch=8), torch.device("cpu"))

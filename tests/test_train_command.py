@@ -75,6 +75,8 @@ def test_dry_run_writes_nothing(inside, capsys):
         (["train", "digits", "--preset", "x"], "preset"),
         (["train", "digits", "--network", "unet", "--multipliers", "1", "1", "1", "1", "1"], "multipliers"),
         (["train", "nothing"], "data"),
+        (["train", "digits", "--device", "gpu"], "device"),
+        (["train", "digits", "--device", "cuda:99"], "device"),
         (["sample", "nowhere"], "nowhere"),
         (["sample", "nowhere", "--method", "magic"], "method"),
     ],

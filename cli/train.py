@@ -1,0 +1,132 @@
+"""`idealscore train DATA`: train a denoiser, or many in one pass."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from .. import _checks as check
+from ..errors import ArgumentError
+from ..learned import data as data_module
+from ..learned.config import TrainConfig
+from ..learned.data import ImageData
+from ..learned.device import best_device
+from ..learned.ensemble import train_ensemble
+from ..learned.estimate import estimate
+from ..learned.networks import NETWORKS, NetworkDenoiser
+from ..learned.objective import noise_from_text
+from ..learned.presets import PRESETS
+from ..learned.training import train
+
+NETWORK_OPTIONS = (
+    "width", "depth", "multipliers", "blocks", "attention", "heads", "dropout", "kernel", "padding", "sigmas", "head",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Command(TrainConfig):
+    """Train a denoiser on images. The same command goes on where a stopped one was.
+
+    Options of the network apply where the network has them; what is not given is the network's own default.
+    """
+
+    data: tyro.conf.Positional[str] = "digits"
+    """digits, a .parquet, .npz or .npy file, a folder of images, or hf:NAME"""
+    out: str = ""
+    """run folder (default: run-DATA)"""
+    preset: str = ""
+    """start from a known recipe (digits); options that differ from the defaults override it"""
+    network: str = "unet"
+    """unet, mlp, local, linear"""
+    noise: str = "lognormal -1.2 1.2"  # pyright: ignore[reportIncompatibleVariableOverride]
+    """lognormal MEAN STD, loguniform LOW HIGH, levels S1 S2 ..., or steps linear|cosine N"""
+    held_out: float = 0.0
+    """share of the images (or their number) kept from training"""
+    subset: tuple[int, ...] = ()
+    """train on so many images; several sizes: one replica (times --ensemble) for each"""
+    ensemble: int = 1
+    """replicas, at seeds seed, seed + 1, ..., trained in one pass"""
+    conditional: bool = False
+    """give the class labels to the network"""
+    device: str = "auto"
+    """auto (the GPU where there is one), cpu, cuda, cuda:1, ..."""
+    dry_run: bool = False
+    """print the resolved configuration, the parameters and an estimate of time and memory, and stop"""
+    width: int | None = None
+    depth: int | None = None
+    multipliers: tuple[int, ...] | None = None
+    blocks: int | None = None
+    attention: tuple[int, ...] | None = None
+    heads: int | None = None
+    dropout: float | None = None
+    kernel: int | None = None
+    padding: str | None = None
+    sigmas: tuple[float, ...] | None = None
+    head: str | None = None
+
+    def run(self) -> None:
+        config, kind, options = self._resolved()
+        networks, sets = self._replicas(config, kind, options)
+        out = Path(self.out or f"run-{Path(self.data).stem}")
+        if self.dry_run:
+            self._describe(networks, sets, config, out)
+        elif len(networks) == 1:
+            result = train(networks[0], sets[0], config, out, device=self._device)
+            print(f"loss {result.history[-1]['loss']:.5f} after {config.steps} steps; written: {out}")
+        else:
+            seeds = [config.seed + i % self.ensemble for i in range(len(networks))]
+            many = train_ensemble(networks, sets, config, out, seeds=seeds, device=self._device)
+            print(f"{len(networks)} replicas, mean loss {many.history[-1]['loss']:.5f}; written: {out}")
+
+    @property
+    def _device(self) -> str:
+        return best_device(self.device)
+
+    def _resolved(self) -> tuple[TrainConfig, str, dict[str, Any]]:
+        """(training configuration, network, its options): the preset, overridden by what was given."""
+        given = {field.name: getattr(self, field.name) for field in fields(TrainConfig)}
+        given["noise"] = noise_from_text(self.noise)
+        options = {name: value for name in NETWORK_OPTIONS if (value := getattr(self, name)) is not None}
+        if not self.preset:
+            return TrainConfig(**given), self.network, options
+        preset = PRESETS[check.choice("preset", self.preset, PRESETS)]
+        default = TrainConfig()
+        changed = {name: value for name, value in given.items() if value != getattr(default, name)}
+        return replace(preset.train, **changed), preset.network, {**preset.options, **options}
+
+    def _replicas(
+        self, config: TrainConfig, kind: str, options: dict[str, Any]
+    ) -> tuple[list[NetworkDenoiser], list[ImageData]]:
+        check.integer("ensemble", self.ensemble, 1)
+        make = NETWORKS[check.choice("network", kind, NETWORKS)]
+        images = data_module.load(self.data)
+        if self.held_out:
+            share = self.held_out if self.held_out < 1 else int(self.held_out)
+            images = images.split(share, self.seed)[0]
+        options["sigma_data"] = images.sigma_data
+        if self.conditional:
+            if images.labels is None:
+                raise ArgumentError("conditional", f"is set, but {images.name} has no labels", "leave it out")
+            options["n_classes"] = images.n_classes
+        networks, sets = [], []
+        for size in self.subset or (len(images),):
+            for seed in range(config.seed, config.seed + self.ensemble):
+                networks.append(make(images.shape, seed=seed, **options).to(self._device))
+                sets.append(images.subset(size, seed) if self.subset else images)
+        return networks, sets
+
+    def _describe(self, networks: list, sets: list, config: TrainConfig, out: Path) -> None:
+        found = estimate(networks, sets, config)
+        resolved = {
+            "out": str(out),
+            "network": networks[0].describe(),
+            "train": config.to_dict(),
+            "data": [part.describe() for part in sets],
+            "replicas": len(networks),
+        }
+        print(json.dumps(resolved, indent=2))
+        print(found)
