@@ -141,6 +141,7 @@ def hierarchy_track(
     if not isinstance(grammar, Grammar):
         raise ArgumentError("grammar", f"is a {type(grammar).__name__}", "pass a Grammar")
     channel, n = channel_of(channel), check.integer("n", n, 2)
+    network = _at_home(network, channel)
     sampler = ReverseSampler(network, channel, grammar.v, n_steps=check.integer("n_steps", n_steps, 2))
     grid = _grid(noises, channel)
     training = None if training is None else check_strings("training", training, grammar)
@@ -176,6 +177,14 @@ def hierarchy_progress(
     shown = progress.bar(steps, label="snapshots", show=show)
     tracks = [hierarchy_track(snapshots[step], grammar, noises, show=False, **options) for step in shown]
     return xr.concat(tracks, dim=xr.Variable("step", steps), combine_attrs="override")
+
+
+def _at_home(network: Any, channel: LeafChannel) -> Any:
+    """A denoiser on another device, as one of tensors on the CPU."""
+    held = [*network.parameters(), *network.buffers()] if isinstance(network, torch.nn.Module) else []
+    if channel.name != "gaussian" or not held or held[0].device.type == "cpu":
+        return network
+    return lambda x, sigma: network(x.to(held[0].device), sigma).to(x.device)
 
 
 def _grid(noises: Any, channel: LeafChannel) -> np.ndarray:

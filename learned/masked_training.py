@@ -19,7 +19,7 @@ import torch
 from .. import _checks as check
 from ..errors import ArgumentError
 from ._batches import Batch, Batches
-from ._loop import Loop, check_ranks, folder_path
+from ._loop import Loop, folder_path, join_ranks
 from .config import TrainConfig
 from .data import ImageData
 from .hierarchy_net import HierarchyNet
@@ -83,7 +83,7 @@ def train_masked(
         raise ArgumentError("data", "is not one-hot along the last dimension", "pass leaf_channels.one_hot(strings, v)")
     images = ImageData(data, name="strings")
     device = network.device if device is None else torch.device(device)
-    rank, world = check_ranks(config, device)
+    device, rank, world = join_ranks(config, device)
     batches = _MaskedBatches(network, images, config, None, device, rank, world)
     model = copy.deepcopy(network).to(device=device)
     description = {
