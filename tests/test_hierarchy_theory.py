@@ -232,7 +232,7 @@ def test_density_evolution_thresholds(case, channel):
     found = threshold(*case, channel, relative_error=0.01)
     if channel == "gaussian":
         assert HierarchyTheory(*case).critical_noise(channel, relative_error=0.05).noise.sigma > 0
-    assert found.value == pytest.approx(value, abs=tolerance + 3 * found.stderr)
+    assert found.value == pytest.approx(value, abs=tolerance)
 
 
 @pytest.mark.parametrize(
