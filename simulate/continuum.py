@@ -26,7 +26,7 @@ from ._sweep import Sweep, columns_of
 from .canonical import objects_for
 
 VOLUME = {2: math.pi / 4, 3: math.pi / 6}
-HALF = {2: ((0, 0, 0), (1, 0, 0), (-1, 1, 0), (0, 1, 0), (1, 1, 0))}
+HALF: dict[int, tuple[tuple[int, ...], ...]] = {2: ((0, 0, 0), (1, 0, 0), (-1, 1, 0), (0, 1, 0), (1, 1, 0))}
 HALF[3] = (*HALF[2], *((x, y, 1) for x, y in product((-1, 0, 1), repeat=2)))
 
 

@@ -66,12 +66,12 @@ def _range(sweep: Sweep) -> tuple[float, float]:
 
 def _crossing(sweep: Sweep, target: float, event: str) -> tuple[float, float]:
     """Where R(p) = target, and its standard error stderr(R) / |dR/dp|."""
-    from scipy.optimize import brentq
+    from scipy.optimize import root_scalar
 
     low, high = _range(sweep)
     if not _reached(sweep, low, event)[0] < target < _reached(sweep, high, event)[0]:
         raise EstimateError(f"the wrapping probability of size {sweep.size[0]} does not cross {target:.4g}")
-    p = float(np.real(brentq(lambda x: _reached(sweep, x, event)[0] - target, low, high, xtol=1e-12)))
+    p = float(root_scalar(lambda x: _reached(sweep, x, event)[0] - target, bracket=(low, high), xtol=1e-12).root)
     return p, _reached(sweep, p, event)[1] / wrapping_slope(sweep, p, event)
 
 
@@ -145,7 +145,7 @@ def _from_exact_values(sweeps: list[Sweep], event: str) -> ThresholdEstimate:
 
 
 def _from_crossings(sweeps: list[Sweep], event: str) -> ThresholdEstimate:
-    from scipy.optimize import brentq
+    from scipy.optimize import root_scalar
 
     rows = []
     for small, large in pairwise(sweeps):
@@ -162,7 +162,7 @@ def _from_crossings(sweeps: list[Sweep], event: str) -> ThresholdEstimate:
         if len(inside) == 0:
             raise EstimateError(f"the curves of sizes {small.size[0]} and {large.size[0]} do not cross")
         k = inside[np.argmax(np.gradient(steep)[inside])]
-        p = float(np.real(brentq(difference, grid[k], grid[k + 1], xtol=1e-12)))
+        p = float(root_scalar(difference, bracket=(grid[k], grid[k + 1]), xtol=1e-12).root)
         slope = wrapping_slope(large, p, event) - wrapping_slope(small, p, event)
         error = np.hypot(_reached(small, p, event)[1], _reached(large, p, event)[1]) / slope
         rows.append((float(large.size[0]), p, float(error)))

@@ -58,7 +58,7 @@ def polynomial(distribution: np.ndarray, x: float) -> float:
 
 def smallest_root(branch: Callable[[float], float], slope: float) -> float:
     """The smallest u in [0, 1] with u = branch(u), for a convex branch with branch(1) = 1 and `slope` there."""
-    from scipy.optimize import brentq
+    from scipy.optimize import root_scalar
 
     if slope <= 1 or branch(0.0) <= 0.0:
         return 1.0 if slope <= 1 else 0.0
@@ -67,7 +67,7 @@ def smallest_root(branch: Callable[[float], float], slope: float) -> float:
         gap /= 2
         if gap < 1e-15:
             return 1.0
-    return float(np.real(brentq(lambda u: branch(u) - u, 0.0, 1 - gap, xtol=1e-16)))
+    return float(root_scalar(lambda u: branch(u) - u, bracket=(0.0, 1 - gap), xtol=1e-16).root)
 
 
 def giant_component(
