@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train a denoiser, or many in one pass, on images",
     "sample": "draw samples from a trained denoiser",
     "check": "how far is a trained network from the identities of an optimal denoiser?",
+    "figures": "the figures of the papers, drawn from saved results or computed anew",
     "derive": "a result of the theory, derived step by step and printed as LaTeX",
 }
 

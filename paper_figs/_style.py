@@ -6,20 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .._style import COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, told apart by colour-blind readers.
-COLOURS = {
-    "empirical": "#D55E00",
-    "gaussian": "#0072B2",
-    "mixture": "#009E73",
-    "local": "#E69F00",
-    "network": "#000000",
-    "belief_propagation": "#CC79A7",
-    "mean_field": "#56B4E9",
-    "exact": "#6B6B6B",
-}
+__all__ = ["COLOURS", "COLUMN", "PAGE", "panel_letter", "shades", "style"]
+
 SEQUENTIAL = "viridis"
 COLUMN, PAGE = 3.5, 7.2  # widths in inches
 
