@@ -128,6 +128,8 @@ def _npz(path: Path, column: str | None, label_column: str | None, limit: int) -
         raise DataFileError("data", f"{path} holds no array of images", "name it by column=")
     _fits(1, int(np.prod(headers[image][0], dtype=np.int64)), limit)
     label = _choose(headers, label_column, LABEL_NAMES, "label_column")
+    if label is not None:
+        _fits(1, int(np.prod(headers[label][0], dtype=np.int64)), limit)
     with np.load(path, allow_pickle=False) as arrays:
         images = as_images(arrays[image], f"{path.name}:{image}")
         return _labelled(images, None if label is None else arrays[label])
