@@ -21,7 +21,7 @@ from .identities_average import AVERAGE
 from .identities_density import DENSITY
 from .identities_local import LOCAL
 from .identity import SKIPPED, Finding, Identity
-from .identity_case import Case, LogDensity, Prior, Symmetry
+from .identity_case import DENSE_DIM, Case, LogDensity, Prior, Symmetry
 from .identity_causes import with_causes
 
 __all__ = ["IDENTITIES", "Finding", "Identity", "Report", "Symmetry", "assert_identities", "check"]
@@ -29,7 +29,8 @@ __all__ = ["IDENTITIES", "Finding", "Identity", "Report", "Symmetry", "assert_id
 IDENTITIES: dict[str, Identity] = {identity.name: identity for identity in (*LOCAL, *DENSITY, *AVERAGE)}
 
 TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-3}
-SAMPLE_ENTRIES, MOST_SAMPLES, FEWEST_SAMPLES = 2**17, 4096, 64
+SAMPLE_ENTRIES, MOST_SAMPLES, FEWEST_SAMPLES = 2**17, 4096, 32
+PROBES_DENSE, PROBES_WIDE = 8, 4
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def check(
     identities: Iterable[str] | None = None,
     tolerance: float | None = None,
     n_samples: int | None = None,
-    n_probes: int = 8,
+    n_probes: int | None = None,
     seed: int = 0,
     false_positive: float = 1e-6,
 ) -> Report:
@@ -120,7 +121,7 @@ def check(
         symmetries=tuple(symmetries),
         every_sigma=every_sigma,
         n_samples=_sample_count(n_samples, x[0].numel()),
-        n_probes=check_argument.integer("n_probes", n_probes, 2),
+        n_probes=_probe_count(n_probes, x[0].numel()),
         seed=seed,
         tolerance=_tolerance(tolerance, x.dtype),
         false_positive=check_argument.real("false_positive", false_positive, 1e-300, 1.0),
@@ -132,6 +133,12 @@ def _sample_count(n_samples: int | None, dim: int) -> int:
     if n_samples is None:
         return max(FEWEST_SAMPLES, min(MOST_SAMPLES, SAMPLE_ENTRIES // dim))
     return check_argument.integer("n_samples", n_samples, 2)
+
+
+def _probe_count(n_probes: int | None, dim: int) -> int:
+    if n_probes is None:
+        return PROBES_DENSE if dim <= DENSE_DIM else PROBES_WIDE
+    return check_argument.integer("n_probes", n_probes, 2)
 
 
 def _tolerance(tolerance: float | None, dtype: torch.dtype) -> float:
@@ -160,7 +167,7 @@ def assert_identities(
     batch: int = 4,
     tolerance: float | None = None,
     n_samples: int | None = None,
-    n_probes: int = 8,
+    n_probes: int | None = None,
     seed: int = 0,
     false_positive: float = 1e-6,
     dtype: torch.dtype = torch.float64,

@@ -15,7 +15,7 @@ from .directional import along, dot, gradient, norm
 from .identity import Identity, Measurement
 from .identity_case import BLOCK_ENTRIES, DENSE_DIM, Case
 
-MARTINGALE_RATIO, SNR_RATIO, SNR_NODES = 1.5, 1.3, 4
+MARTINGALE_RATIO, SNR_RATIO, SNR_NODES, WIDE_SNR_NODES = 1.5, 1.3, 4, 2
 
 
 def _mean_square(t: torch.Tensor) -> torch.Tensor:
@@ -80,7 +80,7 @@ def _third_cumulant(case: Case) -> Measurement:
 def _by_probe(case: Case, purpose: str, order: int) -> Measurement:
     x, denoised = case.noised()
     columns, scales = [], []
-    for k in range(2 if case.dim > DENSE_DIM else min(case.n_probes, 4)):
+    for k in range(1 if case.dim > DENSE_DIM else min(case.n_probes, 4)):
         u = _fixed_direction(case, f"{purpose}-{k}").expand_as(x)
         response = _blockwise(case, x, u, order)
         moment = dot(case.x0 - denoised, u) ** (order + 1)
@@ -120,7 +120,7 @@ def _squared_errors(case: Case, sigma: float) -> torch.Tensor:
 
 def _snr_nodes(case: Case) -> tuple[list[float], list[float], float]:
     """Gauss-Legendre nodes (as sigmas) and weights for integrals over snr from 1/(1.3 sigma)^2 to 1/sigma^2."""
-    nodes, weights = np.polynomial.legendre.leggauss(SNR_NODES)
+    nodes, weights = np.polynomial.legendre.leggauss(SNR_NODES if case.dim <= DENSE_DIM else WIDE_SNR_NODES)
     low, high = 1 / (SNR_RATIO * case.sigma) ** 2, 1 / case.sigma**2
     half = (high - low) / 2
     sigmas = [1 / math.sqrt(low + half * (1 + node)) for node in nodes]

@@ -15,6 +15,7 @@ from .identity import Identity, Measurement
 from .identity_case import DENSE_DIM, Case
 
 LOOP_NODES, LOOP_RADIUS = 64, 0.1
+WIDE_LOOP_NODES, WIDE_DERIVATIVES = 16, 2
 FAR, NEAR = 1e6, 1e-8
 
 
@@ -55,6 +56,8 @@ def divergence(case: Case, x: torch.Tensor, sigma: float) -> tuple[torch.Tensor,
 def _derivative(case: Case) -> Measurement | None:
     violations, scales = [], []
     for k, u in enumerate(case.probes("derivative")):
+        if case.dim > DENSE_DIM and k == WIDE_DERIVATIVES:
+            break
         w = case.directions(f"derivative-out-{k}")
         phi = case.projected(w)
         by_graph = automatic(phi, case.x, u, 1)
@@ -116,13 +119,14 @@ def _curl_free(case: Case) -> Measurement | None:
     v = v - dot(u, v).reshape(shape) * u
     v = v / norm(v).reshape(shape)
     radius = LOOP_RADIUS * case.sigma
-    angles = torch.arange(LOOP_NODES, dtype=u.dtype, device=u.device).reshape(-1, *[1] * u.ndim)
-    cos, sin = torch.cos(2 * math.pi / LOOP_NODES * angles), torch.sin(2 * math.pi / LOOP_NODES * angles)
+    nodes = LOOP_NODES if case.dim <= DENSE_DIM else WIDE_LOOP_NODES
+    angles = torch.arange(nodes, dtype=u.dtype, device=u.device).reshape(-1, *[1] * u.ndim)
+    cos, sin = torch.cos(2 * math.pi / nodes * angles), torch.sin(2 * math.pi / nodes * angles)
     outward, tangent = (cos * u + sin * v).flatten(0, 1), (cos * v - sin * u).flatten(0, 1)
-    around = case.denoise(case.x.repeat(LOOP_NODES, *[1] * (u.ndim - 1)) + radius * outward)
-    moved = around - case.denoised.repeat(LOOP_NODES, *[1] * (u.ndim - 1))
-    circulation = 2 * math.pi * radius * dot(moved, tangent).reshape(LOOP_NODES, -1).mean(0)
-    spread = dot(moved, moved).reshape(LOOP_NODES, -1).mean(0).sqrt()
+    around = case.denoise(case.x.repeat(nodes, *[1] * (u.ndim - 1)) + radius * outward)
+    moved = around - case.denoised.repeat(nodes, *[1] * (u.ndim - 1))
+    circulation = 2 * math.pi * radius * dot(moved, tangent).reshape(nodes, -1).mean(0)
+    spread = dot(moved, moved).reshape(nodes, -1).mean(0).sqrt()
     rounding = torch.finfo(case.x.dtype).eps * norm(case.denoised) / case.tolerance
     return Measurement.exact(circulation, math.pi * radius * (spread + rounding) / math.sqrt(case.dim))
 
