@@ -22,7 +22,8 @@ def figure(result: xr.Dataset) -> Figure:
 
     with style():
         made = plt.figure(figsize=(7.2, 6.6), layout="constrained")
-        top, bottom = np.ravel(made.subfigures(2, 1, height_ratios=(1, 1.05)))
+        parts: Any = made.subfigures(2, 1, height_ratios=(1, 1.05))
+        top, bottom = parts
         axes = top.subplots(1, 3)
         _distances(axes[0], result)
         _memory(axes[1], result)

@@ -113,7 +113,7 @@ def _draw_canvas(ax, field, fraction: float, width: float) -> None:
     i, j = np.nonzero(np.triu(apart <= radius**2, 1))
     inside = labels[y, x] == largest
     colours = np.where(inside, COLOURS["gaussian"], COLOURS["local"])
-    ax.add_collection(LineCollection(np.stack([points[i], points[j]], 1), colors=colours[i], lw=0.8))
+    ax.add_collection(LineCollection(list(np.stack([points[i], points[j]], 1)), colors=colours[i], lw=0.8))
     ax.scatter(x, y, s=60 * width, c=colours, zorder=2, lw=0)
     empty_y, empty_x = np.nonzero(labels == 0)
     ax.scatter(empty_x, empty_y, s=2, c=COLOURS["exact"], lw=0, alpha=0.5)

@@ -55,11 +55,12 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     rows, names = [], []
     for dimension, cases in CASES.items():
         for lattice, kind in cases:
-            wanted = {"quantities": ("wrapping",)}
             if lattice == "disks":
-                sweeps = [disks(size // 2, runs, seed, **wanted) for size, runs in plan[dimension]]
+                sweeps = [disks(size // 2, runs, seed, quantities=("wrapping",)) for size, runs in plan[dimension]]
             else:
-                sweeps = [sweep(lattice, kind, size, runs, seed, **wanted) for size, runs in plan[dimension]]
+                sweeps = [
+                    sweep(lattice, kind, size, runs, seed, quantities=("wrapping",)) for size, runs in plan[dimension]
+                ]
             estimate, known = estimate_threshold(sweeps), threshold(lattice, kind)
             rows.append((estimate.value, np.hypot(estimate.stderr, estimate.systematic), known.value, known.stderr))
             names.append(f"{lattice} {kind}" if kind != "continuum" else f"{lattice} ($\\eta_c$)")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -17,9 +17,10 @@ def run_batches(
 ) -> list[R]:
     """`work` of every part, in order, behind a progress bar."""
     if workers == 1:
-        results = map(work, parts)
+        results: Iterable[R] = map(work, parts)
     else:
         from joblib import Parallel, delayed
 
-        results = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(delayed(work)(p) for p in parts)
+        pool = Parallel(n_jobs=workers, prefer="threads", return_as="generator")
+        results = cast("Iterable[R]", pool(delayed(work)(p) for p in parts))
     return list(progress.bar(results, total=len(parts), label=label, show=show))
