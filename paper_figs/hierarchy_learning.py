@@ -68,7 +68,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
         stopped.append(best)
     over_data = xr.concat(tracks, dim=xr.Variable("n_train", list(plan["sizes"])), combine_attrs="override")
     over_time = hierarchy_progress(snapshots, grammar, plan["sigmas"], **plan["track"], seed=seed)
-    over_time = over_time.rename({name: f"{name}_over_time" for name in over_time.data_vars})
+    over_time = over_time.rename({name: _over_time(str(name)) for name in over_time.data_vars})
     predicted = [np.nan, *(theory.sample_complexity(level) for level in range(1, recipe.depth + 1))]
     result = over_data.merge(over_time, combine_attrs="override")
     result = result.assign(stopped=("n_train", stopped), sample_complexity=("level", predicted))
@@ -113,10 +113,15 @@ def draw(dataset: xr.Dataset) -> Figure:
         for ax in axes[:2]:
             ax.set(xscale="log", xlabel="training strings $P$")
         axes[2].set(xscale="log", xlabel="training step")
-        axes[0].legend(loc="upper left")
-        axes[2].legend(loc="upper right", ncols=2)
+        axes[0].legend(loc="lower right")
+        axes[2].legend(loc="lower left", ncols=2)
         letters(axes)
     return figure
+
+
+def _over_time(name: str) -> str:
+    quantity, error, _ = name.partition("_stderr")
+    return f"{quantity}_over_time{error}"
 
 
 def _above(value: Any, chance: float) -> Any:

@@ -74,7 +74,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     ).rename(noise="epsilon")
     exact = {"epsilon_exact": profile.marginal, "epsilon_exact_stderr": profile.marginal_stderr}
     mean_field = (("epsilon", "level"), theory.profile(recipe.depth, np.array(EPSILONS)))
-    return result.assign(exact, mean_field=mean_field, epsilon_critical=theory.critical_epsilon)
+    return result.assign(exact | {"mean_field": mean_field, "epsilon_critical": theory.critical_epsilon})
 
 
 def draw(dataset: xr.Dataset) -> Figure:
