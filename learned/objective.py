@@ -7,6 +7,7 @@ the posterior variance of x0 per dimension, plus w times the squared distance of
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -83,8 +84,12 @@ class Steps:
         check.integer("n", self.n, 1)
 
     def quantile(self, u: torch.Tensor) -> torch.Tensor:
-        schedule = getattr(DiscreteSchedule, self.schedule)(self.n)
-        return Levels(tuple(schedule.sigmas[1:])).quantile(u)
+        return _levels_of(self.schedule, self.n).quantile(u)
+
+
+@lru_cache
+def _levels_of(schedule: str, n: int) -> Levels:
+    return Levels(tuple(getattr(DiscreteSchedule, schedule)(n).sigmas[1:]))
 
 
 Noise = LogNormal | LogUniform | Levels | Steps
