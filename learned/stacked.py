@@ -76,7 +76,10 @@ class EnsembleDenoiser(nn.Module):
             x = x.expand(self.replicas, *x.shape)
         if tuple(x.shape[:1]) != (self.replicas,) or tuple(x.shape[2:]) != shape:
             raise ShapeError("x", f"has shape {tuple(x.shape)}", f"pass ({self.replicas}, batch, *{shape})")
-        levels = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(x.shape[:2])
+        levels = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
+        if levels.ndim > 2 or any(a not in (1, b) for a, b in zip(levels.shape[::-1], x.shape[1::-1])):
+            raise ShapeError("sigma", f"has shape {tuple(levels.shape)}", f"pass one level, or {tuple(x.shape[:2])}")
+        levels = levels.expand(x.shape[:2])
         check.sigmas("sigma", levels.reshape(-1), x.reshape(-1, *shape))
         if condition is not None:
             if not self.template.config.conditional:

@@ -78,6 +78,10 @@ def test_batched_denoiser():
         torch.testing.assert_close(ensemble.networks()[i](x[0], 0.5), network(x[0], 0.5), rtol=0, atol=0)
     with pytest.raises(ShapeError):
         ensemble(x[:2], 0.5)
+    with pytest.raises(ShapeError, match="sigma"):
+        ensemble(x, torch.ones(3))
+    with pytest.raises(ArgumentError, match="sigma"):
+        ensemble(x, -1.0)
     with pytest.raises(ArgumentError):
         EnsembleDenoiser([KINDS["mlp"](0), KINDS["linear"](0)])
     with pytest.raises(ArgumentError):
