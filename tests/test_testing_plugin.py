@@ -107,6 +107,7 @@ def test_a_user_inherits_tests(tmp_path):
         "-m",
         "pytest",
         "-v",
+        "-rs",
         "-W",
         "error",
         "-p",
