@@ -40,9 +40,11 @@ def check_contract(denoiser: Any, x: torch.Tensor, sigmas: Iterable[float]) -> N
     input changed in place, an answer that changes from call to call, an answer that depends on the other samples of
     the batch, a per-sample sigma `(batch,)` that is refused or gives other values, an answer that ignores sigma.
 
-    >>> check_contract(lambda x, sigma: x / (1 + sigma**2), torch.ones(2, 3), [1.0])
-    Traceback (most recent call last):
-    idealscore.errors.DenoiserContractError: denoiser: raises RuntimeError (The size of tensor a ...
+    >>> try:
+    ...     check_contract(lambda x, sigma: x.double(), torch.ones(2, 3), [1.0])
+    ... except DenoiserContractError as error:
+    ...     print(error.problem)
+    changes the dtype from torch.float32 to torch.float64
     """
     if not callable(denoiser):
         raise _refuse(f"is a {type(denoiser).__name__}, which cannot be called")
