@@ -167,19 +167,19 @@ def total_variation(learned, exact):
 
 
 def test_learns_a_small_grammar_under_gaussian_noise():
-    """All strings of a small grammar: within 0.05 of the optimum, far from it before and with other strings."""
-    grammar = Grammar.random(4, 2, 2, 2, seed=1)
-    config = TrainConfig(steps=200, batch=64, learning_rate=1e-2, warmup=20, noise=LogUniform(0.2, 2.0), weighting="x0")
-    start, exact = HierarchyNet((4, 4), width=16), HierarchicalDenoiser(grammar)
+    """Within 0.05 of the optimum of its grammar, from where it was further away; far from that of another grammar."""
+    grammar, foreign = Grammar.random(4, 2, 2, 2, seed=1), Grammar.random(4, 2, 2, 2, seed=2)
+    noise = LogUniform(0.2, 2.0)
+    config = TrainConfig(steps=200, batch=256, learning_rate=1e-2, warmup=20, noise=noise, weighting="x0")
+    start = HierarchyNet((4, 4), width=16)
     trained = train(start, strings_of(grammar, 500), config).network
-    other = train(start, strings_of(Grammar.random(4, 2, 2, 2, seed=2), 500), config).network
     clean = strings_of(grammar, 200, seed=7).double()
-    for sigma in (0.4, 0.7):
+    for sigma in (0.4, 0.6):
         x = noised(clean, sigma, seed=3)
-        optimum = exact(x, sigma)
+        optimum = HierarchicalDenoiser(grammar)(x, sigma)
         assert total_variation(trained(x, sigma), optimum) < 0.05
         assert total_variation(start(x, sigma), optimum) > 0.08
-        assert total_variation(other(x, sigma), optimum) > 0.08
+        assert total_variation(trained(x, sigma), HierarchicalDenoiser(foreign)(x, sigma)) > 0.15
 
 
 def test_learns_a_small_grammar_from_masked_strings():
