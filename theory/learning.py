@@ -114,7 +114,7 @@ class LinearLearning:
         return self.optimum + (self.initial - self.optimum) * (1 - self.rates) ** steps
 
     def loss(self, times: Any) -> np.ndarray:
-        """L(tau), `(*times,)`: sum over modes of (lambda + sigma^2) (w - w*)^2 + lambda sigma^2 / (lambda + sigma^2)."""
+        """L(tau), `(*times,)`: the sum over modes of (lambda + sigma^2) (w - w*)^2 + sigma^2 w*."""
         error = self.weights(times) - self.optimum
         return (self.curvature * error**2 + self.optimum * self.sigma**2).sum(-1)
 
@@ -178,7 +178,7 @@ class LinearLearning:
 
         unit_time = -np.log(2 * self.rate)
         low, high = unit_time - 2 * np.log(sigma_max) - 20, unit_time - 2 * np.log(sigma_min) + 20
-        root = optimize.brentq(missing, low, high, xtol=1e-13)
+        root: Any = optimize.brentq(missing, low, high, xtol=1e-13)
         return Transition(name, None, float(np.exp(root)), 0.0, unit, equation, REFERENCE)
 
     @property

@@ -188,14 +188,12 @@ class SwingBy:
         rises = rises[rises > falls[0]] if len(falls) else rises
         if len(falls) == 0 or len(rises) == 0:
             return None
-        refine = (
-            lambda k, sign: (
-                minimize_scalar(  # noqa: E731
-                    lambda t: sign * float(self.loss(self.closed_form(t))), bracket=tuple(grid[k - 1 : k + 2])
-                ).x
-            )
-        )
-        return float(refine(falls[0], 1.0)), float(refine(rises[0], -1.0))
+
+        def refine(k: int, sign: float) -> float:
+            signed = lambda t: sign * float(self.loss(self.closed_form(t)))  # noqa: E731
+            return float(minimize_scalar(signed, bracket=tuple(grid[k - 1 : k + 2])).x)
+
+        return refine(falls[0], 1.0), refine(rises[0], -1.0)
 
 
 def _logistic(start: Any, strength: Any, t: Any) -> np.ndarray:
