@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from itertools import dropwhile, takewhile
 from typing import TypeVar
 
 import tyro
@@ -15,16 +16,21 @@ from ..errors import ArgumentError
 C = TypeVar("C")
 
 
+FRAME = " ╭╮╰╯│─|+-"
+
+
 def one_line(boxed: str) -> str:
-    """The complaint inside tyro's box, without the frame and the help that follows the rule.
+    """The complaint inside tyro's box, whatever the box is drawn with: what stands between the title and the next rule.
 
     >>> one_line("╭─ Value error ─╮\\n│ Error parsing --n: 'x'  │\\n│ ─────── │\\n│ For full helptext │\\n╰──╯")
     "Error parsing --n: 'x'"
+    >>> one_line(" Value error \\n -------- \\n  Error parsing --n: 'x' \\n -------- \\n For full helptext")
+    "Error parsing --n: 'x'"
     """
-    lines = [re.sub(r"^[│|]|[│|]$", "", line.strip()).strip() for line in boxed.splitlines()]
-    inside = [line for line in lines if not line.startswith("╭")]
-    rule = next((i for i, line in enumerate(inside) if re.fullmatch(r"[─╰╯-]+", line)), len(inside))
-    return re.sub(r"\s+", " ", " ".join(inside[:rule])).strip()
+    lines = [line.strip().lstrip(FRAME[1:6]).rstrip(FRAME).strip() for line in boxed.strip().splitlines()]
+    inside = [line if line.strip(FRAME) else "" for line in lines[1:]]
+    told = takewhile(bool, dropwhile(lambda line: not line, inside))
+    return re.sub(r"\s+", " ", " ".join(told))
 
 
 def parse(command: type[C], arguments: Sequence[str], program: str) -> C:
