@@ -33,7 +33,7 @@ TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-11}
 """Errors of log weights accepted from products: they move a mean by at most a quarter of the spread times this."""
 
 WINDOW = 60.0
-BLOCK_BYTES, PAIR_BYTES = 2**22, 2**24
+BLOCK_BYTES, PAIR_BYTES = 2**23, 2**24
 
 
 @dataclass(frozen=True)
