@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "distillation": ["AffineDenoiser", "distill_linear", "fit_affine"],
         "neighbours": ["exact_duplicates", "memorisation", "nearest_neighbours"],
         "network_identities": [],
-        "learning_curves": ["learning_curves", "mode_gains"],
+        "mode_learning": ["learning_curves", "mode_gains"],
         "pairing": ["paired_samples", "pairwise_reproducibility", "reproducibility"],
         "superposition": ["linearity"],
         "comparison": ["Comparison", "compare", "predicted_transitions"],

@@ -6,7 +6,7 @@ import torch
 from scipy.integrate import quad, solve_ivp
 
 from idealscore._streams import normal_batch, stream
-from idealscore.compare.learning_curves import crossing_times, learning_curves, mode_gains
+from idealscore.compare.mode_learning import crossing_times, learning_curves, mode_gains
 from idealscore.errors import ArgumentError, EstimateError, NoiseLevelError, ShapeError
 from idealscore.theory import GaussianDenoiser
 from idealscore.theory.learning import LinearLearning
