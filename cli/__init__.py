@@ -7,6 +7,7 @@ process with exit code 2 and one line on stderr.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -42,7 +43,7 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code (0, or 2 on bad input)."""
+    """Run one command; return the exit code (0; 2 on bad input; 130 when stopped, 141 when the reader left)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
@@ -63,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except IdealScoreError as error:
         print(f"idealscore: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, `head` say, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("idealscore: stopped; repeat the same command to go on", file=sys.stderr)
         return 130

@@ -62,6 +62,12 @@ def test_the_process_exits_with_the_code():
     assert done.returncode == 2 and done.stderr.startswith("idealscore: command: unknown name 'compar'")
 
 
+def test_a_reader_that_leaves_is_no_error():
+    command = f"{sys.executable} -m idealscore derive wiener | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stdout and not done.stderr
+
+
 SMALL = ["--steps", "20", "--levels", "3", "--n-images", "20", "--n-noise", "1"]
 
 
