@@ -26,3 +26,14 @@ def test_bibtex_braces_balance():
     for key, entry in bibliography().items():
         assert entry.count("{") == entry.count("}"), key
         assert re.match(r"@\w+\{\w+,", entry), key
+
+
+def test_theories_metrics_and_figures_are_citable():
+    from idealscore import cite, compare, theory
+    from idealscore.paper_figs import catalogue
+
+    named = (theory.HierarchyTheory, theory.posterior_covariance, theory.EmpiricalDenoiser, theory.speciation)
+    for thing in (*named, compare.track, compare.linearity, compare.learning_curves):
+        assert "@" in cite(thing)
+    for name in catalogue.names():
+        assert "@" in cite(catalogue.figure_module(name))

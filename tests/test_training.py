@@ -450,6 +450,7 @@ def _prepared(images):
     return network, images, config
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
 @pytest.mark.slow
 def test_compiled_training_gives_the_same():
     compiled, plain = (train(small(), points(), replace(SHORT, compile=flag)).network for flag in (True, False))

@@ -80,7 +80,7 @@ def jacobian(denoiser: Denoiser, x: torch.Tensor, sigma: Any, create_graph: bool
 
 
 def posterior_covariance(denoiser: Denoiser, x: torch.Tensor, sigma: Any) -> torch.Tensor:
-    """Cov[x0 | x] = sigma^2 dD/dx as `(batch, d, d)`, the second-order Tweedie identity."""
+    """Cov[x0 | x] = sigma^2 dD/dx as `(batch, d, d)`, the second-order Tweedie identity [@Efron2011]."""
     sigma = _positive(sigma, x).reshape(-1, 1, 1)
     return sigma**2 * jacobian(denoiser, x, sigma.flatten())
 
