@@ -1,4 +1,4 @@
-"""Learning, mode by mode: when a network has learned each eigenmode of the data, beside the prediction [@WangPehlevan2025]."""
+"""Learning, mode by mode: when each eigenmode of the data is learned, beside prediction [@WangPehlevan2025]."""
 
 from __future__ import annotations
 

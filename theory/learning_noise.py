@@ -1,4 +1,4 @@
-"""What gradient flow on the population leaves out: mini-batches, finite training sets, when to stop [@WangPehlevan2025]."""
+"""What population gradient flow leaves out: mini-batches, finite training sets, when to stop [@WangPehlevan2025]."""
 
 from __future__ import annotations
 
