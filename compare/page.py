@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from .. import __version__
 from .._citations import bibliography
 from .comparison import HELD_OUT, TRAINING
 from .table import closest, legend, rows, transition_rows
@@ -104,5 +103,4 @@ def page(result: xr.Dataset, drawn: Figure) -> str:
         picture=base64.b64encode(buffer.getvalue()).decode(),
         configuration=escape(json.dumps(configuration, indent=2)),
         citations=escape("\n\n".join(bibliography()[key] for key in CITED)),
-        version=__version__,
     )
