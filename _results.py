@@ -1,7 +1,13 @@
-"""Results on disk: xarray Datasets as netCDF, written whole or not at all, with their provenance inside."""
+"""Results on disk: xarray Datasets as netCDF, written whole or not at all, with their provenance inside.
+
+The last bytes of a file hold a digest of all before; netCDF readers ignore what follows the end of the data. A file
+that was damaged after it was written is refused before any of it is parsed.
+"""
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import platform
 import shlex
@@ -10,34 +16,58 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import DataFileError
+from ._memory import available_memory
+from ._netcdf_limits import check_sizes
+from .errors import DataFileError, IdealScoreError, OutputError
 
 if TYPE_CHECKING:
     import xarray as xr
 
 CONVENTION = "x = x0 + sigma * n, n ~ N(0, I)"
+_SEAL = b"\nidealscore blake2b "
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_AGAIN = "run the command that made it again"
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary name beside `path`; on success it is synced and renamed to `path`, else it is removed."""
+def atomic_path(path: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
+    """A temporary name beside `path`; on success it is renamed to `path`, else it is removed.
+
+    With `sync` the data reach the disk before the new name does, so that the file is whole even after a power cut.
+    Raises OutputError where the disk is full or the folder cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
     try:
-        yield temporary
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            if sync:
+                with open(temporary, "rb+") as stream:
+                    os.fsync(stream.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> Exception:
+    if error.errno in _FULL:
+        remedy = "make room and repeat the command; what was written before is whole"
+        return OutputError("out", f"{path} cannot be written ({os.strerror(error.errno)})", remedy)
+    if error.errno in _CLOSED:
+        return OutputError("out", f"{path} cannot be written ({os.strerror(error.errno)})", "pass another folder")
+    return error
 
 
 def _umask() -> int:
@@ -46,10 +76,15 @@ def _umask() -> int:
     return mask
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+def write_text(path: str | os.PathLike, text: str, sync: bool = True) -> None:
     """Write `text` whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode(), sync)
+
+
+def write_bytes(path: str | os.PathLike, content: bytes, sync: bool = True) -> None:
+    """Write `content` whole or not at all."""
+    with atomic_path(path, sync) as temporary:
+        temporary.write_bytes(content)
 
 
 def provenance(*, seed: int | None = None, device: str = "cpu", command: str | None = None) -> dict[str, str]:
@@ -83,26 +118,66 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def image(dataset: xr.Dataset) -> bytes:
+    """The bytes of a netCDF file of `dataset`."""
+    buffer = io.BytesIO()
+    dataset.to_netcdf(buffer, engine="h5netcdf")  # in memory: HDF5 on a full disk leaves open files behind
+    return buffer.getvalue()
+
+
+def sealed(content: bytes) -> bytes:
+    """`content` and its digest."""
+    return content + _SEAL + blake2b(content, digest_size=32).hexdigest().encode()
+
+
+def intact(path: str | os.PathLike) -> bool | None:
+    """Whether the digest at the end of a file fits; None where there is none."""
+    tail = len(_SEAL) + 64
+    with open(path, "rb") as stream:
+        left = stream.seek(0, os.SEEK_END) - tail
+        if left < 0:
+            return None
+        stream.seek(left)
+        seal = stream.read(tail)
+        if not seal.startswith(_SEAL):
+            return None
+        stream.seek(0)
+        digest = blake2b(digest_size=32)
+        while left > 0 and (block := stream.read(min(left, 2**20))):
+            digest.update(block)
+            left -= len(block)
+    return digest.hexdigest().encode() == seal[len(_SEAL) :]
+
+
 def save(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
-    """Write a Dataset as netCDF under a temporary name, then rename it."""
-    with atomic_path(path) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+    """Write a Dataset as netCDF under a temporary name, then rename it; OutputError where that cannot be done."""
+    write_bytes(path, sealed(image(dataset)))
     return Path(path)
 
 
-def load(path: str | os.PathLike, validate: Callable[[xr.Dataset], None] | None = None) -> xr.Dataset:
-    """Read a Dataset into memory; a missing, truncated or foreign file is named in the error."""
+def load(
+    path: str | os.PathLike,
+    validate: Callable[[xr.Dataset], None] | None = None,
+    memory_limit: int | None = None,
+) -> xr.Dataset:
+    """Read a Dataset into memory; a missing, truncated, damaged or foreign file is named in the error.
+
+    Sizes that the file declares are held against `memory_limit` (half of the free memory) before they are allocated.
+    """
     import xarray as xr
 
     if not Path(path).is_file():
         raise DataFileError("path", f"there is no file {path}", "check the name")
     try:
+        if intact(path) is False:
+            raise DataFileError("path", f"{path} was damaged after it was written", _AGAIN)
+        check_sizes(path, available_memory() // 2 if memory_limit is None else memory_limit)
         with xr.open_dataset(path, engine="h5netcdf") as opened:
             dataset = opened.load()
+    except IdealScoreError:
+        raise
     except Exception as error:
-        raise DataFileError(
-            "path", f"{path} is no readable netCDF file ({type(error).__name__})", "run the command that made it again"
-        ) from error
+        raise DataFileError("path", f"{path} is no readable netCDF file ({type(error).__name__})", _AGAIN) from error
     if validate is not None:
         validate(dataset)
     return dataset

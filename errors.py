@@ -73,12 +73,20 @@ class CheckpointError(ArgumentError):
     """A checkpoint is missing, truncated, foreign or unsafe."""
 
 
+class OutputError(ArgumentError):
+    """An output cannot be written: a full disk, a read-only folder, or a folder that holds something else."""
+
+
 class DenoiserContractError(ArgumentError):
     """A callable does not honour `denoiser(x, sigma) -> E[x0 | x]`."""
 
 
 class InconsistentEvidenceError(ArgumentError):
     """The evidence has probability zero under the model."""
+
+
+class ClusterError(IdealScoreError, RuntimeError):
+    """The machines that do the work cannot be reached, or were lost; what they finished is kept."""
 
 
 class TrainingError(IdealScoreError, RuntimeError):

@@ -1,0 +1,38 @@
+"""What a netCDF file declares, looked at before any of it is read: sizes, and references to other files."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from ._memory import fits
+from .errors import DataFileError
+
+
+def check_sizes(path: str | os.PathLike, limit: int) -> None:
+    """Raise DeviceMemoryError where the arrays of a file add up to more than `limit` bytes.
+
+    DataFileError where one of them lies in another file: a file must not be able to read what its sender cannot.
+    """
+    import h5py
+
+    total = 0
+    with h5py.File(path, "r") as file:
+        waiting, seen = [file["/"]], set()
+        while waiting:
+            group = waiting.pop()
+            for name in group:
+                link = group.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink):
+                    raise DataFileError("path", f"{path} links '{name}' to somewhere else", "store the data inside")
+                item = group[name]
+                if item.id in seen:
+                    continue
+                seen.add(item.id)
+                if isinstance(item, h5py.Group):
+                    waiting.append(item)
+                elif isinstance(item, h5py.Dataset):
+                    if item.is_virtual or item.external:
+                        raise DataFileError("path", f"{path} keeps '{name}' in another file", "store the data inside")
+                    total += math.prod(item.shape or ()) * item.dtype.itemsize
+                    fits("path", total, limit, f"{path}")
