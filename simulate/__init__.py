@@ -5,6 +5,8 @@ from .._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "concepts": ["ConceptImages", "ConceptWorld"],
+        "concept_splits": ["Split", "concept_split"],
         "diffusion": ["forward_backward", "noised", "sample", "starting_noise", "trajectory"],
         "hierarchy": ["level_profile", "valid_fraction"],
         "hierarchy_reverse": ["ReverseSampler", "exact_predictor"],

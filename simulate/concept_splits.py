@@ -48,14 +48,14 @@ class Split:
         return [self.graph.label(node) for node in self.train]
 
 
-def split(name: str, graph: ConceptGraph) -> Split:
+def concept_split(name: str, graph: ConceptGraph) -> Split:
     """A split by name, or of the classes listed in `name`, "000,011,101".
 
     Raises UnknownNameError with the nearest name, and ArgumentError where the split is of another graph or leaves a
     concept value unseen (which it names).
 
     >>> cube = ConceptGraph((2, 2, 2))
-    >>> split("H32-train1", cube).labels, len(split("star", ConceptGraph((3, 2))).train)
+    >>> concept_split("H32-train1", cube).labels, len(concept_split("star", ConceptGraph((3, 2))).train)
     (['000', '001', '100', '010'], 4)
     """
     listed = tuple(part.strip() for part in name.split(","))

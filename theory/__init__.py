@@ -34,6 +34,16 @@ __getattr__, __dir__, __all__ = attach(
         "symbolic": ["Derivation", "derive"],
         "contract": ["check_contract"],
         "identities": ["IDENTITIES", "Report", "Symmetry", "assert_identities", "check"],
+        "concept_graph": ["ConceptGraph"],
+        "composition": [
+            "additive_law",
+            "concept_signal",
+            "emergence_time",
+            "joint_bounds",
+            "multiplicative_law",
+            "predicted_emergence",
+            "toy_law",
+        ],
         "percolation": [
             "bipartite_threshold",
             "critical_data_fraction",
