@@ -66,8 +66,8 @@ class ImageData:
 
     @cached_property
     def sigma_data(self) -> float:
-        """Standard deviation over all entries of all images."""
-        return float(self.images.double().std(correction=0))
+        """Standard deviation over all entries of all images, the same bits for any number of threads."""
+        return float(self.images.numpy(force=True).std(dtype="float64"))
 
     @property
     def n_classes(self) -> int:
