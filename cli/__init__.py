@@ -18,11 +18,14 @@ __all__ = ["COMMANDS", "main", "usage"]
 
 COMMANDS = {
     "compare": "which theory does a trained network follow, at which noise level?",
+    "regimes": "memorising, Gaussian or something else: over training-set size, width and step",
     "percolate": "threshold, wrapping and exponents of a lattice beside the exact values",
     "transitions": "critical noise levels of data or of a grammar, in every clock, with errors",
+    "compose": "do concepts compose, and in which order do their combinations appear?",
     "train": "train a denoiser, or many in one pass, on images",
     "sample": "draw samples from a trained denoiser",
     "check": "how far is a trained network from the identities of an optimal denoiser?",
+    "sweep": "any computation over a grid of parameters and seeds, on this machine or a cluster",
     "figures": "the figures of the papers, drawn from saved results or computed anew",
     "derive": "a result of the theory, derived step by step and printed as LaTeX",
 }

@@ -1,0 +1,39 @@
+"""Studies of concept composition that are known to fit a machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _checks as check
+from ..learned.objective import LogNormal
+from ..simulate.concepts import ConceptWorld
+from .concept_training import ConceptPlan, EvenConfig
+
+SCALES = ("small", "full")
+
+
+def concept_plan(
+    scale: str = "small", *, concepts: Any = ("shape", "color", "size"), split: str = "H32-train1", seed: int = 0
+) -> ConceptPlan:
+    """The plan of a scale for the given concepts and split.
+
+    "small": 12 x 12 pictures, a perceptron, three seeds: minutes on one core. "full": the paper's sizes, 28 x 28
+    pictures, a U-Net, 7,800 steps of 64 at a rate of 1e-4 falling to 0, 1,500 pictures per class, 64 samples of each
+    class a hundred times, five seeds: for a GPU. Noise levels and sampler are ours at both scales.
+
+    >>> concept_plan("full").train.steps, concept_plan(concepts={"shape": 3, "color": 3}, split="star").chosen.labels
+    (7800, ['00', '01', '02', '10', '20'])
+    """
+    check.choice("scale", scale, SCALES)
+    if scale == "full":
+        train = EvenConfig(
+            steps=7800, every=78, batch=64, learning_rate=1e-4, warmup=0, decay="linear", clip=0.0, ema=0.0, seed=seed
+        )
+        options = {"width": 128, "multipliers": (1, 2, 2), "blocks": 1}
+        world = ConceptWorld(concepts, pixels=28)
+        return ConceptPlan(world, split, train, "unet", options, seeds=5, per_class=1500, n_samples=64, levels=18)
+    train = EvenConfig(
+        steps=1600, every=50, batch=64, learning_rate=1e-3, warmup=50, decay="constant", ema=0.0,
+        noise=LogNormal(-1.2, 1.2), seed=seed,
+    )  # fmt: skip
+    return ConceptPlan(ConceptWorld(concepts, pixels=12), split, train, "mlp", {"width": 256, "depth": 2})
