@@ -6,14 +6,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import tyro
+import xarray as xr
 
+from ..compare.agreement import models_of, one_model, pair_rows
 from ..compare.comparison import Comparison
-from ..compare.reporting import report
+from ..compare.reporting import pictures, report
 
 
 @dataclass(frozen=True)
 class Command(Comparison):
     data: tyro.conf.Positional[str] = "digits"  # pyright: ignore[reportIncompatibleVariableOverride]
+    model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
+    """run folder or .safetensors file of a network; repeat the option for several, to see whether they agree"""
     out: str = ""
     """folder of the results (default: compare-DATA)"""
     json: bool = False
@@ -27,9 +31,18 @@ class Command(Comparison):
         if self.json:
             import json
 
-            from ..compare.table import rows
-
-            print(json.dumps(rows(result), indent=2, ensure_ascii=False))
+            print(json.dumps(_plain(result), indent=2, ensure_ascii=False))
         else:
             print(text)
-            print(f"\nwritten: {out / 'compare.nc'}, {out / 'compare.png'}, {out / 'report.html'}")
+            written = [out / "compare.nc", *pictures(result, out), out / "report.html"]
+            print(f"\nwritten: {', '.join(map(str, written))}")
+
+
+def _plain(result: xr.Dataset) -> list | dict:
+    """The rows of the table; of several models, those of each, and of their agreement."""
+    from ..compare.table import rows
+
+    models = models_of(result)
+    if not models:
+        return rows(result)
+    return {"models": {name: rows(one_model(result, name)) for name in models}, "agreement": pair_rows(result)}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 
 from .. import _checks as check
-from ..errors import ShapeError
+from ..errors import CovarianceError, EmptyDataError, ShapeError
 from ..learned import checkpoint
 from ..learned.data import ImageData, load
 from ..learned.networks import NetworkDenoiser, UNetDenoiser
@@ -23,7 +25,9 @@ from ..theory.denoiser import Denoiser
 from ..theory.transition import Transition
 from ..theory.transitions import collapse, mode_emergence, speciation
 from .fitting import THEORIES, optima
+from .neighbours import exact_duplicates
 from .tracking import track
+from .trained_range import Range, noise_range, trained_range
 
 HELD_OUT, TRAINING = "held-out", "training"
 N_EXAMPLE_LEVELS, EXAMPLE_RANGE = 5, (0.15, 0.77)  # where, in the list of noise levels, images differ most
@@ -34,14 +38,16 @@ class Comparison:
     """Hold a network against the closed-form optima of its training set, noise level by noise level.
 
     data: "digits", or a .parquet, .npz, .npy file or a folder of images. model: a run folder or a .safetensors file
-    of a network trained on these data; without it a small network is trained now. held_out: share of the images (or
+    of a network trained on these data, or several, whose reproducibility is then measured too; without any a small
+    network is trained now. held_out: share of the images (or
     their number) kept from training. levels, sigma_min, sigma_max: the noise levels, spaced evenly in log sigma.
     n_images: at most so many held-out (and training) images are noised, n_noise times each. patch_size: of the local
-    optimum, in pixels. steps: of training the small network. seed: of everything.
+    optimum, in pixels. steps: of training the small network. n_samples: drawn from each of several models. seed: of
+    everything.
     """
 
     data: str = "digits"
-    model: str | None = None
+    model: tuple[str, ...] = ()
     held_out: float = 0.2
     levels: int = 14
     sigma_min: float = 0.05
@@ -51,9 +57,13 @@ class Comparison:
     patch_size: int = 3
     theories: tuple[str, ...] = THEORIES
     steps: int = 2500
+    n_samples: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.model is None or isinstance(self.model, str):
+            object.__setattr__(self, "model", (self.model,) if self.model else ())
+        check.integer("n_samples", self.n_samples, 2)
         check.integer("levels", self.levels, 2)
         check.real("sigma_max", self.sigma_max, check.real("sigma_min", self.sigma_min, 1e-6))
         check.integer("n_images", self.n_images, 2)
@@ -73,24 +83,43 @@ class Comparison:
         """
         data = load(self.data)
         training, held_out = data.split(self.held_out, self.seed)
-        network, note = self._network(data, training, run_dir, show)
-        return compare(network, training, held_out, self, note=note, show=show)
+        if not self.model:
+            network, note, levels = self._trained(training, run_dir, show)
+            return compare(network, training, held_out, self, note=note, trained_on=levels, show=show)
+        networks = {name: _loaded(path, training) for name, path in _names(self.model).items()}
+        notes = {name: _origin(Path(path), data, training) for name, path in _names(self.model).items()}
+        if len(networks) == 1:
+            [(name, network)] = networks.items()
+            return compare(network, training, held_out, self, note=notes[name], show=show)
+        from .agreement import compare_models
 
-    def _network(
-        self, data: ImageData, training: ImageData, run_dir: Path | None, show: bool | None
-    ) -> tuple[NetworkDenoiser, str]:
-        if self.model is None:
-            network, recipe = small_network(training, self.seed)
-            recipe = replace(recipe, steps=self.steps)
-            trained = train(network, training, recipe, run_dir, show=show).network
-            size = f"{trained.name} of {trained.n_parameters} parameters"
-            return trained, f"{size}, trained for {self.steps} steps on {training.name}"
-        network = checkpoint.load(self.model)
-        if tuple(network.shape) != training.shape:
-            raise ShapeError(
-                "model", f"denoises {tuple(network.shape)}", f"pass data of that shape, not {training.shape}"
-            )
-        return network, _origin(Path(self.model), data, training)
+        return compare_models(networks, training, held_out, self, notes=notes, show=show)
+
+    def _trained(
+        self, training: ImageData, run_dir: Path | None, show: bool | None
+    ) -> tuple[NetworkDenoiser, str, Range]:
+        network, recipe = small_network(training, self.seed)
+        recipe = replace(recipe, steps=self.steps)
+        trained = train(network, training, recipe, run_dir, show=show).network
+        size = f"{trained.name} of {trained.n_parameters} parameters"
+        return trained, f"{size}, trained for {self.steps} steps on {training.name}", noise_range(recipe.noise)
+
+
+def _names(paths: Sequence[str]) -> dict[str, str]:
+    """A short name for each model: the last parts of its path, as many as it takes to tell them apart."""
+    parts = {path: Path(path).with_suffix("").parts for path in paths}
+    for depth in range(1, max(map(len, parts.values())) + 1):
+        names = {"/".join(part[-depth:]): path for path, part in parts.items()}
+        if len(names) == len(parts):
+            return names
+    return dict(zip(paths, paths))
+
+
+def _loaded(path: str, training: ImageData) -> NetworkDenoiser:
+    network = checkpoint.load(path)
+    if tuple(network.shape) != training.shape:
+        raise ShapeError("model", f"denoises {tuple(network.shape)}", f"pass data of that shape, not {training.shape}")
+    return network
 
 
 def small_network(training: ImageData, seed: int) -> tuple[NetworkDenoiser, TrainConfig]:
@@ -121,13 +150,46 @@ def compare(
     config: Comparison | None = None,
     *,
     note: str = "",
+    trained_on: Range | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """`track` on held-out and on training images, with the predicted transitions and a few denoised examples beside."""
+    """`track` on held-out and on training images, with the predicted transitions and a few denoised examples beside.
+
+    `trained_on` is the range of noise levels that the network was trained on, read from the network where it was
+    loaded from a run; levels outside are marked in `outside`. Warns where held-out images are in the training set.
+    Raises EmptyDataError for fewer than two images of a kind, CovarianceError where all training images are equal.
+    """
     config = config or Comparison()
+    theories = checked_optima(training, held_out, config)
+    return against(theories, network, training, held_out, config, note, trained_on, show)
+
+
+def checked_optima(training: ImageData, held_out: ImageData, config: Comparison) -> dict[str, Denoiser]:
+    """The optima of `training`, once training and held-out images are fit for a comparison."""
     if held_out.shape != training.shape:
         raise ShapeError("held_out", f"has shape {held_out.shape}", f"pass images of shape {training.shape}")
-    theories = optima(training, config.theories, config.patch_size, config.seed)
+    for name, images in {"training": training, "held_out": held_out}.items():
+        if len(images) < 2:
+            raise EmptyDataError(name, f"holds {len(images)} image", "pass at least 2")
+    if bool((training.images == training.images[0]).all()):
+        raise CovarianceError("training", f"holds {len(training)} equal images", "pass images that differ")
+    shared = exact_duplicates(held_out.images, training.images)
+    if shared:
+        warnings.warn(f"{shared} of the held-out images are in the training set", stacklevel=3)
+    return optima(training, config.theories, config.patch_size, config.seed)
+
+
+def against(
+    theories: Mapping[str, Denoiser],
+    network: Any,
+    training: ImageData,
+    held_out: ImageData,
+    config: Comparison,
+    note: str,
+    trained_on: Range | None,
+    show: bool | None,
+) -> xr.Dataset:
+    """`compare` with the optima at hand."""
     splits = {HELD_OUT: held_out, TRAINING: training}
     tracks = [
         track(
@@ -139,10 +201,14 @@ def compare(
     result = xr.concat(tracks, dim=xr.Variable("split", list(splits)), combine_attrs="override")
     result = result.merge(_examples(network, theories, held_out.images[0], config))
     result = result.merge(_as_variables(predicted_transitions(training, len(training))))
+    low, high = trained_on or trained_range(network) or (0.0, np.inf)
+    result["outside"] = ("sigma", (config.sigmas < low) | (config.sigmas > high))
     result.attrs = tracks[0].attrs | {
         "network": note,
         "data": training.name,
         "n_train": len(training),
+        "held_out_in_training": exact_duplicates(held_out.images, training.images),
+        "trained_on": (low, high),
         "configuration": json.dumps(asdict(config)),
     }
     return result
@@ -173,7 +239,9 @@ def _as_variables(transitions: Sequence[Transition]) -> xr.Dataset:
     )
 
 
-def _examples(network: Denoiser, theories: dict[str, Denoiser], image: torch.Tensor, config: Comparison) -> xr.Dataset:
+def _examples(
+    network: Denoiser, theories: Mapping[str, Denoiser], image: torch.Tensor, config: Comparison
+) -> xr.Dataset:
     """One held-out image at five noise levels, denoised by the network and by every theory."""
     chosen = np.unique((np.linspace(*EXAMPLE_RANGE, N_EXAMPLE_LEVELS) * (config.levels - 1)).round().astype(int))
     levels = config.sigmas[chosen]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from .._citations import bibliography
+from .agreement import one_model, pair_legend, pair_rows
 from .comparison import HELD_OUT, TRAINING
 from .table import closest, legend, rows, transition_rows
 
@@ -40,6 +42,16 @@ pre {{ background: #f6f6f6; padding: 0.8rem; overflow-x: auto; font-size: 0.8rem
 </head>
 <body>
 <h1>Which theory does the network follow?</h1>
+{sections}
+<h2>Configuration</h2>
+<pre>{configuration}</pre>
+<h2>Citations</h2>
+<pre>{citations}</pre>
+</body>
+</html>
+"""
+
+SECTION = """{title}
 <p class="lead">{lead}</p>
 <h2>Held-out images</h2>
 <div class="wide">{held_out}</div>
@@ -48,14 +60,11 @@ pre {{ background: #f6f6f6; padding: 0.8rem; overflow-x: auto; font-size: 0.8rem
 <img alt="Score errors, memorisation, denoising errors and denoised examples" src="data:image/png;base64,{picture}">
 <h2>Training images</h2>
 <p>The same comparison where the network has seen the clean image: memorisation shows in the difference.</p>
-<div class="wide">{training}</div>
-<h2>Configuration</h2>
-<pre>{configuration}</pre>
-<h2>Citations</h2>
-<pre>{citations}</pre>
-</body>
-</html>
-"""
+<div class="wide">{training}</div>"""
+
+AGREEMENT = """<h1>Do the models agree?</h1>
+<div class="wide">{pairs}</div>
+<p>{legend}</p>"""
 
 
 def headline(result: xr.Dataset) -> str:
@@ -89,18 +98,38 @@ def html_table(result: xr.Dataset, split: str) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def page(result: xr.Dataset, drawn: Figure) -> str:
-    """The whole page."""
+def plain_table(cells: list[dict[str, str]]) -> str:
+    """Rows of equal keys as an HTML table."""
+    head = "".join(f"<th>{escape(key)}</th>" for key in cells[0])
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>" for row in cells)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
+    """What one network has to show."""
     buffer = io.BytesIO()
     drawn.savefig(buffer, format="png")
-    made = {key: str(value) for key, value in result.attrs.items() if key != "configuration"}
-    configuration = {"configuration": json.loads(result.attrs["configuration"]), **made}
-    return PAGE.format(
+    return SECTION.format(
+        title=f"<h1>{escape(title)}</h1>" if title else "",
         lead=escape(headline(result)),
         held_out=html_table(result, HELD_OUT),
         training=html_table(result, TRAINING),
         legend="<br>".join(escape(line) for line in legend(result, HELD_OUT)),
         picture=base64.b64encode(buffer.getvalue()).decode(),
+    )
+
+
+def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
+    """The whole page; of several models, `drawn` has the figure of each."""
+    made = {key: str(value) for key, value in result.attrs.items() if key != "configuration"}
+    configuration = {"configuration": json.loads(result.attrs["configuration"]), **made}
+    if isinstance(drawn, Mapping):
+        sections = [section(one_model(result, name), figure, name) for name, figure in drawn.items()]
+        sections.append(AGREEMENT.format(pairs=plain_table(pair_rows(result)), legend=escape(pair_legend(result))))
+    else:
+        sections = [section(result, drawn)]
+    return PAGE.format(
+        sections="\n".join(sections),
         configuration=escape(json.dumps(configuration, indent=2)),
         citations=escape("\n\n".join(bibliography()[key] for key in CITED)),
     )

@@ -1,0 +1,54 @@
+"""`idealscore regimes DATA`: memorising, Gaussian or something else, over training-set size, width and step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import tyro
+
+from .. import _results
+from ..compare.regime_panels import regime_figure
+from ..compare.regime_table import rows, table
+from ..compare.regimes import RegimePlan, regime_map
+from ..learned import data as data_module
+from ..learned.device import best_device
+
+
+@dataclass(frozen=True)
+class Command(RegimePlan):
+    data: tyro.conf.Positional[str] = "digits"
+    """digits, a .parquet, .npz or .npy file, a folder of images, or hf:NAME"""
+    out: str = ""
+    """folder of networks and results (default: regimes-DATA); the same command goes on where a stopped one was"""
+    workers: int = 1
+    """processes that share the work"""
+    device: str = "auto"
+    """auto (the GPU where there is one), cpu, cuda, cuda:1, ..."""
+    json: bool = False
+    """print the table as JSON"""
+
+    def run(self) -> None:
+        out = Path(self.out or f"regimes-{Path(self.data).stem}")
+        plan = RegimePlan(**{field.name: getattr(self, field.name) for field in fields(RegimePlan)})
+        device = best_device(self.device)
+        result = regime_map(data_module.load(self.data), plan, out, workers=self.workers, device=device)
+        _save_figure(result, out / "regimes.png")
+        if self.json:
+            import json
+
+            print(json.dumps(rows(result), indent=2, ensure_ascii=False))
+        else:
+            print(table(result))
+            print(f"\nwritten: {out / 'regimes.nc'}, {out / 'regimes.png'}")
+
+
+def _save_figure(result, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    drawn = regime_figure(result)
+    try:
+        with _results.atomic_path(path) as temporary:
+            drawn.savefig(temporary, format="png")
+    finally:
+        plt.close(drawn)

@@ -1,0 +1,53 @@
+"""The one set of training runs that the figures on memorisation and generalisation share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ..compare.regimes import RegimePlan
+    from ..learned.data import ImageData
+
+SMALL: dict[str, Any] = {}
+FULL: dict[str, Any] = {
+    "sizes": (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 24000), "widths": (16, 32, 64), "network": "unet",
+    "depth": None, "repeats": 1, "held_out": 2000, "steps": 40000, "batch": 128, "learning_rate": 1e-3,
+    "noise": "lognormal -1.2 1.2", "sigma_max": 40.0, "sample_max": 40.0, "n_images": 256, "n_samples": 512,
+    "theories": ("empirical", "gaussian", "local"),
+}  # fmt: skip
+PLANS = {"small": SMALL, "full": FULL}
+SOURCES = {"small": "digits", "full": "hf:cifar10"}
+
+
+def run_folder(scale: str, seed: int) -> Path:
+    """Where the networks and measurements of a scale are kept, so that all figures train them once."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "idealscore" / f"regimes-{scale}-seed{seed}"
+
+
+def prepared(scale: str, seed: int) -> tuple[ImageData, RegimePlan, Path]:
+    """(data, plan, folder of the runs)."""
+    from .. import _checks as check
+    from ..compare.regimes import RegimePlan
+    from ..learned.data import load
+
+    plan = RegimePlan(**PLANS[check.choice("scale", scale, PLANS)], seed=seed)
+    return load(SOURCES[scale]), plan, run_folder(scale, seed)
+
+
+def regimes(scale: str, seed: int) -> xr.Dataset:
+    """The regime map: trained and measured where it is not yet in the folder."""
+    from ..compare.regimes import regime_map
+    from ..learned.device import best_device
+
+    data, plan, folder = prepared(scale, seed)
+    return regime_map(data, plan, folder, workers=max(1, (os.cpu_count() or 1) // 2 * 2), device=best_device())
+
+
+def without(result: xr.Dataset, keep: tuple[str, ...]) -> xr.Dataset:
+    """The variables `keep` with their standard errors."""
+    return result[[name for name in result.data_vars if str(name).removesuffix("_stderr") in keep]]
