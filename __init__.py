@@ -14,12 +14,14 @@ __getattr__, __dir__, __all__ = attach(
     {
         "theory.noise": ["DiscreteSchedule", "NoiseLevel"],
         "_citations": ["cite"],
+        "sweeping.sweeps": ["sweep"],
         "errors": [],
         "theory": [],
         "simulate": [],
         "learned": [],
         "compare": [],
         "paper_figs": [],
+        "sweeping": [],
     },
 )
 __all__ = [*(name for name in __all__ if "." not in name and not name.startswith("_")), "__version__"]

@@ -61,6 +61,14 @@ def atomic_path(path: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
         raise _refused(path, error) from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with its parents; OutputError where that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
 def _refused(path: Path, error: OSError) -> Exception:
     if error.errno in _FULL:
         remedy = "make room and repeat the command; what was written before is whole"

@@ -1,0 +1,74 @@
+"""What a function returned at one point, as the bytes of a netCDF file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from numbers import Number
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _results
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def point_file(value: Any, place: Mapping[str, Any], sweep: str) -> bytes:
+    """The sealed file of one point: a number, a mapping of numbers, a DataArray or a Dataset.
+
+    The same value gives the same bytes, on whatever worker.
+    """
+    attributes = {"sweep": sweep, "point": json.dumps(dict(place))}
+    scalars = _scalars(value)
+    content = _results.image(_dataset(value, place, attributes)) if scalars is None else _light(scalars, attributes)
+    return _results.sealed(content)
+
+
+def _scalars(value: Any) -> dict[str, np.ndarray] | None:
+    """Numbers by name, None where there is more than numbers."""
+    named = value if isinstance(value, Mapping) else {"q": value}
+    arrays = {}
+    for name, item in named.items():
+        if not isinstance(item, (Number, np.generic, np.ndarray)):
+            return None
+        array = np.asarray(item)
+        if array.ndim or array.dtype.kind not in "biuf" or not isinstance(name, str) or not name.isidentifier():
+            return None
+        arrays[name] = array.astype(np.float64) if array.dtype.itemsize not in (1, 4, 8) else array
+    return arrays or None
+
+
+def _light(scalars: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> bytes:
+    """Numbers as netCDF-4, five times as fast as by way of a Dataset."""
+    import h5py
+
+    with h5py.File("point", "w", driver="core", backing_store=False, libver="v110", block_size=4096) as file:
+        for name, array in scalars.items():
+            truth = array.dtype == bool
+            variable = file.create_dataset(name, data=array.astype(np.int8) if truth else array)
+            if truth:
+                variable.attrs["dtype"] = "bool"
+        file.attrs.update(attributes)
+        file.flush()
+        return file.id.get_file_image()
+
+
+def _dataset(value: Any, place: Mapping[str, Any], attributes: Mapping[str, str]) -> xr.Dataset:
+    import xarray as xr
+
+    if isinstance(value, xr.DataArray):
+        value = value.to_dataset(name=value.name or "q")
+    elif isinstance(value, Mapping) and not isinstance(value, xr.Dataset):
+        value = xr.Dataset(dict(value))
+    if not isinstance(value, xr.Dataset):
+        raise TypeError(
+            f"the function returned {type(value).__name__}; return a number, a dict of numbers or a Dataset"
+        )
+    if clash := sorted({*place} & {str(name) for name in (*value.dims, *value.data_vars)}):
+        raise ValueError(f"the result has its own '{clash[0]}', which is an axis of the sweep; rename one")
+    value = value.drop_vars([name for name in value.coords if name in place])
+    if not value.data_vars:
+        raise ValueError("the result holds no variable")
+    return value.drop_encoding().assign_attrs(attributes)

@@ -1,0 +1,137 @@
+"""The points of a sweep: a product of named axes, each a list of numbers, of words or of truth values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter, signature
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from .. import _checks as check
+from ..errors import ArgumentError, EmptyDataError, UnknownNameError
+
+MOST_POINTS = 10**7
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Axes `(name, values)` in order, and values common to all points. Point 0 has the first value of every axis,
+    and the last axis runs fastest.
+
+    >>> grid = Grid.of({"p": [0.1, 0.2], "seed": range(2)})
+    >>> grid.shape, grid.point(2)
+    ((2, 2), {'p': 0.2, 'seed': 0})
+    """
+
+    axes: tuple[tuple[str, tuple[Value, ...]], ...]
+    fixed: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        axes: Mapping[str, Iterable[Any]] | Iterable[tuple[str, Iterable[Any]]],
+        seeds: int | Sequence[int] | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> Grid:
+        """The grid, with an axis `seed` where seeds are given (a number n stands for 0 ... n - 1).
+
+        Raises EmptyDataError without a point, ArgumentError on an axis or a value that is there twice.
+        """
+        named = list(axes.items() if isinstance(axes, Mapping) else axes)
+        if seeds is not None:
+            count = isinstance(seeds, Integral)
+            named.append(("seed", range(check.integer("seeds", seeds, 1)) if count else seeds))
+        fixed = dict(fixed or {})
+        names = [name for name, _ in named]
+        for name in names:
+            if not isinstance(name, str) or not name.isidentifier():
+                raise ArgumentError("grid", f"has an axis {name!r}", "name axes like arguments of the function")
+            if names.count(name) > 1 or name in fixed:
+                raise ArgumentError("grid", f"names '{name}' twice", "give each argument in one place only")
+        axes = tuple((name, _values(name, values)) for name, values in named)
+        if not axes:
+            raise EmptyDataError("grid", "has no axis", "pass at least one, e.g. {'seed': [0]}")
+        if (size := math.prod(len(values) for _, values in axes)) > MOST_POINTS:
+            raise ArgumentError("grid", f"has {size} points", f"split it into sweeps of at most {MOST_POINTS}")
+        return cls(axes, tuple(sorted((name, _constant(name, value)) for name, value in fixed.items())))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(values) for _, values in self.axes)
+
+    def __len__(self) -> int:
+        return math.prod(self.shape)
+
+    def point(self, index: int) -> dict[str, Value]:
+        """The place of a point: one value of each axis."""
+        places = np.unravel_index(index, self.shape)
+        return {name: values[int(place)] for (name, values), place in zip(self.axes, places)}
+
+    def arguments(self, index: int) -> dict[str, Any]:
+        """What the function gets at a point."""
+        return {**self.point(index), **dict(self.fixed)}
+
+    def fit(self, function: Callable[..., Any]) -> None:
+        """Raise where the function has no argument of an axis' name, or needs one that is not given."""
+        try:
+            parameters = signature(function).parameters.values()
+        except (TypeError, ValueError):
+            raise ArgumentError("function", f"{function!r} has no known arguments", "wrap it in a function") from None
+        named = [p for p in parameters if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+        given = {*self.names, *dict(self.fixed)}
+        if not any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
+            for name in sorted(given - {p.name for p in named}):
+                raise UnknownNameError("grid", name, [p.name for p in named])
+        lonely = [p.name for p in parameters if p.kind is Parameter.POSITIONAL_ONLY and p.default is Parameter.empty]
+        missing = [p.name for p in named if p.default is Parameter.empty and p.name not in given]
+        if missing or lonely:
+            raise ArgumentError("grid", f"leaves {', '.join(missing or lonely)} open", "add an axis or a fixed value")
+
+    def describe(self) -> dict[str, Any]:
+        """The grid as plain data."""
+        return {"axes": {name: list(values) for name, values in self.axes}, "fixed": dict(self.fixed)}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _constant(name: str, value: Any) -> Any:
+    """A fixed argument: plain data of any depth."""
+    value = _plain(value)
+    if isinstance(value, (list, tuple)):
+        return [_constant(name, item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _constant(name, item) for key, item in value.items()}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ArgumentError("fixed", f"gives '{name}' a {type(value).__name__}", "pass numbers, words, lists of them")
+
+
+def _values(name: str, values: Any) -> tuple[Value, ...]:
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise ArgumentError("grid", f"gives axis '{name}' no list", f"pass {name}=[...]")
+    if isinstance(values, range) and len(values) > MOST_POINTS:
+        raise ArgumentError("grid", f"gives axis '{name}' {len(values)} values", f"pass at most {MOST_POINTS}")
+    plain = tuple(_plain(value) for value in values)
+    if not plain:
+        raise EmptyDataError("grid", f"gives axis '{name}' no value", "pass at least one")
+    kinds = {"word": str, "truth value": bool, "number": Real}
+    kind = next((kind for kind, type_ in kinds.items() if isinstance(plain[0], type_)), None)
+    for value in plain:
+        fits = kind and isinstance(value, kinds[kind]) and isinstance(value, bool) == (kind == "truth value")
+        if not fits or (kind == "number" and not math.isfinite(value)):
+            raise ArgumentError("grid", f"has {value!r} on axis '{name}'", "pass finite numbers, or words only")
+    if len(set(plain)) < len(plain):
+        twice = next(value for value in plain if plain.count(value) > 1)
+        raise ArgumentError("grid", f"has {twice!r} twice on axis '{name}'", "pass each value once")
+    return plain
