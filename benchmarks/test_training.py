@@ -4,6 +4,7 @@
 """
 
 import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from idealscore.learned.config import TrainConfig
 from idealscore.learned.data import ImageData
 from idealscore.learned.ensemble import train_ensemble
+from idealscore.learned.estimate import estimate
 from idealscore.learned.networks import MLPDenoiser, UNetDenoiser
 from idealscore.learned.training import train
 
@@ -34,6 +36,16 @@ def synchronised(work):
             torch.cuda.synchronize()
 
     return run
+
+
+def matrix_product_rate(size=4096 if FAST else 1024, repeats=50 if FAST else 20):
+    """Floating-point operations per second of a square matrix product, in the precision of the training."""
+    a = torch.randn(size, size, device=DEVICE, dtype=torch.bfloat16 if FAST else torch.float32)
+    product = synchronised(lambda: [a @ a for _ in range(repeats)])
+    product()
+    begun = time.perf_counter()
+    product()
+    return 2 * size**3 * repeats / (time.perf_counter() - begun)
 
 
 @pytest.mark.parametrize("width", [32, 64, 128])
@@ -65,7 +77,8 @@ def ours(data):
         compile=FAST,
         channels_last=True,
     )
-    return network.n_parameters, lambda: train(network, data, config)
+    work = estimate([network], [data], replace(config, compile=False)).flops_per_image
+    return {"parameters": network.n_parameters, "flops_per_image": work}, lambda: train(network, data, config)
 
 
 def plain(data):
@@ -98,12 +111,17 @@ def plain(data):
             optimiser.step()
             optimiser.zero_grad()
 
-    return sum(p.numel() for p in unet.parameters()), loop
+    return {"parameters": sum(p.numel() for p in unet.parameters())}, loop
 
 
 @pytest.mark.parametrize("which", [ours, plain])
 @pytest.mark.benchmark(group="U-Net")
 def test_unet(benchmark, which):
-    parameters, work = which(images())
-    benchmark.extra_info.update(images=UNET_STEPS * BATCH, parameters=parameters)
+    info, work = which(images())
+    benchmark.extra_info.update(images=UNET_STEPS * BATCH, **info)
     benchmark.pedantic(synchronised(work), rounds=3, warmup_rounds=1)
+    rate = UNET_STEPS * BATCH / benchmark.stats.stats.min
+    print(f"\n{which.__name__}: {rate:.1f} images per second, {info['parameters']:,} parameters")
+    if "flops_per_image" in info:
+        share = rate * info["flops_per_image"] / matrix_product_rate()
+        print(f"{share:.0%} of the operations per second of a matrix product")

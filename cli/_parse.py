@@ -34,11 +34,16 @@ def one_line(boxed: str) -> str:
 
 
 def parse(command: type[C], arguments: Sequence[str], program: str) -> C:
-    """An instance of the dataclass `command`; help exits with 0, a bad option raises ArgumentError."""
+    """An instance of the dataclass `command`; help exits with 0, a bad option raises ArgumentError.
+
+    Where the command has a method `defaults`, the options are laid on the instance that it returns.
+    """
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
-            return tyro.cli(command, args=list(arguments), prog=program)
+            parsed = tyro.cli(command, args=list(arguments), prog=program)
+            defaults = getattr(parsed, "defaults", None)
+            return parsed if defaults is None else tyro.cli(command, args=list(arguments), default=defaults())
     except SystemExit as stop:
         if stop.code in (0, None):
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..learned.device import best_device
 from ..learned.ensemble import train_ensemble
 from ..learned.estimate import estimate
 from ..learned.networks import NETWORKS, NetworkDenoiser
-from ..learned.objective import noise_from_text
+from ..learned.objective import noise_from_text, noise_to_text
 from ..learned.presets import PRESETS
 from ..learned.training import train
 
@@ -39,7 +39,7 @@ class Command(TrainConfig):
     out: str = ""
     """run folder (default: run-DATA)"""
     preset: str = ""
-    """start from a known recipe (digits); options that differ from the defaults override it"""
+    """start from a known recipe (digits, cifar10-memorise, cifar10-generalise); the other options override it"""
     network: str = "unet"
     """unet, mlp, local, linear"""
     noise: str = "lognormal -1.2 1.2"  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -52,6 +52,8 @@ class Command(TrainConfig):
     """replicas, at seeds seed, seed + 1, ..., trained in one pass"""
     conditional: bool = False
     """give the class labels to the network"""
+    tensorboard: bool = False
+    """mirror the log as tensorboard events in the run folder"""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, cuda:1, ..."""
     dry_run: bool = False
@@ -75,28 +77,35 @@ class Command(TrainConfig):
         if self.dry_run:
             self._describe(networks, sets, config, out)
         elif len(networks) == 1:
-            result = train(networks[0], sets[0], config, out, device=self._device)
+            result = train(networks[0], sets[0], config, out, device=self._device, tensorboard=self.tensorboard)
             print(f"loss {result.history[-1]['loss']:.5f} after {config.steps} steps; written: {out}")
         else:
             seeds = [config.seed + i % self.ensemble for i in range(len(networks))]
-            many = train_ensemble(networks, sets, config, out, seeds=seeds, device=self._device)
+            many = train_ensemble(
+                networks, sets, config, out, seeds=seeds, device=self._device, tensorboard=self.tensorboard
+            )
             print(f"{len(networks)} replicas, mean loss {many.history[-1]['loss']:.5f}; written: {out}")
 
     @property
     def _device(self) -> str:
         return best_device(self.device)
 
+    def defaults(self) -> Command:
+        """The options of the preset, on which those given are laid."""
+        if not self.preset:
+            return Command()
+        preset = PRESETS[check.choice("preset", self.preset, PRESETS)]
+        recipe = {entry.name: getattr(preset.train, entry.name) for entry in fields(TrainConfig)}
+        recipe["noise"] = noise_to_text(preset.train.noise)
+        subset = () if preset.subset is None else (preset.subset,)
+        return Command(**recipe, **preset.options, network=preset.network, subset=subset)
+
     def _resolved(self) -> tuple[TrainConfig, str, dict[str, Any]]:
-        """(training configuration, network, its options): the preset, overridden by what was given."""
+        """(training configuration, network, its options)."""
         given = {field.name: getattr(self, field.name) for field in fields(TrainConfig)}
         given["noise"] = noise_from_text(self.noise)
         options = {name: value for name in NETWORK_OPTIONS if (value := getattr(self, name)) is not None}
-        if not self.preset:
-            return TrainConfig(**given), self.network, options
-        preset = PRESETS[check.choice("preset", self.preset, PRESETS)]
-        default = TrainConfig()
-        changed = {name: value for name, value in given.items() if value != getattr(default, name)}
-        return replace(preset.train, **changed), preset.network, {**preset.options, **options}
+        return TrainConfig(**given), self.network, options
 
     def _replicas(
         self, config: TrainConfig, kind: str, options: dict[str, Any]

@@ -14,7 +14,7 @@ from .. import _progress
 from ..errors import ArgumentError, TrainingError
 from . import _ranks, objective
 from ._batches import Batches
-from ._run_folder import RunFolder
+from ._run_folder import run_folder
 from ._state import TrainingState
 from .config import TrainConfig
 
@@ -29,7 +29,13 @@ class Loop:
     """
 
     def __init__(
-        self, model: Any, batches: list[Batches], config: TrainConfig, description: Record, run_dir: Any
+        self,
+        model: Any,
+        batches: list[Batches],
+        config: TrainConfig,
+        description: Record,
+        run_dir: Any,
+        tensorboard: bool = False,
     ) -> None:
         self.model, self.config, self.batches = model.train().requires_grad_(True), config, batches
         self.stacked = hasattr(model, "replicas")
@@ -38,7 +44,7 @@ class Loop:
         self.denoise: Callable[..., torch.Tensor] = torch.compile(model.denoise) if config.compile else model.denoise
         parameters = dict(model.named_parameters())
         self.state = TrainingState(parameters, config.betas, config.weight_decay, config.ema, self.stacked)
-        self.folder = None if run_dir is None else RunFolder(run_dir, description)
+        self.folder = run_folder(run_dir, description, tensorboard and self.rank == 0)
         self.pending: list[torch.Tensor] = []
         self.history: list[Record] = []
         self.kept: dict[int, Any] = {}

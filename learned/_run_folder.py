@@ -1,14 +1,15 @@
-"""A run on disk: config.json, stats.jsonl, weights.safetensors, state.safetensors, snapshots/."""
+"""A run on disk: config.json, stats.jsonl, weights.safetensors, state.safetensors, snapshots/, tensorboard/."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .. import _results
-from ..errors import CheckpointError
+from ..errors import ArgumentError, CheckpointError, MissingDependencyError
 from . import checkpoint
 from ._state import TrainingState
 
@@ -16,9 +17,11 @@ from ._state import TrainingState
 class RunFolder:
     """The files of one run. Every file is written whole; the log is cut back to the step that is resumed."""
 
-    def __init__(self, path: str | os.PathLike, config: dict[str, Any]) -> None:
+    def __init__(self, path: str | os.PathLike, config: dict[str, Any], tensorboard: bool = False) -> None:
         self.path = Path(path)
         self.config = config
+        self.open_events = _events_writer() if tensorboard else None
+        self.events: Any = None
         self._check_config()
 
     @property
@@ -60,11 +63,17 @@ class RunFolder:
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         records = [record for record in map(_record, lines) if record and record["step"] <= step]
         _results.write_text(log, "".join(json.dumps(record) + "\n" for record in records))
+        if self.open_events is not None:
+            self.events = self.open_events(self.path / "tensorboard", purge_step=step + 1)
         return records
 
     def log(self, record: dict[str, Any]) -> None:
         with open(self.path / "stats.jsonl", "a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
+        if self.events is not None:
+            for name, value in _scalars(record):
+                self.events.add_scalar(name, value, record["step"])
+            self.events.flush()
 
     def save(self, state: TrainingState, averaged: Any) -> None:
         """The averaged weights that a user loads, then the state: what a resumed run takes for done is written."""
@@ -90,3 +99,27 @@ def _record(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return record if isinstance(record, dict) and "step" in record else None
+
+
+def run_folder(path: str | os.PathLike | None, config: dict[str, Any], tensorboard: bool = False) -> RunFolder | None:
+    """The folder of a run, or None for a run that is not kept."""
+    if path is None and tensorboard:
+        raise ArgumentError("tensorboard", "needs a run folder for its events", "pass run_dir")
+    return None if path is None else RunFolder(path, config, tensorboard)
+
+
+def _events_writer() -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise MissingDependencyError("tensorboard", "tensorboard") from None
+    return SummaryWriter
+
+
+def _scalars(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """What a record says, by name; the losses of replicas under `losses/`."""
+    for name, value in record.items():
+        if name == "losses":
+            yield from ((f"losses/{i}", loss) for i, loss in enumerate(value))
+        elif name != "step":
+            yield name, value

@@ -42,6 +42,7 @@ def train_ensemble(
     condition: torch.Tensor | Sequence[torch.Tensor] | None = None,
     device: str | torch.device | None = None,
     show: bool | None = None,
+    tensorboard: bool = False,
 ) -> EnsembleTraining:
     """Train copies of `networks`, all of one configuration, in one batched pass.
 
@@ -81,7 +82,7 @@ def train_ensemble(
         "train": {**config.to_dict(), "seeds": seeds},
         "data": [part.describe() for part in sets],
     }
-    loop = Loop(model.to(device), batches, config, description, run_dir)
+    loop = Loop(model.to(device), batches, config, description, run_dir, tensorboard)
     loop.run(show)
     averaged = loop.averaged()
     return EnsembleTraining(averaged.networks(), averaged, loop.history, Snapshots(loop.kept), folder_path(run_dir))

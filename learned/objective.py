@@ -136,6 +136,16 @@ def noise_from_text(text: str) -> Noise:
     return LogNormal(first, second) if kind == "lognormal" else LogUniform(first, second)
 
 
+def noise_to_text(noise: Noise) -> str:
+    """The words that `noise_from_text` reads.
+
+    >>> noise_to_text(LogUniform(0.01, 100.0))
+    'loguniform 0.01 100.0'
+    """
+    values = [part for value in asdict(noise).values() for part in (value if isinstance(value, tuple) else (value,))]
+    return " ".join([noise.kind, *map(str, values)])
+
+
 def stratified_uniforms(n: int, generator: torch.Generator) -> torch.Tensor:
     """`(n,)` float64 values, one uniform draw from each of n equal cells of (0, 1): less variance, no bias."""
     draws = torch.rand(n, generator=generator, dtype=torch.float64, device=generator.device)

@@ -57,6 +57,7 @@ def train(
     condition: torch.Tensor | None = None,
     device: str | torch.device | None = None,
     show: bool | None = None,
+    tensorboard: bool = False,
 ) -> Training:
     """Train a copy of `network` to denoise `data`; `network` itself is left as it is.
 
@@ -64,10 +65,12 @@ def train(
     `config` [@Karras2022]. With `run_dir`, everything is kept there and the same call goes on where a killed one
     stopped; on the CPU the result is the same bit for bit. `condition` is (n, k) for a network with
     `condition_dim`; labels of `data` serve one with `n_classes`. Under `torchrun` the batch is shared by the
-    ranks. `show` forces the progress bar on or off.
+    ranks. `show` forces the progress bar on or off. `tensorboard` mirrors the log as events in
+    `run_dir`/tensorboard.
 
     Raises ShapeError or ArgumentError where data and network do not fit, CheckpointError where `run_dir` holds
-    another run, TrainingError where the loss is not finite (the last good checkpoint stays) or memory runs out.
+    another run, TrainingError where the loss is not finite (the last good checkpoint stays) or memory runs out,
+    MissingDependencyError without tensorboard.
 
     >>> from idealscore.learned.networks import MLPDenoiser
     >>> points = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
@@ -84,6 +87,6 @@ def train(
     model: Any = copy.deepcopy(network).to(device)
     model = model.to(memory_format=layout)
     description = {"network": network.describe(), "train": config.to_dict(), "data": data.describe()}
-    loop = Loop(model, [batches], config, description, run_dir)
+    loop = Loop(model, [batches], config, description, run_dir, tensorboard)
     loop.run(show)
     return Training(loop.averaged(), loop.history, Snapshots(loop.kept), folder_path(run_dir))

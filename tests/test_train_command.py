@@ -15,6 +15,7 @@ from idealscore.learned.estimate import estimate
 from idealscore.learned.networks import LinearDenoiser, MLPDenoiser
 from idealscore.learned.objective import Levels, LogNormal, Steps, noise_from_text
 from idealscore.learned.sampling import sample_to_folder
+from idealscore.learned.training import train
 
 TINY = ["--network", "mlp", "--width", "8", "--depth", "1", "--steps", "4", "--batch", "8"]
 
@@ -121,3 +122,42 @@ def test_estimate_counts():
     assert found.memory > 20 * found.parameters
     both = estimate([network, network], [data, data], config)
     assert both.parameters == 2 * found.parameters and both.memory == 2 * found.memory
+
+
+def test_a_preset_brings_its_subset(inside, capsys):
+    np.savez("pictures.npz", images=np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), dtype=np.uint8))
+    small = [
+        "--width",
+        "8",
+        "--heads",
+        "1",
+        "--attention",
+        "8",
+        "--steps",
+        "2",
+        "--batch",
+        "4",
+        "--precision",
+        "float32",
+    ]
+    code, _, err = run(capsys, "train", "pictures.npz", "--preset", "cifar10-memorise", *small, "--no-compile")
+    assert code == 0, err
+    config = json.loads((inside / "run-pictures" / "config.json").read_text())
+    assert config["data"]["n"] == 256 and config["network"]["multipliers"] == [1, 2, 2]
+    assert config["train"]["learning_rate"] == 4e-4 and config["train"]["precision"] == "float32"
+
+
+def test_tensorboard_mirrors_the_log(inside, capsys):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    logged = ["train", "digits", *TINY, "--log-every", "2", "--tensorboard", "--ensemble", "2"]
+    assert run(capsys, *logged)[0] == 0
+    records = [json.loads(line) for line in (inside / "run-digits" / "stats.jsonl").read_text().splitlines()]
+    events = accumulator.EventAccumulator(str(inside / "run-digits" / "tensorboard"))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) >= {"loss", "learning_rate", "gradient_norm", "losses/0", "losses/1"}
+    seen = [(event.step, event.value) for event in events.Scalars("loss")]
+    assert [step for step, _ in seen] == [2, 4]
+    np.testing.assert_allclose([value for _, value in seen], [record["loss"] for record in records], rtol=1e-6)
+    with pytest.raises(ArgumentError, match="tensorboard"):
+        network = MLPDenoiser((1, 8, 8), width=8, depth=1)
+        train(network, load("digits"), TrainConfig(steps=1, batch=2), tensorboard=True)

@@ -425,6 +425,13 @@ def test_preset_of_the_digits():
     assert network.config.shape == (1, 8, 8) and config.seed == 2
 
 
+def test_presets_for_a_gpu_fit_their_images():
+    images = ImageData(points(2, 3072).reshape(2, 3, 32, 32))
+    for name in ("cifar10-memorise", "cifar10-generalise"):
+        network, config = preset(name, images)
+        assert 10e6 < network.n_parameters < 30e6 and config.compile and config.precision == "bfloat16"
+
+
 @pytest.mark.slow
 def test_the_digits_preset_generalises():
     """On held-out digits the network beats the Wiener filter by a fifth and the empirical optimum by more."""
