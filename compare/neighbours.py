@@ -102,9 +102,11 @@ def _digests(images: torch.Tensor) -> list[bytes]:
 
 
 def unit_features(features: Features, images: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
-    """`(n, f)`: features of length 1 of `images`, by any torch feature extractor."""
+    """`(n, f)`: features of length 1 of `images`, by any callable; a module gets its own dtype and device."""
+    weight = next(features.parameters(), None) if isinstance(features, torch.nn.Module) else None
+    given = images if weight is None else images.to(weight)
     with torch.no_grad():
-        parts = [features(part).double().flatten(1) for part in images.split(batch_size)]
+        parts = [features(part).to(images.device, torch.float64).flatten(1) for part in given.split(batch_size)]
     return torch.nn.functional.normalize(torch.cat(parts), dim=1)
 
 
