@@ -20,6 +20,7 @@ from .errors import (
     NotFiniteError,
     ShapeError,
     UnknownNameError,
+    WeightsError,
 )
 
 if TYPE_CHECKING:
@@ -81,6 +82,21 @@ def as_float_tensor(argument: str, value: Any, dtype: torch.dtype | None = None)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentError(argument, f"is no array of real numbers ({error})", "pass a tensor") from None
     return finite(argument, tensor if dtype is None else tensor.to(dtype))
+
+
+def probabilities(argument: str, value: Any, n: int) -> torch.Tensor:
+    """`value` as `(n,)` float64 probabilities, whose sum may miss one by rounding."""
+    tensor = as_float_tensor(argument, value).double()
+    if tuple(tensor.shape) != (n,):
+        raise ShapeError(
+            argument, f"has shape {tuple(tensor.shape)}", f"pass one weight per datum or component, ({n},)"
+        )
+    total = float(tensor.sum())
+    if bool((tensor < 0).any()) or abs(total - 1) > 1e-5:
+        raise WeightsError(
+            argument, f"hold negative values or sum to {total:.6g}", f"pass {argument} / {argument}.sum()"
+        )
+    return tensor / total
 
 
 def dataset(argument: str, value: Any, minimum: int = 1, dtype: torch.dtype | None = None) -> torch.Tensor:

@@ -13,31 +13,16 @@ and the pairs that may carry weight are computed again as differences in float64
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from .. import _checks as check
-from ..errors import NoiseLevelError, ShapeError, WeightsError
+from ..errors import NoiseLevelError
 from . import _moments
 from ._clouds import ArrayCloud, Query
 from ._streaming import WeightedSums
-
-
-def prior_weights(weights: Any, n: int) -> torch.Tensor | None:
-    """`weights` as float64 `(n,)` if they are non-negative and sum to one; None stays None."""
-    if weights is None:
-        return None
-    weights = check.as_float_tensor("weights", weights).double()
-    if tuple(weights.shape) != (n,):
-        raise ShapeError("weights", f"has shape {tuple(weights.shape)}", f"pass one weight per datum, ({n},)")
-    if bool((weights < 0).any()):
-        raise WeightsError("weights", "holds negative values", "pass probabilities")
-    if not math.isclose(float(weights.sum()), 1, rel_tol=0, abs_tol=1e-6):
-        raise WeightsError("weights", f"sums to {float(weights.sum()):g}", "divide by the sum")
-    return weights / weights.sum()
 
 
 class EmpiricalDenoiser:
@@ -62,7 +47,7 @@ class EmpiricalDenoiser:
 
     def __init__(self, data: Any, weights: Any = None, *, block_size: int | None = None) -> None:
         self.data = check.dataset("data", data)
-        self.prior = prior_weights(weights, self.n)
+        self.prior = None if weights is None else check.probabilities("weights", weights, self.n)
         self.block_size = None if block_size is None else check.integer("block_size", block_size, 1)
         flat, log_prior = self.data.flatten(1), None
         self._support: slice | torch.Tensor = slice(None)

@@ -11,19 +11,8 @@ from torch import nn
 
 from .. import _checks as check
 from .._streams import normal_batch, stream, stream_seed
-from ..errors import ArgumentError, EmptyDataError, NoiseLevelError, ShapeError, WeightsError
+from ..errors import ArgumentError, EmptyDataError, NoiseLevelError, ShapeError
 from .covariance import Covariance, moments
-
-
-def mixture_weights(weights: Any, count: int, dtype: torch.dtype) -> torch.Tensor:
-    """`weights` `(count,)` if they are non-negative and sum to one; raises WeightsError."""
-    tensor = check.as_float_tensor("weights", weights, dtype)
-    if tuple(tensor.shape) != (count,):
-        raise ShapeError("weights", f"has shape {tuple(tensor.shape)}", f"pass ({count},)")
-    total = float(tensor.sum())
-    if bool((tensor < 0).any()) or abs(total - 1) > 1e3 * torch.finfo(dtype).eps * count:
-        raise WeightsError("weights", f"are negative or sum to {total:.6g}", "pass weights / weights.sum()")
-    return tensor
 
 
 def _components(covariances: Any, count: int, dim: int, dtype: torch.dtype) -> list[Covariance]:
@@ -71,7 +60,7 @@ class MixtureDenoiser(nn.Module):
     def __init__(self, weights: Any, means: Any, covariances: Any) -> None:
         super().__init__()
         means = check.dataset("means", means)
-        weights = mixture_weights(weights, means.shape[0], means.dtype).to(means.device)
+        weights = check.probabilities("weights", weights, means.shape[0]).to(means)
         dim = means[0].numel()
         self.register_buffer("means", means.clone())
         self.register_buffer("log_weights", weights.log())
