@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "agreement": ["compare_models", "one_model"],
+        "controlled_noise": ["controlled_reproducibility"],
         "distillation": ["AffineDenoiser", "distill_linear", "fit_affine"],
         "neighbours": ["exact_duplicates", "memorisation", "nearest_neighbours"],
         "network_identities": [],

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "diffusion": ["forward_backward", "noised", "sample", "starting_noise", "trajectory"],
         "hierarchy": ["level_profile", "valid_fraction"],
         "hierarchy_reverse": ["ReverseSampler", "exact_predictor"],
+        "inverse_problems": ["GuidedDenoiser", "blurring", "inpainting", "measure"],
         "percolation": ["sweep"],
         "percolation_study": [],
         "canonical": [],
