@@ -43,7 +43,7 @@ def atomic_path(path: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
     Raises OutputError where the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
@@ -57,16 +57,21 @@ def atomic_path(path: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors of the system while `path` is written, a full disk or a read-only folder, as OutputError."""
+    try:
+        yield
     except OSError as error:
         raise _refused(path, error) from error
 
 
 def make_folder(path: Path) -> None:
     """Make a folder with its parents; OutputError where that cannot be done."""
-    try:
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _refused(path, error) from error
 
 
 def _refused(path: Path, error: OSError) -> Exception:

@@ -75,13 +75,24 @@ class NetworkDenoiser(nn.Module):
     Config: ClassVar[type[NetworkConfig]]
 
     def __init__(self, shape: Sequence[int], *, seed: int = 0, **options: Any) -> None:
+        self._lay_out(shape, options)
+        self.to(torch.float32).to_empty(device="cpu")
+        initialise(self, seed)
+
+    def _lay_out(self, shape: Sequence[int], options: dict[str, Any]) -> None:
+        """The layers, without memory for their weights."""
         super().__init__()
         self.config: Any = configured(self.Config, {"shape": tuple(shape), **options})
         self.preconditioning = Preconditioning(self.config.head, self.config.sigma_data)
         with torch.device("meta"):
             self.build()
-        self.to(torch.float32).to_empty(device="cpu")
-        initialise(self, seed)
+
+    @classmethod
+    def count(cls, shape: Sequence[int], **options: Any) -> int:
+        """How many numbers a network of this configuration holds, found without taking memory for them."""
+        network = cls.__new__(cls)
+        network._lay_out(shape, options)
+        return sum(tensor.numel() for tensor in network.state_dict().values())
 
     def build(self) -> None:
         raise NotImplementedError

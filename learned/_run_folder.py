@@ -33,8 +33,8 @@ class RunFolder:
         if not file.exists():
             return
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
+            found = dict(json.loads(file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, RecursionError):
             raise CheckpointError("run_dir", f"{file} is unreadable", "remove it or pass another folder") from None
         for part in ("network", "train", "data"):
             if found.get(part) != json.loads(json.dumps(self.config[part])):
@@ -60,7 +60,7 @@ class RunFolder:
             text = json.dumps({**self.config, "provenance": _results.provenance()}, indent=2)
             _results.write_text(self.path / "config.json", text + "\n")
         log = self.path / "stats.jsonl"
-        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         records = [record for record in map(_record, lines) if record and record["step"] <= step]
         _results.write_text(log, "".join(json.dumps(record) + "\n" for record in records))
         if self.open_events is not None:
@@ -68,7 +68,7 @@ class RunFolder:
         return records
 
     def log(self, record: dict[str, Any]) -> None:
-        with open(self.path / "stats.jsonl", "a", encoding="utf-8") as stream:
+        with _results.writing(self.path), open(self.path / "stats.jsonl", "a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
         if self.events is not None:
             for name, value in _scalars(record):
@@ -96,9 +96,9 @@ class RunFolder:
 def _record(line: str) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and "step" in record else None
+    return record if isinstance(record, dict) and isinstance(record.get("step"), int) else None
 
 
 def run_folder(path: str | os.PathLike | None, config: dict[str, Any], tensorboard: bool = False) -> RunFolder | None:

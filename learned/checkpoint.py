@@ -5,34 +5,55 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .._results import atomic_path
-from ..errors import CheckpointError, IdealScoreError
+from ..errors import CheckpointError, IdealScoreError, OutputError
 from ._network import NetworkDenoiser
+from ._outline import check_outline
 from .networks import build
 from .stacked import EnsembleDenoiser
 
 FORMAT = "idealscore network 1"
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+DIGEST = "digest"
 _AGAIN = "copy or write it again"
 
 
 def write_tensors(path: str | os.PathLike, tensors: Mapping[str, torch.Tensor], metadata: dict[str, Any]) -> None:
-    """Write tensors and JSON-able metadata, whole or not at all."""
+    """Write tensors and JSON-able metadata with a digest of both, whole or not at all.
+
+    Raises OutputError where the disk is full or the folder cannot be written.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    text = {key: json.dumps(value) for key, value in metadata.items()}
     with atomic_path(path) as temporary:
-        save_file(plain, temporary, {key: json.dumps(value) for key, value in metadata.items()})
+        try:
+            save_file(plain, temporary, {**text, DIGEST: json.dumps(digest(plain, text))})
+        except SafetensorError as error:
+            remedy = "make room and repeat the command; the checkpoint before is whole"
+            raise OutputError("out", f"{path} cannot be written ({error})", remedy) from None
+
+
+def digest(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
+    """A hash of the contents of a file, which tells whether a bit of it has changed."""
+    content = blake2b(json.dumps(sorted(metadata.items())).encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        content.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        content.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return content.hexdigest()
 
 
 def read_tensors(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors and metadata of a file; raises CheckpointError on what is missing, truncated, a pickle or foreign."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     path = Path(path)
     if not path.is_file():
@@ -47,16 +68,21 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict
         )
     try:
         with safe_open(path, framework="pt") as opened:
-            metadata = opened.metadata() or {}
+            text = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except Exception as error:  # whatever the library says of a broken file
         raise CheckpointError("path", f"{path} is truncated or no safetensors file ({error})", _AGAIN) from None
     try:
-        return tensors, {key: json.loads(value) for key, value in metadata.items()}
-    except ValueError:
+        metadata = {key: json.loads(value) for key, value in text.items()}
+    except (ValueError, RecursionError):
         raise CheckpointError(
             "path", f"{path} was not written by idealscore", "pass a run or a checkpoint of it"
         ) from None
+    if DIGEST in metadata:
+        expected = metadata.pop(DIGEST)
+        if digest(tensors, {key: value for key, value in text.items() if key != DIGEST}) != expected:
+            raise CheckpointError("path", f"{path} was damaged after it was written", _AGAIN)
+    return tensors, metadata
 
 
 def save(network: NetworkDenoiser | EnsembleDenoiser, path: str | os.PathLike, **metadata: Any) -> Path:
@@ -85,8 +111,11 @@ def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Any:
             "path", f"{path} holds no idealscore network", "wrap a foreign network by idealscore.learned.wrap"
         )
     try:
+        check_outline(metadata["network"], tensors)
         network = build(metadata["network"])
-    except (IdealScoreError, TypeError) as error:
+    except CheckpointError as error:
+        raise CheckpointError("path", f"{path} {error.problem}", error.remedy) from None
+    except (IdealScoreError, TypeError, KeyError, ValueError, RuntimeError, OverflowError) as error:
         raise CheckpointError("path", f"{path} describes no network of this version ({error})", _AGAIN) from None
     fill(network, tensors, path)
     network.metadata = metadata  # type: ignore[assignment]

@@ -73,19 +73,18 @@ class Drive:
         except Exception as error:
             if type(error).__name__ != "KilledWorker":
                 raise
-            return self._condemn([index for index in batch if not self.folder.is_done(index)], "its workers died")
+            return self._divide([index for index in batch if not self.folder.is_done(index)])
         self.seconds, self.finished = self.seconds + seconds, self.finished + len(batch)
         self.done(len(batch), failed)
         return []
 
-    def _condemn(self, killed: list[int], problem: str) -> list[int]:
-        """A lone point that killed its workers has failed; of several, each gets another chance on its own."""
-        for index in killed:
-            self.deaths[index] += ALONE
-        if len(killed) == 1 and self.deaths[killed[0]] >= CONVICTED:
-            self.folder.fail(killed[0], self.grid.point(killed[0]), f"{problem} (out of memory, or a crash)")
+    def _divide(self, killed: list[int]) -> list[int]:
+        """A lone point that killed several workers has failed; of several points, each gets a chance on its own."""
+        if len(killed) == 1:
+            self.folder.fail(killed[0], self.grid.point(killed[0]), "its workers died (out of memory, or a crash)")
             self.done(1, 1)
             return []
+        self.deaths.update(killed)
         return killed
 
     def _after_a_death(self, unfinished: list[int]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from numbers import Number
@@ -44,15 +45,15 @@ def _light(scalars: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> 
     """Numbers as netCDF-4, five times as fast as by way of a Dataset."""
     import h5py
 
-    with h5py.File("point", "w", driver="core", backing_store=False, libver="v110", block_size=4096) as file:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver="v110") as file:
         for name, array in scalars.items():
             truth = array.dtype == bool
             variable = file.create_dataset(name, data=array.astype(np.int8) if truth else array)
             if truth:
                 variable.attrs["dtype"] = "bool"
         file.attrs.update(attributes)
-        file.flush()
-        return file.id.get_file_image()
+    return buffer.getvalue()
 
 
 def _dataset(value: Any, place: Mapping[str, Any], attributes: Mapping[str, str]) -> xr.Dataset:

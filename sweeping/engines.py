@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import ArgumentError, ClusterError, MissingDependencyError
 from . import _worker
 
-CONNECT = "10s"
+CONNECT = 10.0
 CLUSTER_PATIENCE = 15.0
 """Seconds for which a scheduler may be out of reach."""
 
@@ -72,6 +74,8 @@ def dask_cluster(address: Any, job: _worker.Job) -> Iterator[Engine]:
         raise MissingDependencyError("distributed", "cluster") from None
     mine = not isinstance(address, Client)
     try:
+        if isinstance(address, str):
+            _knock(address)
         client = Client(address, timeout=CONNECT, set_as_default=False) if mine else address
     except (OSError, ValueError, TypeError) as error:
         raise ClusterError(f"no Dask scheduler answers at {address} ({type(error).__name__}); start one") from None
@@ -88,6 +92,14 @@ def dask_cluster(address: Any, job: _worker.Job) -> Iterator[Engine]:
             executor.shutdown(wait=False)
         if mine:
             client.close(timeout=2)
+
+
+def _knock(address: str) -> None:
+    """OSError or ValueError where nobody listens: a client that was never connected takes long to give up."""
+    place = urlsplit(address)
+    if place.port is None:
+        raise ValueError("no port")
+    socket.create_connection((place.hostname, place.port), timeout=CONNECT).close()
 
 
 def _threads(client: Any) -> int:

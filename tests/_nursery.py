@@ -1,0 +1,52 @@
+"""A process that forks children which work, so that a test can kill hundreds of them without paying for imports.
+
+Read from stdin: `KIND ARGUMENTS...`, answered by the child's process id; then `wait`, answered by its exit status.
+"""
+
+import os
+import sys
+import warnings
+
+
+def sweep_job(out, points, workers):
+    import sweep_functions
+
+    import idealscore
+
+    idealscore.sweep(
+        sweep_functions.slow, {"a": range(int(points))}, out, fixed={"seconds": 0.002}, workers=int(workers)
+    )
+
+
+def train_job(out, steps):
+    import torch
+
+    from idealscore.learned.networks import MLPDenoiser
+    from idealscore.learned.training import TrainConfig, train
+
+    data = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    config = TrainConfig(steps=int(steps), batch=8, warmup=2, log_every=2, checkpoint_every=2, snapshots=3)
+    train(MLPDenoiser((3,), width=8, depth=1, dropout=0.2), data, config, out, show=False)
+
+
+def main():
+    import torch
+
+    from idealscore.learned import training  # noqa: F401
+
+    torch.set_num_threads(1)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        kind, *arguments = line.split()
+        child = os.fork()
+        if child == 0:
+            warnings.simplefilter("ignore")
+            {"sweep": sweep_job, "train": train_job}[kind](*arguments)
+            os._exit(0)
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()
