@@ -29,7 +29,7 @@ from .. import _checks as check
 from .. import _progress as progress
 from .._estimates import mean_error
 from .._results import provenance
-from ..errors import EmptyDataError, NoiseLevelError, UnknownNameError
+from ..errors import CovarianceError, EmptyDataError, NoiseLevelError, UnknownNameError
 from ..simulate.diffusion import noised
 from ..theory.denoiser import Denoiser
 from ..theory.gaussian import GaussianDenoiser
@@ -251,7 +251,8 @@ def distill_linear(
     and over `mode` too, the eigenvectors u_k of the training covariance, `gain` = u_k . W u_k beside `wiener_gain`
     = lambda_k / (lambda_k + sigma^2), and `mode_distance` = |(W - W_G) u_k|, whose `_stderr` is what noise alone gives.
 
-    Raises EmptyDataError where a set of inputs has fewer than 2 d noised points, ShapeError where shapes disagree.
+    Raises EmptyDataError where a set of inputs has fewer than 2 d noised points, CovarianceError where all training
+    points are equal (the Wiener filter is 0), ShapeError where shapes disagree.
 
     >>> x0 = torch.linspace(-1, 1, 40, dtype=torch.float64).reshape(20, 2)
     >>> found = distill_linear(GaussianDenoiser.fit(x0), x0, [1.0])
@@ -265,6 +266,8 @@ def distill_linear(
     sets = {"training": training}
     if held_out is not None:
         sets["held-out"] = check.batch("held_out", held_out, training.shape[1:])
+    if bool((training == training[0]).all()):
+        raise CovarianceError("training", f"holds {len(training)} equal points", "pass data that differ")
     for data in sets.values():
         _enough(len(data) * n_noise, training[0].numel())
     models = {"network": denoiser, **(theories or {})}
