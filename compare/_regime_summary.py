@@ -14,6 +14,16 @@ from ._regime_ground import stacked
 from ._regime_plan import RegimePlan
 
 UNITS = ("repeat", "network")
+SHARES = (
+    "rp_same",
+    "rp_disjoint",
+    "rp_to",
+    "mae_",
+    "memorised",
+    "copies",
+    "generalisation_score",
+    "optimum_rp_disjoint",
+)
 CRITERIA = ("copies", "agreement")
 LONG_NAMES = {
     "rmse": "E sqrt(|D_net - D_theory|^2 / d)",
@@ -43,17 +53,19 @@ def summary(plan: RegimePlan, cell: Callable[..., Path], ground: Callable[..., P
     nulls = stacked([loaded(ground(n, r) for r in repeats) for n in plan.sizes], "n_train", plan.sizes)
     over_widths = [stacked([over_steps(n, w) for w in plan.widths], "width", plan.widths) for n in plan.sizes]
     cells = stacked(over_widths, "n_train", plan.sizes)
-    result = xr.merge([averaged(cells), averaged(nulls), _closest(cells)])
+    result = xr.merge([averaged(cells, plan.n_samples), averaged(nulls, plan.n_samples)])
     result["overlap"] = nulls.overlap.mean("repeat")
-    result = result.merge(_crossovers(result, plan.seed)).astype("float32", keep_attrs=True)
-    result["closest"], result["tied"] = _closest(cells).closest, _closest(cells).tied
+    result = result.merge(_crossovers(result, plan.seed)).astype("float32").merge(_closest(cells))
     for name, meaning in LONG_NAMES.items():
         result[name].attrs["long_name"] = meaning
     return result
 
 
-def averaged(found: xr.Dataset) -> xr.Dataset:
-    """Means over networks and repeats; the error counts their scatter and the error that they share."""
+def averaged(found: xr.Dataset, n_samples: int) -> xr.Dataset:
+    """Means over networks and repeats; the error counts their scatter and the error that they share.
+
+    The error of a share of samples is that of one success and one failure more, so that 0 and 1 have one too.
+    """
     made = {}
     for name in found.data_vars:
         if f"{name}_stderr" not in found:
@@ -61,6 +73,9 @@ def averaged(found: xr.Dataset) -> xr.Dataset:
         value, error = found[name], found[f"{name}_stderr"]
         units = [dim for dim in UNITS if dim in value.dims]
         count = int(np.prod([value.sizes[dim] for dim in units]))
+        if str(name).startswith(SHARES):
+            share = (value * n_samples + 1) / (n_samples + 2)
+            error = np.sqrt(share * (1 - share) / n_samples)
         shared = (error**2).mean(units)
         scatter = value.var(units, ddof=1) / count if count > 1 else 0.0
         made[name], made[f"{name}_stderr"] = value.mean(units), np.sqrt(shared + scatter)

@@ -43,10 +43,9 @@ def regime_figure(result: xr.Dataset) -> Figure:
 
 
 def middle_level(result: xr.Dataset) -> float:
-    """The noise level where the optima of the sizes in the middle differ most from each other."""
-    spread = result.optimum_denoising_error.sel(inputs="held-out")
-    spread = np.log(spread.max("theory") / spread.min("theory")).isel(n_train=result.sizes["n_train"] // 2)
-    return float(result.sigma[int((spread * (result.sigma > 0.2)).argmax())])
+    """The measured level nearest to the spread of the data, which is what the optima miss at the largest noise."""
+    spread = float(result.optimum_denoising_error.isel(sigma=-1, theory=0, inputs=0, n_train=-1)) ** 0.5
+    return float(result.sigma.sel(sigma=spread, method="nearest"))
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
@@ -100,18 +99,25 @@ def _copies(ax: Axes, last: xr.Dataset) -> None:
     ax.legend(loc="upper right")
 
 
-def agreement(ax: Axes, last: xr.Dataset) -> None:
-    """Reproducibility against training-set size: same set, two sets, own empirical optimum, chance."""
+def overlapping(ax: Axes, last: xr.Dataset) -> None:
+    """Shade the sizes for which two disjoint sets do not fit into the data."""
     if bool((last.overlap > 0).any()):
-        start = float(last.n_train.where(last.overlap > 0, drop=True)[0])
-        before = float(last.n_train.where(last.overlap == 0, drop=True)[-1])
-        ax.axvspan((start * before) ** 0.5, float(last.n_train[-1]) * 1.2, color="0.92", lw=0)
+        n = last.n_train.values[last.overlap.values > 0][0]
+        before = last.n_train.values[last.overlap.values == 0][-1:]
+        start = (n * before[0]) ** 0.5 if len(before) else n / 1.5
+        ax.axvspan(start, float(last.n_train[-1]) * 1.2, color="0.92", lw=0)
+
+
+def agreement(ax: Axes, last: xr.Dataset, measure: str = "rp", label: str = "reproducibility RP") -> None:
+    """Agreement against training-set size: same images, two sets, own empirical optimum, chance."""
+    overlapping(ax, last)
     own = last.sel(theory="empirical")
-    curve(ax, last, "rp_same", colour("network"), "same images", marker="o", ms=2)
-    curve(ax, last, "rp_disjoint", colour("mixture"), "two sets of images", marker="D", ms=2)
-    curve(ax, own, "rp_to_optimum", colour("empirical"), "own empirical optimum", marker="s", ms=2)
-    ax.plot(last.n_train, last.rp_chance_disjoint, color=colour("exact"), lw=0.8, label="chance")
-    ax.set(xscale="log", xlabel="training images $n$", ylabel="reproducibility RP", ylim=(-0.03, 1.12))
+    curve(ax, last, f"{measure}_same", colour("network"), "same images", marker="o", ms=2)
+    curve(ax, last, f"{measure}_disjoint", colour("mixture"), "two sets of images", marker="D", ms=2)
+    curve(ax, own, f"{measure}_to_optimum", colour("empirical"), "own empirical optimum", marker="s", ms=2)
+    chance = last[f"{measure}_chance_disjoint"]
+    ax.plot(last.n_train, chance, color=colour("exact"), lw=0.8, label="chance")
+    ax.set(xscale="log", xlabel="training images $n$", ylabel=label, ylim=(min(-0.03, float(chance.min())), 1.05))
     ticks(ax, last.n_train.values)
     ax.legend(loc="center right")
 

@@ -20,6 +20,7 @@ FULL: dict[str, Any] = {
     "theories": ("empirical", "gaussian", "local"),
 }  # fmt: skip
 PLANS = {"small": SMALL, "full": FULL}
+WORKERS = 2
 SOURCES = {"small": "digits", "full": "hf:cifar10"}
 
 
@@ -45,9 +46,9 @@ def regimes(scale: str, seed: int) -> xr.Dataset:
     from ..learned.device import best_device
 
     data, plan, folder = prepared(scale, seed)
-    return regime_map(data, plan, folder, workers=max(1, (os.cpu_count() or 1) // 2 * 2), device=best_device())
+    return regime_map(data, plan, folder, workers=WORKERS, device=best_device())
 
 
-def without(result: xr.Dataset, keep: tuple[str, ...]) -> xr.Dataset:
-    """The variables `keep` with their standard errors."""
-    return result[[name for name in result.data_vars if str(name).removesuffix("_stderr") in keep]]
+def only(result: xr.Dataset, kept: tuple[str, ...]) -> xr.Dataset:
+    """The variables `kept` with their standard errors."""
+    return result[[name for name in result.data_vars if str(name).removesuffix("_stderr") in kept]]
