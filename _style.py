@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 # Okabe and Ito's palette
@@ -36,9 +37,12 @@ BASE = {
     "figure.dpi": 150,
     "savefig.dpi": 200,
     "pdf.fonttype": 42,
-    "svg.fonttype": "none",
+    "svg.fonttype": "path",
     "image.interpolation": "nearest",
 }
+
+
+_VENUE: ContextVar[dict[str, Any]] = ContextVar("venue", default={})  # noqa: B039
 
 
 def colour(name: str, position: int = 0) -> str:
@@ -48,11 +52,21 @@ def colour(name: str, position: int = 0) -> str:
 
 @contextmanager
 def style(**changes: Any) -> Iterator[None]:
-    """The package's matplotlib settings, for as long as a figure is drawn."""
+    """The package's matplotlib settings, for as long as a figure is drawn; those of a venue come last."""
     import matplotlib
 
-    with matplotlib.rc_context({**BASE, **changes}):
+    with matplotlib.rc_context({**BASE, **changes, **_VENUE.get()}):
         yield
+
+
+@contextmanager
+def venue_settings(settings: dict[str, Any]) -> Iterator[None]:
+    """Settings that every `style()` inside takes on top of its own."""
+    token = _VENUE.set(settings)
+    try:
+        yield
+    finally:
+        _VENUE.reset(token)
 
 
 def letters(axes: Sequence[Any], start: str = "a") -> None:

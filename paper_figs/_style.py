@@ -1,4 +1,4 @@
-"""The look of all figures: one colour per theory, small sans-serif type, panel letters."""
+"""The look of all figures: one colour per theory, small type, panel letters; what a journal asks for, on top."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .. import _style
 from .._style import COLOURS
 
 if TYPE_CHECKING:
@@ -26,24 +27,8 @@ def shades(n: int) -> list[tuple[float, float, float, float]]:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Settings for the figure drawn inside: tueplots' type sizes and axes where it is installed."""
-    import matplotlib as mpl
-
-    settings: dict = {"figure.dpi": 150, "savefig.dpi": 200, "font.family": "sans-serif", "axes.grid": False}
-    try:
-        from tueplots import axes, fontsizes
-    except ImportError:
-        settings |= {
-            "font.size": 9,
-            "axes.labelsize": 9,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7,
-            "legend.fontsize": 7,
-        }
-    else:
-        settings |= fontsizes.neurips2024() | axes.lines() | axes.spines(right=False, top=False)
-    settings |= {"figure.constrained_layout.use": True, "legend.frameon": False}
-    with mpl.rc_context(settings):
+    """Settings for the figure drawn inside."""
+    with _style.style(**{"figure.constrained_layout.use": True}):
         yield
 
 

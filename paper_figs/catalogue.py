@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from .. import _checks as check
 from .. import _results
 from ..errors import DataFileError
+from ._venues import dressed
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent / "results"
 SCALES = ("small", "full")
 FORMATS = ("png", "pdf", "svg")
+LAYOUT = 1  # of the saved results; raised when a figure's variables change their meaning
 
 
 def names() -> list[str]:
@@ -39,30 +42,74 @@ def summary(name: str) -> str:
     return (figure_module(name).__doc__ or "").strip().splitlines()[0]
 
 
-def result(name: str, data: str | Path | None = None) -> xr.Dataset:
-    """The result that a figure draws: the user's own file, or the saved one that ships with the package."""
+def saved(name: str) -> xr.Dataset:
+    """The result of figure `name` that ships with the package: the best run so far."""
     figure_module(name)
-    path = RESULTS / f"{name}.nc" if data is None else Path(data)
-    if data is None and not path.exists():
-        raise DataFileError("figure", f"{name} has no saved result", f"make one: idealscore figures {name} --recompute")
-    return _results.load(path)
+    path = RESULTS / f"{name}.nc"
+    if not path.exists():
+        raise DataFileError("figure", f"{name} has no saved result", f"make one: {_remake(name)}")
+    return _checked(name, _results.load(path), path)
 
 
-def draw_to(name: str, dataset: xr.Dataset, path: str | Path) -> Path:
-    """Draw `dataset` as figure `name` and save it under `path`, whose suffix decides the format."""
+def from_file(name: str, path: str | Path) -> xr.Dataset:
+    """A user's own result for figure `name`; DataFileError where the file holds another's, or an older layout."""
+    figure_module(name)
+    return _checked(name, _results.load(Path(path)), path)
+
+
+def computed(name: str, scale: str, seed: int, kept: str | Path, again: bool = False) -> xr.Dataset:
+    """The result of figure `name` at a scale and a seed: from the folder `kept`, if this version of the package has
+    made it there before, else computed and kept there. `again` computes it in any case."""
+    from .. import __version__
+
+    module = figure_module(name)
+    check.choice("scale", scale, SCALES)
+    path = Path(kept) / f"{name}-{scale}-seed{check.integer('seed', seed, 0)}-{__version__}.nc"
+    if path.exists() and not again:
+        return from_file(name, path)
+    dataset = module.compute(scale, seed=seed)
+    dataset.attrs.update(figure=name, scale=scale, layout=LAYOUT)
+    _results.save(dataset, path)
+    return dataset
+
+
+def drawn(name: str, dataset: xr.Dataset, venue: str = "") -> Figure:
+    """The matplotlib figure, in the widths and type of a venue where one is named."""
+    with dressed(venue) as chosen:
+        try:
+            figure = figure_module(name).draw(dataset)
+        except (KeyError, AttributeError) as error:
+            raise DataFileError("data", f"holds no result of {name} ({error})", f"make one: {_remake(name)}") from error
+        if chosen is not None:
+            chosen.resize(figure)
+    return figure
+
+
+def draw_to(name: str, dataset: xr.Dataset, path: str | Path, venue: str = "") -> Path:
+    """Draw `dataset` as figure `name` and save it under `path`, whose suffix decides the format; fonts are embedded."""
     import matplotlib.pyplot as plt
+
+    from ._style import style
 
     path = Path(path)
     suffix = check.choice("format", path.suffix.lstrip("."), FORMATS)
+    figure = drawn(name, dataset, venue)
     try:
-        figure = figure_module(name).draw(dataset)
-    except (KeyError, AttributeError) as error:
-        raise DataFileError(
-            "data", f"holds no result of {name} ({error})", f"make one: idealscore figures {name} --recompute"
-        ) from error
-    try:
-        with _results.atomic_path(path) as temporary:
+        with dressed(venue), style(), _results.atomic_path(path) as temporary:
             figure.savefig(temporary, format=suffix)
     finally:
         plt.close(figure)
     return path
+
+
+def _checked(name: str, dataset: xr.Dataset, path: str | Path) -> xr.Dataset:
+    found, layout = dataset.attrs.get("figure", name), int(dataset.attrs.get("layout", LAYOUT))
+    if found != name:
+        raise DataFileError("data", f"{path} holds the result of figure {found}", f"idealscore figures {found} --data")
+    if layout != LAYOUT:
+        raise DataFileError("data", f"{path} has layout {layout}, this version reads {LAYOUT}", _remake(name))
+    return dataset
+
+
+def _remake(name: str) -> str:
+    return f"idealscore figures {name} --recompute"
