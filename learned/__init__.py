@@ -5,6 +5,8 @@ from .._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "bump_networks": ["BumpRecipe"],
+        "bump_probe": ["CentreFit", "fit_centres"],
         "checkpoint": [],
         "classification": ["Classifier", "train_classifier"],
         "config": ["TrainConfig"],
