@@ -59,6 +59,54 @@ class EmpiricalDenoiser:
         self._cloud = ArrayCloud(flat, log_prior)
         self._cloud.block_size = self.block_size
 
+    @staticmethod
+    def sharded(
+        data: Any, weights: Any = None, *, group: Any = None, block_size: int | None = None
+    ) -> EmpiricalDenoiser:
+        """The same optimum of a training set that is spread over the ranks of `torch.distributed`.
+
+        `data` is this rank's part, an array `(n, *event)` or an `EmpiricalDenoiser` from disk, `weights` its part of
+        the prior; n may differ between ranks. Every rank calls with the same x and sigma, in the same order, and gets
+        the same answer: that of one machine with all the data, to rounding. What travels per call is (k + 5) numbers
+        per row of x, whatever n. Derivatives work too.
+
+        Raises what the constructor raises, on all ranks when on one; ArgumentError without a process group,
+        ShapeError where the ranks' data do not belong together, WeightsError where weights do not sum to one.
+        """
+        from ._sharded import sharded
+
+        return sharded(data, weights, group, block_size)
+
+    @staticmethod
+    def from_disk(
+        data: Any,
+        weights: Any = None,
+        *,
+        column: str | None = None,
+        memory_limit: int | None = None,
+        scale: float = 1.0,
+        shift: float = 0.0,
+        device: Any = "cpu",
+    ) -> EmpiricalDenoiser:
+        """The same optimum of a training set larger than memory; each call reads it once for all rows of x.
+
+        `data` is a .npy file, a parquet file with a `column` of numbers or of lists of one size, or anything of shape
+        `(n, *event)` that is sliced (a NumPy memory map, an HDF5 or zarr array). Values become scale * value + shift.
+        Blocks are as large as `memory_limit` bytes allow (half of the free memory when not given); the next is read
+        while the last one is used. One pass is made at once, to find the centre and values that are not finite.
+
+        Raises DataFileError (missing, truncated, no numbers), ShapeError, NotFiniteError, WeightsError, and
+        DeviceMemoryError where the limit does not hold two rows, or a row group of a parquet file.
+
+        >>> import numpy as np
+        >>> stored = np.array([[-1.0], [1.0]])
+        >>> EmpiricalDenoiser.from_disk(stored)(torch.tensor([[0.5]], dtype=torch.float64), 1.0)
+        tensor([[0.4621]], dtype=torch.float64)
+        """
+        from ._streamed import from_disk
+
+        return from_disk(data, weights, column, memory_limit, scale, shift, device)
+
     @property
     def n(self) -> int:
         """Number of data."""
