@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, shades, style
 
 if TYPE_CHECKING:
@@ -66,3 +67,22 @@ def draw(dataset: xr.Dataset) -> Figure:
         panel_letter(left, "a")
         panel_letter(right, "b")
     return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """The belief at the root on both sides of the critical noise, beside the mean field."""
+    from .._estimates import show
+
+    root = dataset.isel(level=-1)
+    critical = float(dataset.attrs["critical_epsilon"])
+    low, high = (root.sel(noise=value, method="nearest") for value in (dataset.noise[0], dataset.noise[-1]))
+    worst = abs(dataset.upward - dataset.mean_field).max()
+    return Findings(
+        f"unstable fixed point p* = {float(dataset.attrs['fixed_point']):.4g} at epsilon* = {critical:.4g}: belief "
+        f"flows to 1 below and to 1/v = {1 / int(dataset.attrs['v']):.4g} above",
+        f"belief at the root: {show(float(low.upward), float(low.upward_stderr))} at epsilon = {float(low.noise):.2f}, "
+        f"{show(float(high.upward), float(high.upward_stderr))} at {float(high.noise):.2f} "
+        f"({dataset.attrs['n_grammars']} grammars, {dataset.attrs['grammar']})",
+        f"exact belief propagation and the mean field differ by up to {float(worst):.3f}, most near epsilon*: the mean "
+        "field averages beliefs before it passes them on",
+    )

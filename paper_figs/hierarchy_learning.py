@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._style import COLOURS, letters, style
+from ._findings import Findings
 from .hierarchy_reconstruction import _name, _shade
 
 if TYPE_CHECKING:
@@ -126,3 +127,23 @@ def _over_time(name: str) -> str:
 
 def _above(value: Any, chance: float) -> Any:
     return (value - chance) / (1 - chance)
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """Which belief propagation the network is closest to, by the number of strings."""
+    middle = dataset.sel(sigma=0.5, method="nearest")
+    closest = ", ".join(f"P = {int(n)}: BP_{int(k)}" for n, k in zip(dataset.n_train, middle.effective_k))
+    needed = ", ".join(
+        f"level {int(l)}: {float(p):.0f}" for l, p in zip(dataset.level, dataset.sample_complexity) if p > 0
+    )
+    generated = ", ".join(
+        f"P = {int(n)}: {float(share):.0%}" for n, share in zip(dataset.n_train, dataset.generated_valid.isel(level=-1))
+    )
+    return Findings(
+        f"strings needed for the rules of each level: {needed}",
+        f"closest at sigma = {float(middle.sigma):g}: {closest}; generated strings that the grammar "
+        f"allows: {generated}",
+        "one grammar and one network for each size, so no error over grammars; with the most strings the network is "
+        f"still closest to BP_{int(middle.effective_k[-1])}, where the exact posterior is BP_0, and "
+        f"{1 - float(dataset.generated_valid.isel(n_train=-1, level=-1)):.0%} of its strings break a rule somewhere",
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, style
 
 if TYPE_CHECKING:
@@ -111,3 +112,26 @@ def draw(dataset: xr.Dataset) -> Figure:
         axes[0, 0].set_ylabel(r"$\chi$")
         axes[1, 0].set_ylabel("$C(k)/C(0)$")
     return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """Where chi is largest, beside the critical noise of each channel."""
+    from .._estimates import show
+
+    peaks, apart = [], []
+    for channel in dataset.channel.values:
+        one = dataset.sel(channel=channel)
+        k = int(one.chi.values.argmax())
+        critical = float(one.critical)
+        peaks.append(
+            f"{channel}: chi = {show(float(one.chi[k]), float(one.chi_stderr[k]))} at {float(one.noise[k]):.3g} "
+            f"(critical noise {show(critical, float(one.critical_stderr))})"
+        )
+        apart.append(f"{channel} {float(one.noise[k]) / critical - 1:+.0%}")
+    return Findings(
+        "chi peaks at the critical noise and grows with depth; correlations decay as a power, exponent "
+        f"{float(dataset.attrs['decay_exponent']):.3f}, at the transition only",
+        "; ".join(peaks),
+        f"the grid's largest chi lies off the critical noise of the infinite tree by {', '.join(apart)}: finite depth "
+        "and the spacing of the grid",
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, shades, style
 
 if TYPE_CHECKING:
@@ -76,4 +77,32 @@ def _caption(dataset: xr.Dataset, quantity: str, name: str) -> str:
     return (
         f"${name} = {ratio:.4f} \\pm {error:.4f}$\n(exact {float(dataset[f'{quantity}_exact']):.4f})\n"
         f"$1/\\nu = {inverse[0]:.3f} \\pm {inverse[1]:.3f}$\n(exact {dataset.attrs['exact_one_over_nu']:.2f})"
+    )
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """The fitted exponents beside the exact ones."""
+    from .._estimates import show
+
+    values = {
+        name: (float(dataset[name]), float(dataset[f"{name}_stderr"]))
+        for quantity in ("largest", "mean_size")
+        for name in (f"{quantity}_one_over_nu", f"{quantity}_kappa")
+    }
+    exact = {
+        "largest_one_over_nu": 0.75,
+        "largest_kappa": -5 / 48,
+        "mean_size_one_over_nu": 0.75,
+        "mean_size_kappa": 43 / 24,
+    }
+    pulls = {name: (value - exact[name]) / error for name, (value, error) in values.items()}
+    worst = max(pulls, key=lambda name: abs(pulls[name]))
+    sizes = ", ".join(f"{size:g}" for size in dataset.size.values)
+    return Findings(
+        "1/nu = 3/4, beta/nu = 5/48 = 0.1042, gamma/nu = 43/24 = 1.7917",
+        f"L = {sizes}. Largest cluster: 1/nu = {show(*values['largest_one_over_nu'])}, beta/nu = "
+        f"{show(-values['largest_kappa'][0], values['largest_kappa'][1])}; mean size: 1/nu = "
+        f"{show(*values['mean_size_one_over_nu'])}, gamma/nu = {show(*values['mean_size_kappa'])}",
+        f"the furthest from exact is {worst.replace('_', ' ')}, by {abs(pulls[worst]):.1f} standard errors; errors are "
+        "statistical, corrections to scaling of these sizes come on top",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, style
 
 if TYPE_CHECKING:
@@ -93,3 +94,17 @@ def draw(dataset: xr.Dataset) -> Figure:
         panel_letter(values, "a")
         panel_letter(pulls, "b")
     return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """How far measured thresholds are from the literature, in standard errors."""
+    import numpy as np
+
+    pull = (dataset.measured - dataset.literature) / np.hypot(dataset.measured_stderr, dataset.literature_stderr)
+    worst = int(abs(pull).values.argmax())
+    return Findings(
+        f"{pull.size} thresholds of the literature, exact or to 1e-4 and better",
+        f"root mean square deviation of {float((pull**2).mean()) ** 0.5:.2f} standard errors; the median error of a "
+        f"measured threshold is {float(dataset.measured_stderr.median()):.1e}",
+        f"the furthest is {dataset.case.values[worst]}, {float(pull[worst]):+.1f} standard errors",
+    )

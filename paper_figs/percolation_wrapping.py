@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, shades, style
 
 if TYPE_CHECKING:
@@ -56,3 +57,19 @@ def draw(dataset: xr.Dataset) -> Figure:
         axes[0].set_ylabel("wrapping probability")
         axes[0].legend(loc="lower right", handlelength=1)
     return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """Wrapping at the threshold for the largest size, beside the exact values."""
+    from .._estimates import show
+
+    at = dataset.isel(size=-1).interp(p=float(dataset.attrs["threshold"]))
+    exact = {event: float(dataset[f"exact_{event}"]) for event in EVENTS}
+    found = {e: (float(at[f"wrapping_{e}"]), float(at[f"wrapping_{e}_stderr"])) for e in EVENTS}
+    pulls = {event: (found[event][0] - exact[event]) / found[event][1] for event in EVENTS}
+    worst = max(pulls, key=lambda event: abs(pulls[event]))
+    return Findings(
+        ", ".join(f"{EVENTS[event]} {exact[event]:.4f}" for event in EVENTS),
+        f"L = {int(dataset.size[-1])}: " + ", ".join(f"{EVENTS[event]} {show(*found[event])}" for event in EVENTS),
+        f"at most {abs(pulls[worst]):.1f} standard errors ({EVENTS[worst]})",
+    )
