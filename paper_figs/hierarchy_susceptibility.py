@@ -2,7 +2,7 @@ r"""Volume of correlated change chi, and the decay of correlations, for three ki
 
 Top: chi of the forward-backward experiment against noise, by exact posterior samples (points, standard errors over
 grammars) and in mean field for the epsilon device (line); vertical lines are the critical noises of an infinitely
-deep tree, shaded by their standard error. Bottom: C(k)/C(0) of leaves that meet at level k, near the largest chi.
+deep tree, shaded by their standard error. Bottom: C(k)/C(0) of leaves whose branches meet at level k, near the largest chi.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             one, (top, bottom) = dataset.sel(channel=channel), axes[:, column]
             center, spread = float(one.critical), float(one.critical_stderr)
             top.axvspan(center - spread, center + spread, color=COLOURS["exact"], alpha=0.3, lw=0)
-            top.axvline(center, color=COLOURS["exact"], ls="--", lw=0.8, label="predicted, infinite depth")
+            top.axvline(center, color=COLOURS["exact"], ls="--", lw=0.8, label="infinite depth")
             colour = COLOURS["belief_propagation"]
             top.errorbar(one.noise, one.chi, one.chi_stderr, fmt="o", ms=3, color=colour, label="exact posterior")
             top.set(xlabel=f"noise: {labels[channel]}", title=channel)
@@ -104,7 +104,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             bottom.plot(
                 dataset.level[1:], field[1] * decay, ":", color=COLOURS["exact"], label=rf"$r^{{-a}}$, $a$ = {a:.2f}"
             )
-            bottom.set(xlabel="level $k$ where two leaves meet", yscale="log")
+            bottom.set(xlabel="level $k$ of meeting", yscale="log")
             top.set_ylim(0.9, 1.45 * float(dataset.chi.max()))  # room for the legend
             top.legend(loc="upper left")
             bottom.legend(loc="lower left")
