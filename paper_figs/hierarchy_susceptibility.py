@@ -2,7 +2,8 @@ r"""Volume of correlated change chi, and the decay of correlations, for three ki
 
 Top: chi of the forward-backward experiment against noise, by exact posterior samples (points, standard errors over
 grammars) and in mean field for the epsilon device (line); vertical lines are the critical noises of an infinitely
-deep tree, shaded by their standard error. Bottom: C(k)/C(0) of leaves whose branches meet at level k, near the largest chi.
+deep tree, shaded by their standard error. Bottom: C(k)/C(0) of leaves whose branches meet at level k, near the
+largest chi.
 """
 
 from __future__ import annotations
