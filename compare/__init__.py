@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = attach(
         "hierarchy_tracking": ["hierarchy_progress", "hierarchy_track"],
         "layer_survival": ["feature_survival"],
         "panels": ["figure"],
+        "representation": ["factorisation", "factorisation_of_values", "representation_layers"],
         "reporting": ["report"],
         "table": [],
         "tracking": ["track"],

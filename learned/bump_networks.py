@@ -1,6 +1,6 @@
 r"""Conditional networks that paint bumps at a wanted place: labels as a code, recipes, training, generation.
 
-A label (mu_x, mu_y) becomes the condition [cos(k w mu), sin(k w mu), k = 1 ... K; 1] for each coordinate, zeros where it
+A label (mu_x, mu_y) becomes the code [cos(k w mu), sin(k w mu), k = 1 ... K; 1] for each coordinate, zeros where it
 is absent, with w = 2 pi / P and P the period of the canvas (twice its size where it has borders) [@Liang2024]. The
 code of a coordinate resolves P / (2 K) pixels: two labels closer than that look alike to the network from the start.
 """
