@@ -130,3 +130,13 @@ class RegimePlan:
 
     def describe(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def of(cls, description: dict[str, Any]) -> RegimePlan:
+        """The plan that `describe` described.
+
+        >>> RegimePlan.of(RegimePlan(steps=200).describe()) == RegimePlan(steps=200)
+        True
+        """
+        options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description.items()}
+        return cls(**options)

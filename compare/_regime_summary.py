@@ -75,7 +75,7 @@ def averaged(found: xr.Dataset, n_samples: int) -> xr.Dataset:
         count = int(np.prod([value.sizes[dim] for dim in units]))
         if str(name).startswith(SHARES):
             share = (value * n_samples + 1) / (n_samples + 2)
-            error = np.sqrt(share * (1 - share) / n_samples)
+            error = (share * (1 - share) / n_samples) ** 0.5
         shared = (error**2).mean(units)
         scatter = value.var(units, ddof=1) / count if count > 1 else 0.0
         made[name], made[f"{name}_stderr"] = value.mean(units), np.sqrt(shared + scatter)

@@ -19,6 +19,7 @@ WIDTH_STYLES = (":", "--", "-")
 def regime_figure(result: xr.Dataset) -> Figure:
     """Draw a regime map from its Dataset alone."""
     import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
 
     widest = result.isel(width=-1)
     last = widest.isel(step=-1)
@@ -36,7 +37,7 @@ def regime_figure(result: xr.Dataset) -> Figure:
         agreement(axes[1, 1], last)
         _crossovers(axes[1, 2], widest)
         letters(axes.flat)
-        handles = [plt.Rectangle((0, 0), 1, 1, color=colour(str(name))) for name in result.theory.values]
+        handles = [Patch(color=colour(str(name))) for name in result.theory.values]
         names = [f"closest to {name}" for name in result.theory.values]
         made.legend(handles, names, loc="outside upper center", ncols=len(names))
     return made
@@ -45,7 +46,7 @@ def regime_figure(result: xr.Dataset) -> Figure:
 def middle_level(result: xr.Dataset) -> float:
     """The measured level nearest to the spread of the data, which is what the optima miss at the largest noise."""
     spread = float(result.optimum_denoising_error.isel(sigma=-1, theory=0, inputs=0, n_train=-1)) ** 0.5
-    return float(result.sigma.sel(sigma=spread, method="nearest"))
+    return float(result.sigma[int(abs(np.log(result.sigma.values / spread)).argmin())])
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
@@ -91,12 +92,12 @@ def curve(ax: Axes, part: xr.Dataset, name: str, shade: str, label: str, **line:
 def _copies(ax: Axes, last: xr.Dataset) -> None:
     for k, width in enumerate(last.width.values):
         line = WIDTH_STYLES[k % 3] if last.sizes["width"] > 1 else "-"
-        curve(ax, last.sel(width=width), "memorised", colour("network"), f"width {width}", ls=line, marker="o", ms=2)
-    curve(ax, last, "held_out_memorised", colour("exact"), "held-out images", lw=0.8)
+        curve(ax, last.sel(width=width), "memorised", colour("network"), f"{width}", ls=line, marker="o", ms=2)
+    ax.plot(last.n_train, last.held_out_memorised, color=colour("exact"), lw=0.8, label="held-out\nimages")
     ax.axhline(0.5, color=colour("exact"), lw=0.5, ls=":")
     ax.set(xscale="log", xlabel="training images $n$", ylabel="samples that are copies", ylim=(-0.03, 1.05))
     ticks(ax, last.n_train.values)
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", title="width", title_fontsize=7, handlelength=2, labelspacing=0.3)
 
 
 def overlapping(ax: Axes, last: xr.Dataset) -> None:
@@ -113,13 +114,13 @@ def agreement(ax: Axes, last: xr.Dataset, measure: str = "rp", label: str = "rep
     overlapping(ax, last)
     own = last.sel(theory="empirical")
     curve(ax, last, f"{measure}_same", colour("network"), "same images", marker="o", ms=2)
-    curve(ax, last, f"{measure}_disjoint", colour("mixture"), "two sets of images", marker="D", ms=2)
-    curve(ax, own, f"{measure}_to_optimum", colour("empirical"), "own empirical optimum", marker="s", ms=2)
+    curve(ax, last, f"{measure}_disjoint", colour("mixture"), "two sets", marker="D", ms=2)
+    curve(ax, own, f"{measure}_to_optimum", colour("empirical"), "own optimum", marker="s", ms=2)
     chance = last[f"{measure}_chance_disjoint"]
     ax.plot(last.n_train, chance, color=colour("exact"), lw=0.8, label="chance")
     ax.set(xscale="log", xlabel="training images $n$", ylabel=label, ylim=(min(-0.03, float(chance.min())), 1.05))
     ticks(ax, last.n_train.values)
-    ax.legend(loc="center right")
+    ax.legend(loc="lower right", bbox_to_anchor=(1.02, 0.08), labelspacing=0.25, handlelength=1.4, fontsize=6.5)
 
 
 def _crossovers(ax: Axes, widest: xr.Dataset) -> None:
@@ -133,5 +134,13 @@ def _crossovers(ax: Axes, widest: xr.Dataset) -> None:
         ax.errorbar(part.step, part.crossover, error, color=shade, marker="o", ms=2.5, capsize=1.5, label=label)
     sizes = widest.n_train.values
     ax.set(xscale="log", yscale="log", xlabel="training step", ylabel="crossover size $n$")
-    ax.set_ylim(sizes[0] / 2, sizes[-1] * 2)
-    ax.legend(loc="upper left")
+    ax.set_ylim(sizes[0] / 2, sizes[-1] * 8)
+    step_ticks(ax, widest.step.values)
+    ax.legend(loc="upper left", handlelength=1.4)
+
+
+def step_ticks(ax: Axes, steps: np.ndarray) -> None:
+    """The first, the middle and the last measured step as ticks of a logarithmic axis."""
+    chosen = steps[np.unique([0, len(steps) // 2, len(steps) - 1])]
+    ax.set_xticks(chosen, [str(step) for step in chosen])
+    ax.minorticks_off()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import xarray as xr
 
@@ -18,7 +20,8 @@ MEANINGS = {
 
 def shown_levels(result: xr.Dataset) -> np.ndarray:
     """Three noise levels from the middle of the range, where the optima differ."""
-    return result.sigma.values[np.linspace(0.15, 0.75, SHOWN_LEVELS).__mul__(result.sizes["sigma"] - 1).astype(int)]
+    chosen = np.linspace(0.2, 0.75, SHOWN_LEVELS) * (result.sizes["sigma"] - 1)
+    return result.sigma.values[np.unique(chosen.round().astype(int))]
 
 
 def _estimate(cell: xr.Dataset, name: str) -> str:
@@ -64,7 +67,7 @@ def crossover_lines(result: xr.Dataset) -> list[str]:
 
 def legend(result: xr.Dataset) -> list[str]:
     """What the columns mean."""
-    plan = RegimePlan(**{key: _tuple(value) for key, value in _plan(result).items()})
+    plan = RegimePlan.of(json.loads(result.attrs["plan"]))
     lines = [
         f"step {int(result.step[-1])}; mean over {3 * plan.repeats} networks (pairs: {plan.repeats} repeats), "
         f"{plan.n_samples} samples each from the same noise; "
@@ -82,16 +85,6 @@ def legend(result: xr.Dataset) -> list[str]:
             f"{result.attrs['held_out_in_training']} of the held-out images are also among the training images."
         )
     return lines
-
-
-def _plan(result: xr.Dataset) -> dict:
-    import json
-
-    return json.loads(result.attrs["plan"])
-
-
-def _tuple(value):
-    return tuple(value) if isinstance(value, list) else value
 
 
 def table(result: xr.Dataset) -> str:

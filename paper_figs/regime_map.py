@@ -1,0 +1,32 @@
+"""Which optimum is a network closest to, over training-set size, width, step and noise? [@Li2024; @Zhang2024].
+
+(a-c) The optimum that misses least of the network's score on held-out images, against the number of training images
+and the noise level, the training step and the width; a dot marks ties. (d) Samples that are copies of training images.
+(e) Reproducibility. (f) The sizes where copies stop and where generalisation starts, while training goes on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+DROPPED = ("nonlinearity", "nearest_distance", "copies", "mae", "cosine_chance", "rmse_same", "rmse_disjoint")
+
+
+def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
+    """The regime map, without the measures that no panel needs."""
+    from ._regime_runs import regimes
+
+    found = regimes(scale, seed)
+    dropped = [name for name in found if any(word in str(name) for word in DROPPED)]
+    return found.drop_vars(dropped)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The picture that `idealscore regimes` makes."""
+    from ..compare.regime_panels import regime_figure
+
+    return regime_figure(dataset)
