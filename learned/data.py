@@ -18,8 +18,9 @@ import torch
 
 from .. import _checks as check
 from .. import _streams
+from .._memory import available_memory
 from ..errors import ArgumentError, DataFileError, ShapeError, UnknownNameError
-from ._readers import KINDS, Raw, available_memory, read
+from ._readers import KINDS, Raw, read
 
 DATASETS = ("digits",)
 
