@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH_STYLES = (":", "--", "-")
+ALIKE = 0.01  # of the network's score: what the farthest optimum misses
 
 
 def regime_figure(result: xr.Dataset) -> Figure:
@@ -25,21 +26,27 @@ def regime_figure(result: xr.Dataset) -> Figure:
     last = widest.isel(step=-1)
     middle = middle_level(result)
     with style():
-        made, axes = plt.subplots(2, 3, figsize=(7.2, 4.8), layout="constrained")
-        _closest(axes[0, 0], last.sel(inputs="held-out"), "sigma", r"noise level $\sigma$")
-        _closest(axes[0, 1], widest.sel(inputs="held-out", sigma=middle), "step", "training step")
-        _closest(axes[0, 2], result.isel(step=-1).sel(inputs="held-out", sigma=middle), "width", "width")
+        made, axes = plt.subplots(2, 4, figsize=(7.2, 4.2), layout="constrained")
         size, step = int(result.width[-1]), int(result.step[-1])
-        axes[0, 0].set_title(f"width {size}, step {step}", loc="right")
-        axes[0, 1].set_title(rf"width {size}, $\sigma$ = {middle:.2g}", loc="right")
-        axes[0, 2].set_title(rf"step {step}, $\sigma$ = {middle:.2g}", loc="right")
+        held_out, by_width = widest.sel(inputs="held-out", sigma=middle), result.isel(step=-1).sel(sigma=middle)
+        for ax, inputs in zip(axes[0], ("held-out", "training")):
+            _closest(ax, last.sel(inputs=inputs), "sigma", r"noise level $\sigma$")
+            ax.set_title(f"{inputs} images", loc="right")
+        _closest(axes[0, 2], held_out, "step", "training step")
+        axes[0, 2].set_title(rf"$\sigma$ = {middle:.2g}", loc="right")
+        _closest(axes[0, 3], by_width.sel(inputs="held-out"), "width", "width")
+        axes[0, 3].set_title(rf"$\sigma$ = {middle:.2g}", loc="right")
         _copies(axes[1, 0], result.isel(step=-1))
-        agreement(axes[1, 1], last)
-        _crossovers(axes[1, 2], widest)
+        _gap(axes[1, 1], by_width, middle)
+        agreement(axes[1, 2], last)
+        _crossovers(axes[1, 3], widest)
         letters(axes.flat)
         handles = [Patch(color=colour(str(name))) for name in result.theory.values]
         names = [f"closest to {name}" for name in result.theory.values]
-        made.legend(handles, names, loc="outside upper center", ncols=len(names))
+        title = f"width {size}, step {step} where not on an axis"
+        made.legend(handles, names, loc="outside upper center", ncols=len(names), title=title, title_fontsize=7)
+        lines = dict(pair for ax in axes[1, [0, 2]] for pair in zip(*reversed(ax.get_legend_handles_labels())))
+        made.legend(lines.values(), lines, loc="outside lower center", ncols=4, handlelength=2.2)
     return made
 
 
@@ -59,14 +66,16 @@ def _edges(values: np.ndarray) -> np.ndarray:
 
 
 def _closest(ax: Axes, part: xr.Dataset, along: str, label: str) -> None:
-    """Cells in the colour of the closest optimum; a dot where others tie with it."""
+    """Cells in the colour of the closest optimum, pale where all are within `ALIKE`; a dot where others tie with it."""
     from matplotlib.colors import ListedColormap
 
     names = [str(name) for name in part.theory.values]
     shades = ListedColormap([colour(name) for name in names])
     index = xr.apply_ufunc(np.vectorize(names.index), part.closest).transpose(along, "n_train")
     x, y = part.n_train.values, part[along].values
-    ax.pcolormesh(_edges(x), _edges(y), index, cmap=shades, vmin=-0.5, vmax=len(names) - 0.5, ec="white", lw=0.4)
+    alike = (part.score_gap.max("theory") < ALIKE).transpose(along, "n_train")
+    clear = np.where(alike, 0.45, 1.0)
+    ax.pcolormesh(_edges(x), _edges(y), index, cmap=shades, vmin=-0.5, vmax=len(names) - 0.5, alpha=clear)
     ties = (part.tied.sum("theory") > 1).transpose(along, "n_train").values
     rows, columns = np.nonzero(ties)
     ax.plot(x[columns], y[rows], ".", color="white", markersize=2.5)
@@ -78,8 +87,8 @@ def _closest(ax: Axes, part: xr.Dataset, along: str, label: str) -> None:
 
 
 def ticks(ax: Axes, sizes: np.ndarray) -> None:
-    """Every other size as a tick, so that labels do not collide."""
-    chosen = sizes[:: 2 if len(sizes) > 5 else 1]
+    """A few of the sizes as ticks, so that labels do not collide."""
+    chosen = sizes[:: -(-len(sizes) // 4)]
     ax.set_xticks(chosen, [str(size) for size in chosen])
     ax.minorticks_off()
 
@@ -92,12 +101,25 @@ def curve(ax: Axes, part: xr.Dataset, name: str, shade: str, label: str, **line:
 def _copies(ax: Axes, last: xr.Dataset) -> None:
     for k, width in enumerate(last.width.values):
         line = WIDTH_STYLES[k % 3] if last.sizes["width"] > 1 else "-"
-        curve(ax, last.sel(width=width), "memorised", colour("network"), f"{width}", ls=line, marker="o", ms=2)
-    ax.plot(last.n_train, last.held_out_memorised, color=colour("exact"), lw=0.8, label="held-out\nimages")
+        curve(ax, last.sel(width=width), "memorised", colour("network"), f"width {width}", ls=line, marker="o", ms=2)
+    curve(ax, last.isel(width=-1), "held_out_memorised", colour("exact"), "held-out images", lw=0.8)
     ax.axhline(0.5, color=colour("exact"), lw=0.5, ls=":")
     ax.set(xscale="log", xlabel="training images $n$", ylabel="samples that are copies", ylim=(-0.03, 1.05))
     ticks(ax, last.n_train.values)
-    ax.legend(loc="upper right", title="width", title_fontsize=7, handlelength=2, labelspacing=0.3)
+
+
+def _gap(ax: Axes, at: xr.Dataset, sigma: float) -> None:
+    """Held-out less training error, over the spread of the data: 0 without memory."""
+    for k, width in enumerate(at.width.values):
+        line = WIDTH_STYLES[k % 3] if at.sizes["width"] > 1 else "-"
+        curve(ax, at.sel(width=width), "test_train_gap", colour("network"), f"width {width}", ls=line, marker="o", ms=2)
+    null = at.sel(theory="empirical").optimum_denoising_error
+    null = null.sel(inputs="held-out") - null.sel(inputs="training")
+    ax.plot(at.n_train, null, color=colour("empirical"), lw=1, label="own optimum")
+    ax.axhline(0, color=colour("exact"), lw=0.6)
+    ax.set(xscale="log", xlabel="training images $n$", ylabel="error on held-out less\ntraining images, per pixel")
+    ax.set_title(rf"$\sigma$ = {sigma:.2g}", loc="right")
+    ticks(ax, at.n_train.values)
 
 
 def overlapping(ax: Axes, last: xr.Dataset) -> None:
@@ -120,23 +142,18 @@ def agreement(ax: Axes, last: xr.Dataset, measure: str = "rp", label: str = "rep
     ax.plot(last.n_train, chance, color=colour("exact"), lw=0.8, label="chance")
     ax.set(xscale="log", xlabel="training images $n$", ylabel=label, ylim=(min(-0.03, float(chance.min())), 1.05))
     ticks(ax, last.n_train.values)
-    ax.legend(loc="lower right", bbox_to_anchor=(1.02, 0.08), labelspacing=0.25, handlelength=1.4, fontsize=6.5)
 
 
 def _crossovers(ax: Axes, widest: xr.Dataset) -> None:
-    words = {
-        "copies": "half of the samples are copies",
-        "agreement": "two networks agree better\nthan each with its own data",
-    }
     for criterion, shade in (("copies", colour("empirical")), ("agreement", colour("mixture"))):
         part = widest.sel(criterion=criterion)
-        error, label = part.crossover_stderr, words[criterion]
-        ax.errorbar(part.step, part.crossover, error, color=shade, marker="o", ms=2.5, capsize=1.5, label=label)
+        error = part.crossover_stderr
+        ax.errorbar(part.step, part.crossover, error, color=shade, marker="o", ms=2.5, capsize=1.5, label=criterion)
     sizes = widest.n_train.values
     ax.set(xscale="log", yscale="log", xlabel="training step", ylabel="crossover size $n$")
-    ax.set_ylim(sizes[0] / 2, sizes[-1] * 8)
+    ax.set_ylim(sizes[0] / 2, sizes[-1] * 2)
     step_ticks(ax, widest.step.values)
-    ax.legend(loc="upper left", handlelength=1.4)
+    ax.legend(loc="upper left", handlelength=1.2, fontsize=6)
 
 
 def step_ticks(ax: Axes, steps: np.ndarray) -> None:

@@ -46,8 +46,6 @@ def draw(dataset: xr.Dataset) -> Figure:
         agreement(cosine, widest, "cosine", "mean cosine")
         null = widest.sel(theory="empirical").optimum_cosine_disjoint
         cosine.plot(null.n_train, null, color=COLOURS["empirical"], ls=":", label="optima of two sets")
-        share.get_legend().remove()
-        cosine.get_legend().remove()
         overlapping(copies, widest)
         for width in dataset.width.values:
             one = dataset.sel(width=width)

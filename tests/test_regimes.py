@@ -176,7 +176,7 @@ def test_the_table_and_the_figure_show_the_map(made):
     assert "RP two sets" in table(result) and "not within these sizes" in table(result)
     drawn = regime_figure(result)
     drawn.canvas.draw()
-    assert len(drawn.axes) == 6
+    assert len(drawn.axes) == 8
     plt.close(drawn)
 
 
