@@ -25,6 +25,8 @@ __getattr__, __dir__, __all__ = attach(
         "regimes": ["RegimePlan", "regime_map", "regime_networks"],
         "trained_range": ["noise_range"],
         "clone_experiments": ["clone_experiment", "clones"],
+        "bump_plans": [],
+        "bump_studies": ["bump_representation", "data_efficiency", "held_out_composition", "percolation_of_accuracy"],
         "comparison": ["Comparison", "compare", "predicted_transitions"],
         "fitting": ["optima"],
         "hierarchy_tracking": ["hierarchy_progress", "hierarchy_track"],

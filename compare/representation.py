@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 BINS = np.linspace(-1.0, 1.0, 42)
+COMPONENTS, AXES = 15, 4
 
 
 def representation_layers(network: torch.nn.Module) -> list[str]:
@@ -96,6 +97,7 @@ def factorisation_of_values(
 ) -> xr.Dataset:
     """The same for a representation `(n_x, n_y, d)` at hand: a network's, a reference's, or the images themselves.
 
+    spectrum (shares of the variance of the leading components), projection (x, y, axis) onto the first four of them,
     participation_ratio, additive_share, orthogonality (rms of x on y), parallel_x and parallel_y (means), distance
     (to "clifford" and "three_torus", periodic grids only), winding of each feature, histogram (test, bin) as shares,
     betti and the longest lifetimes (dimension, rank), nan without the topology (None: where ripser is installed).
@@ -110,6 +112,7 @@ def factorisation_of_values(
     values = grid_values(values)
     cosines = tangent_cosines(values, periodic)
     histograms = np.stack([np.histogram(cosines[name], BINS)[0] / len(cosines[name]) for name in TESTS])
+    spectrum, projection = _components(values)
     away, turns = (np.nan, np.nan), (np.nan, np.nan)
     if periodic:
         away, turns = distances_to_tori(cosines, values.shape[0], ratio), winding(values)
@@ -129,6 +132,8 @@ def factorisation_of_values(
             "distance": ("reference", list(away)),
             "winding": ("feature", list(turns)),
             "histogram": (("test", "bin"), histograms),
+            "spectrum": ("component", spectrum),
+            "projection": (("x", "y", "axis"), projection),
             "betti": ("dimension", betti),
             "lifetime": (("dimension", "rank"), lifetimes),
         },
@@ -137,7 +142,20 @@ def factorisation_of_values(
             "feature": ["x", "y"],
             "test": list(TESTS),
             "bin": (BINS[1:] + BINS[:-1]) / 2,
+            "component": np.arange(1, COMPONENTS + 1),
+            "axis": np.arange(1, AXES + 1),
             "dimension": [0, 1, 2],
             "rank": [1, 2, 3],
         },
     )
+
+
+def _components(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the variance of the leading principal components, and the points in the first of them."""
+    flat = values.reshape(-1, values.shape[2])
+    left, size, _ = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
+    spectrum, axes = np.zeros(COMPONENTS), np.zeros((len(flat), AXES))
+    shares = size**2 / (size**2).sum()
+    spectrum[: len(shares)] = shares[:COMPONENTS]
+    axes[:, : len(shares)] = (left * size)[:, :AXES]
+    return spectrum, axes.reshape(*values.shape[:2], AXES)

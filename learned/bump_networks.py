@@ -2,7 +2,7 @@ r"""Conditional networks that paint bumps at a wanted place: labels as a code, r
 
 A label (mu_x, mu_y) becomes the code [cos(k w mu), sin(k w mu), k = 1 ... K; 1] for each coordinate, zeros where it
 is absent, with w = 2 pi / P and P the period of the canvas (twice its size where it has borders) [@Liang2024]. The
-code of a coordinate resolves P / (2 K) pixels: two labels closer than that look alike to the network from the start.
+code resolves P / (2 K) pixels: two labels closer than that look alike to the network from the start.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 
 from .. import _checks as check
 from .._streams import stream_seed
+from ..errors import ArgumentError
 from ..simulate.bumps import BumpCanvas, bump_images
 from ..simulate.diffusion import sample, starting_noise
 from ..theory.noise import karras_sigmas
@@ -27,33 +27,42 @@ from .data import ImageData
 from .ensemble import train_ensemble
 from .networks import NETWORKS, EnsembleDenoiser
 from .objective import LogUniform
-from .training import train
 
 SIGMA_DATA = 0.1  # scale of what the condition leaves open in an image of values 0 to 1
 
 
-def encode_centres(centres: Any, canvas: BumpCanvas, harmonics: int) -> torch.Tensor:
+def encode_centres(centres: Any, canvas: BumpCanvas, resolution: float = 2.0) -> torch.Tensor:
     """The condition `(n, 4 K + 2)`, float32, of labels `(n, 2)` with nan for an absent coordinate [@Liang2024].
 
-    >>> encode_centres([[1.0, np.nan]], BumpCanvas(4), 2)[0, 5:].tolist()
+    `resolution`, in pixels, decides K = P / (2 resolution), at least 1. Raises ArgumentError where it is not positive.
+
+    >>> encode_centres([[1.0, np.nan]], BumpCanvas(4))[0, 5:].tolist()
     [0.0, 0.0, 0.0, 0.0, 0.0]
     """
     centres = canvas.check_centres(centres)
     period = canvas.size if canvas.periodic else 2 * canvas.size
+    harmonics = np.arange(1, _harmonics(canvas, resolution) + 1)
     parts = []
     for k in (0, 1):
         present = ~np.isnan(centres[:, k, None])
-        angle = 2 * np.pi / period * np.where(present, centres[:, k, None], 0.0) * np.arange(1, harmonics + 1)
+        angle = 2 * np.pi / period * np.where(present, centres[:, k, None], 0.0) * harmonics
         parts += [present * np.cos(angle), present * np.sin(angle), present]
     return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
+
+
+def _harmonics(canvas: BumpCanvas, resolution: float) -> int:
+    if check.real("resolution", resolution, 0.0) == 0.0:
+        raise ArgumentError("resolution", "is 0", "pass a number of pixels > 0")
+    period = canvas.size if canvas.periodic else 2 * canvas.size
+    return max(1, round(period / (2 * resolution)))
 
 
 @dataclass(frozen=True)
 class BumpRecipe:
     """A network for bumps, its training and its sampler.
 
-    network, options: of `learned.networks`; head: "edm" or "eps" (the noise prediction of the paper); harmonics: K of
-    the label's code; levels: steps of the deterministic sampler, from sigma_max to sigma_min and then to 0.
+    network, options: of `learned.networks`; head: "edm" or "eps" (the noise prediction of the paper); resolution:
+    of the label's code, in pixels; levels: of the deterministic sampler, from sigma_max to sigma_min and then 0.
 
     >>> recipe = BumpRecipe(options={"width": 8, "depth": 1}, train=TrainConfig(steps=2, batch=4))
     >>> canvas = BumpCanvas(6)
@@ -66,7 +75,7 @@ class BumpRecipe:
     options: dict[str, Any] = field(default_factory=lambda: {"width": 128, "depth": 3})
     head: str = "edm"
     kind: str = "bump"
-    harmonics: int = 8
+    resolution: float = 2.0
     train: TrainConfig = field(default_factory=lambda: TrainConfig(steps=1000, batch=64, learning_rate=1e-2))
     sigma_min: float = 0.2
     sigma_max: float = 5.0
@@ -74,13 +83,12 @@ class BumpRecipe:
 
     def __post_init__(self) -> None:
         check.choice("network", self.network, ("mlp", "unet"))
-        check.integer("harmonics", self.harmonics, 1)
         check.integer("levels", self.levels, 2)
         object.__setattr__(self, "train", replace(self.train, noise=LogUniform(self.sigma_min, self.sigma_max)))
 
     def build(self, canvas: BumpCanvas, seed: int = 0) -> NetworkDenoiser:
         """A fresh network for the canvas."""
-        shape, condition_dim = (1, canvas.size, canvas.size), 4 * self.harmonics + 2
+        shape, condition_dim = (1, canvas.size, canvas.size), 4 * _harmonics(canvas, self.resolution) + 2
         common = {"head": self.head, "sigma_data": SIGMA_DATA, "condition_dim": condition_dim}
         return NETWORKS[self.network](shape, seed=seed, **common, **self.options)
 
@@ -96,30 +104,21 @@ class BumpRecipe:
         device: str = "cpu",
         show: bool | None = None,
     ) -> EnsembleDenoiser:
-        """One network per set of labels `(n, 2)`, stacked.
+        """One network per set of labels `(n, 2)`, trained in one batched pass.
 
-        Networks of dense layers are trained in one batched pass; convolutions run faster one by one on a CPU. With
-        `run_dir` a stopped call goes on where it was.
+        With `run_dir` a stopped call goes on where it was.
         """
         seeds = [stream_seed(seed, "bump network", i) % 2**31 for i in range(len(sets))]
         networks = [self.build(canvas, seed) for seed in seeds]
         data = [self.data(canvas, labels) for labels in sets]
-        codes = [encode_centres(labels, canvas, self.harmonics) for labels in sets]
+        codes = [encode_centres(labels, canvas, self.resolution) for labels in sets]
         config = replace(self.train, seed=seed)
-        folder = None if run_dir is None else Path(run_dir)
-        if self.network == "mlp" or torch.device(device).type != "cpu":
-            options: dict[str, Any] = {"seeds": seeds, "condition": codes, "device": device, "show": show}
-            return train_ensemble(networks, data, config, folder, **options).batched
-        trained = []
-        for i, (network, part, code) in enumerate(zip(networks, data, codes)):
-            where = None if folder is None else folder / f"network-{i}"
-            options = {"condition": code, "device": device, "show": show}
-            trained.append(train(network, part, replace(config, seed=seeds[i]), where, **options).network)
-        return EnsembleDenoiser(trained)
+        options: dict[str, Any] = {"seeds": seeds, "condition": codes, "device": device, "show": show}
+        return train_ensemble(networks, data, config, run_dir, **options).batched
 
     def generate(self, networks: EnsembleDenoiser, canvas: BumpCanvas, labels: Any, seed: int = 0) -> np.ndarray:
         """One image per label from each network, `(networks, n, 1, size, size)`; the starting noise is shared."""
-        code = encode_centres(labels, canvas, self.harmonics)
+        code = encode_centres(labels, canvas, self.resolution)
         device = next(networks.parameters()).device
         code = code.to(device)
         shape = (1, canvas.size, canvas.size)
