@@ -79,7 +79,7 @@ def regime_map(
     ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
     >>> found = regime_map(load("digits"), tiny)
     >>> dict(found.rmse.sizes)
-    {'n_train': 2, 'width': 1, 'step': 1, 'inputs': 2, 'theory': 2, 'sigma': 2}
+    {'n_train': 2, 'width': 1, 'step': 1, 'inputs': 2, 'sigma': 2, 'theory': 2}
     """
     plan = plan or RegimePlan()
     workers = check.integer("workers", workers, 1)
