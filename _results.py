@@ -132,9 +132,17 @@ def _versions() -> dict[str, str]:
 
 
 def image(dataset: xr.Dataset) -> bytes:
-    """The bytes of a netCDF file of `dataset`."""
+    """The bytes of a netCDF file of `dataset`.
+
+    In memory, because HDF5 leaves open files behind on a full disk; and not by `to_netcdf`, which on a Dask worker
+    asks the scheduler for a lock that only a named file has.
+    """
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
     buffer = io.BytesIO()
-    dataset.to_netcdf(buffer, engine="h5netcdf")  # in memory: HDF5 on a full disk leaves open files behind
+    with h5netcdf.File(buffer, "w") as file:
+        dataset.dump_to_store(H5NetCDFStore(file))
     return buffer.getvalue()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import _results
-from ..errors import OutputError
+from ..errors import ArgumentError, OutputError
 from ._values import point_file
 from .folder import SweepFolder
 from .functions import find
@@ -57,8 +57,16 @@ def probe(job: Job) -> str:
     return "" if SweepFolder(job.folder).description_path.is_file() else f"sees no folder {job.folder}"
 
 
+def refuse(problem: str) -> None:
+    """ArgumentError with what a worker said about itself."""
+    if problem:
+        remedy = "install the module on the workers (or start them where it lies) and share the folder"
+        raise ArgumentError("function", f"a worker {problem}", remedy)
+
+
 def run(job: Job, points: list[Point]) -> tuple[int, float]:
     """Compute some points; returns the number of failed ones and the seconds taken."""
+    refuse(probe(job))  # workers may join while the sweep runs
     function, folder = find(job.function), SweepFolder(job.folder)
     start = time.perf_counter()
     with one_thread():

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ArgumentError, ClusterError, MissingDependencyError
+from ..errors import ClusterError, MissingDependencyError
 from . import _worker
 
 CONNECT = 10.0
@@ -20,10 +20,14 @@ CLUSTER_PATIENCE = 15.0
 
 
 class Engine:
-    """An executor, the number of its workers, and a look at whether it is still there."""
+    """An executor, the present number of its workers, and a look at whether it is still there."""
 
-    def __init__(self, executor: Any, workers: int, alive: Callable[[], None] = lambda: None) -> None:
-        self.executor, self.workers, self.alive = executor, workers, alive
+    def __init__(self, executor: Any, workers: Callable[[], int], alive: Callable[[], None] = lambda: None) -> None:
+        self.executor, self._workers, self.alive = executor, workers, alive
+
+    @property
+    def workers(self) -> int:
+        return max(1, self._workers())
 
     def submit(self, job: _worker.Job, points: list[_worker.Point]) -> Future:
         return self.executor.submit(_worker.run, job, points)
@@ -42,7 +46,7 @@ class _Here(Executor):
 def processes(workers: int, job: _worker.Job) -> Iterator[Engine]:
     """Processes of this machine, one thread each; 0 stands for none but this one."""
     if workers == 0:
-        yield Engine(_Here(), 1)
+        yield Engine(_Here(), lambda: 1)
         return
     from joblib.externals.loky import ProcessPoolExecutor
 
@@ -54,8 +58,8 @@ def processes(workers: int, job: _worker.Job) -> Iterator[Engine]:
         initargs=(os.getpid(),),
     )
     try:
-        refuse(executor.submit(_worker.probe, job).result())
-        yield Engine(executor, workers)
+        _worker.refuse(executor.submit(_worker.probe, job).result())
+        yield Engine(executor, lambda: workers)
     except BaseException:
         executor.shutdown(wait=True, kill_workers=True)
         raise
@@ -81,12 +85,11 @@ def dask_cluster(address: Any, job: _worker.Job) -> Iterator[Engine]:
         raise ClusterError(f"no Dask scheduler answers at {address} ({type(error).__name__}); start one") from None
     executor = client.get_executor(pure=False)
     try:
-        workers = _threads(client)
-        if not workers:
+        if not _threads(client):
             raise ClusterError(f"the cluster {address} has no worker; start some, then repeat the call")
         for answer in client.run(_worker.probe, job).values():
-            refuse(answer)
-        yield Engine(executor, workers, _watch(client))
+            _worker.refuse(answer)
+        yield Engine(executor, lambda: _threads(client), _watch(client))
     finally:
         if client.status == "running":
             executor.shutdown(wait=False)
@@ -104,13 +107,6 @@ def _knock(address: str) -> None:
 
 def _threads(client: Any) -> int:
     return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
-
-
-def refuse(problem: str) -> None:
-    """ArgumentError with what a worker said about itself."""
-    if problem:
-        remedy = "install the module on the workers (or start them where it lies) and share the folder"
-        raise ArgumentError("function", f"a worker {problem}", remedy)
 
 
 def _watch(client: Any) -> Callable[[], None]:

@@ -82,6 +82,11 @@ def sized(n, bytes_each=100_000):
     return {"q": ("x", np.arange(bytes_each // 8) * float(n))}
 
 
+def many(a):
+    """More than numbers, by way of a Dataset."""
+    return xr.Dataset({"q": ("x", np.arange(3.0) * a), "word": "yes"}, {"x": [1, 2, 3]})
+
+
 class Machine:
     def method(self, a):
         return a

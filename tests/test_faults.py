@@ -410,8 +410,10 @@ def test_a_dask_cluster_gives_the_bytes_of_one_process(tmp_path):
     idealscore.sweep(functions.sums, grid, tmp_path / "here", seeds=3, workers=1)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         idealscore.sweep(functions.sums, grid, tmp_path / "there", seeds=3, cluster=cluster)
+        idealscore.sweep(functions.many, {"a": range(4)}, tmp_path / "there2", cluster=cluster)
         flag = {"flag": str(tmp_path / "flag")}
         lucky = idealscore.sweep(functions.dies_once, {"a": range(6)}, tmp_path / "t", cluster=cluster, fixed=flag)
         assert lucky.q.values.tolist() == [0, 1, 2, 3, 4, 5] and lucky.attrs["failed"] == 0
+    assert sweeping.results(tmp_path / "there2").q.sel(a=3).values.tolist() == [0.0, 3.0, 6.0]
     files = [{p.name: p.read_bytes() for p in (tmp_path / name).rglob("*.nc")} for name in ("here", "there")]
     assert files[0] == files[1] and len(files[0]) == 6
