@@ -164,6 +164,7 @@ class Command:
             told |= {"classes": emergence_table.class_records(result)}
         else:
             told |= {"time": float(result.time), "concept_time": dict(zip(*_times(result)))}
+            told |= {"fits": emergence_table.fit_records(result)}
         print(json.dumps({**told, "written": None if path is None else str(path)}, indent=2))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 
 from .._estimates import mean_error, show
+from ..errors import EstimateError, ShapeError
+from .curve_fits import FORMS, fit_curve
 from .emergence import by_distance
 
 
@@ -49,6 +51,22 @@ def class_records(result: xr.Dataset) -> list[dict[str, Any]]:
     return records
 
 
+def fit_records(result: xr.Dataset) -> list[dict[str, Any]]:
+    """For the curves of one class: the closed forms fitted to each concept and to the joint accuracy."""
+    n = result.attrs.get("n_samples")
+    curves = {str(name): result.accuracy.sel(concept=name) for name in result.concept.values} | {"joint": result.joint}
+    records = []
+    for name, curve in curves.items():
+        for form in FORMS:
+            try:
+                fit = fit_curve(result.step.values, curve.values, form, n_samples=n)
+            except (EstimateError, ShapeError):
+                continue
+            record = {"curve": name, "form": form, **fit.parameters, "rms": fit.rms, "chi2": fit.chi2, "aic": fit.aic}
+            records.append(record)
+    return records
+
+
 def table(result: xr.Dataset) -> str:
     """The records as text: laws, distances and classes, those of them that the curves have."""
     share = result.attrs["threshold"]
@@ -59,6 +77,10 @@ def table(result: xr.Dataset) -> str:
     if "class" not in result.time.dims:
         lines += ["", f"accuracy {share:g} at step {float(result.time):.4g}"]
         lines += [f"  {name}: {float(t):.4g}" for name, t in zip(result.concept.values, result.concept_time.values)]
+        lines += ["", f"{'curve':<16}{'form':<12}{'rms':>8}{'AIC':>9}  parameters"]
+        for r in fit_records(result):
+            told = ", ".join(f"{key} {r[key]:.4g}" for key in ("chance", "rate", "time", "width") if key in r)
+            lines.append(f"{r['curve']:<16}{r['form']:<12}{r['rms']:>8.4f}{r['aic']:>9.1f}  {told}")
         return "\n".join(lines)
     seeds = result.sizes.get("seed", 1)
     if "distance" in result.coords:
