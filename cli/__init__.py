@@ -22,6 +22,7 @@ COMMANDS = {
     "percolate": "threshold, wrapping and exponents of a lattice beside the exact values",
     "transitions": "critical noise levels of data or of a grammar, in every clock, with errors",
     "compose": "do concepts compose, and in which order do their combinations appear?",
+    "bumps": "do networks compose bumps from stripes, and where does learning start?",
     "train": "train a denoiser, or many in one pass, on images",
     "sample": "draw samples from a trained denoiser",
     "check": "how far is a trained network from the identities of an optimal denoiser?",

@@ -32,7 +32,7 @@ class BumpPlan:
     shares: tuple[float, ...]
     few: float = 0.4
     overlap: float = 0.005
-    seeds: int = 2
+    seeds: int = 3
 
     def with_recipe(self, **changes: Any) -> BumpPlan:
         """The same with other options of the recipe."""
@@ -53,8 +53,8 @@ PLANS = {
         layers=("down.1", "middle.0", "middle.1", "up.0", "up.2"),
         sizes=(6, 8, 12),
         counts=(0.5, 1.0, 2.0, 4.0),
-        widths=(0.5, 0.75, 1.0),
-        shares=(0.06, 0.12, 0.25, 0.5),
+        widths=(0.35, 0.5, 1.0),
+        shares=(0.06, 0.12, 0.2, 0.3, 0.45, 0.7),
     ),
     "full": BumpPlan(
         canvas=BumpCanvas(32),
@@ -73,7 +73,6 @@ PLANS = {
         counts=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         widths=(0.25, 0.35, 0.5, 0.75, 1.0),
         shares=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8),
-        seeds=3,
     ),
 }
 

@@ -6,7 +6,9 @@ Around the brightest pixel, the logarithm of a bump of known width is linear in 
 
 so one weighted least-squares fit per image gives mu. Pixel noise of variance s^2 has variance s^2 / I^2 in ln I, hence
 the weights I^2, and the covariance of mu is sigma^4 s^2 times the inverse normal matrix, s^2 estimated from what the
-fitted bump leaves of the image. A sum of stripes is fitted axis by axis on its row and column means.
+fitted bump leaves of the image. Only pixels above a fifth of the brightest enter; where it is the only one, the centre
+is taken there, and the error is how far it may lie away. A sum of stripes is fitted axis by axis on its row and column
+means.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ def fit_centres(images: Any, canvas: BumpCanvas, kind: str = "bump") -> CentreFi
     similarity, noise = _likeness(flat, bump_images(held, canvas, kind)[:, 0], kind)
     centres = np.where(seen[:, None], held if canvas.periodic else centres, np.nan)
     stderr = np.sqrt(np.maximum(covariance, 0.0)) * noise[:, None]
+    stderr = np.where(covariance > 1e-12, stderr, _lone_pixel(canvas.width))
     return CentreFit(centres, np.where(seen[:, None], stderr, np.nan), np.where(seen, similarity, 0.0), canvas)
 
 
@@ -132,7 +135,12 @@ def _values(image: np.ndarray, apart: np.ndarray, canvas: BumpCanvas) -> tuple[n
     top = image.max(axis=1, keepdims=True)
     used = (image > FLOOR * top) & (apart <= max(1.0, 3 * canvas.width)) & (top > 0)
     value = np.where(used, image, 1.0)
-    return value, np.where(used, image**2, 0.0), (top[:, 0] > 0) & (used.sum(axis=1) >= 2)
+    return value, np.where(used, image**2, 0.0), top[:, 0] > 0
+
+
+def _lone_pixel(width: float) -> float:
+    """How far the centre of a bump may lie from the only pixel that it lights: g(1 - u) < FLOOR g(u)."""
+    return max(0.0, (1 - 2 * width**2 * np.log(1 / FLOOR)) / 2)
 
 
 def _likeness(flat: np.ndarray, fitted: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
