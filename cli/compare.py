@@ -16,6 +16,7 @@ from ..compare.reporting import pictures, report
 @dataclass(frozen=True)
 class Command(Comparison):
     data: tyro.conf.Positional[str] = "digits"  # pyright: ignore[reportIncompatibleVariableOverride]
+    """digits, a .parquet, .npz or .npy file, a folder of images, or hf:NAME"""
     model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
     """run folder or .safetensors file of a network; repeat the option for several, to see whether they agree"""
     out: str = ""
