@@ -1,0 +1,43 @@
+"""The navigation follows the folders: a new page appears without being listed anywhere."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+SECTIONS = {
+    "Start": ["index.md", "tutorial.md", "gallery.md"],
+    "Questions": ["questions/*.md", "examples/*.md"],
+    "Theory": [
+        "theory/identities.md",
+        "theory/empirical.md",
+        "theory/local.md",
+        "theory/transitions.md",
+        "theory/hierarchy.md",
+        "theory/percolation.md",
+        "theory/*.md",
+    ],
+    "Reference": ["conventions.md", "training.md", "scaling.md", "api/index.md", "api/*.md", "bibliography.md"],
+    "Results": ["evidence.md", "performance.md", "performance_*.md"],
+    "Project": ["architecture.md", "contributing.md"],
+}
+LAST = "More"
+
+
+def arranged(pages: list[str]) -> list[dict[str, list[str]]]:
+    """Sections of `pages`, each page in the first place whose pattern it fits, the others in a last section."""
+    left, sections = sorted(pages), []
+    for title, patterns in SECTIONS.items():
+        inside = []
+        for pattern in patterns:
+            inside += [page for page in left if fnmatch(page, pattern) and page not in inside]
+        left = [page for page in left if page not in inside]
+        sections.append({title: inside})
+    return [section for section in [*sections, {LAST: left}] if next(iter(section.values()))]
+
+
+def on_files(files: Any, config: Any) -> None:
+    """Set the navigation once all pages, the generated ones too, are known."""
+    pages = [Path(file.src_uri).as_posix() for file in files.documentation_pages()]
+    config["nav"] = arranged([page for page in pages if not page.startswith("_site/")])
