@@ -13,8 +13,8 @@ from .table import aligned, closest
 
 SHOWN_LEVELS = 3
 MEANINGS = {
-    "copies": "samples stop being copies (memorised < 1/2)",
-    "agreement": "networks on two sets agree better than a network and its empirical optimum (cosine)",
+    "copies": "most samples are no copies",
+    "agreement": "networks on two sets agree better than a network and its empirical optimum",
 }
 
 
@@ -55,14 +55,23 @@ def rows(result: xr.Dataset) -> list[dict[str, str]]:
 
 def crossover_lines(result: xr.Dataset) -> list[str]:
     """One sentence per width and criterion."""
+    last = result.isel(step=-1)
     made = []
     for width in result.width.values:
         for criterion in result.criterion.values:
-            at = result.isel(step=-1).sel(width=width, criterion=criterion)
-            n, error = float(at.crossover), float(at.crossover_stderr)
-            where = "not within these sizes" if np.isnan(n) else f"at n = {show(n, error)}"
+            at = last.sel(width=width)
+            n, error = (float(at[name].sel(criterion=criterion)) for name in ("crossover", "crossover_stderr"))
+            where = f"from n = {show(n, error)} on"
+            if np.isnan(n):
+                where = "at every size measured" if _met(at.isel(n_train=-1), str(criterion)) else "at no size measured"
             made.append(f"width {width}: {MEANINGS[str(criterion)]} {where}")
     return made
+
+
+def _met(cell: xr.Dataset, criterion: str) -> bool:
+    if criterion == "copies":
+        return float(cell.memorised) < 0.5
+    return float(cell.cosine_disjoint) > float(cell.cosine_to_optimum.sel(theory="empirical"))
 
 
 def legend(result: xr.Dataset) -> list[str]:

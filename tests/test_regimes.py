@@ -173,7 +173,7 @@ def test_the_table_and_the_figure_show_the_map(made):
 
     _, result = made
     assert [row["n"] for row in rows(result)] == ["4", "30"]
-    assert "RP two sets" in table(result) and "not within these sizes" in table(result)
+    assert "RP two sets" in table(result) and "at every size measured" in table(result)
     drawn = regime_figure(result)
     drawn.canvas.draw()
     assert len(drawn.axes) == 8
