@@ -16,8 +16,8 @@ from ..simulate.bumps import BumpCanvas
 class BumpPlan:
     """One scale: canvas and networks of each study [@Liang2024].
 
-    canvas, held_out, few: the held-out band and the share of the remaining bumps that "a few" means; sizes, counts: of
-    the canvases of the data efficiency and of their bumps, in units of the size; torus, layers: the periodic canvas
+    canvas, held_out, few: the held-out band and the share of the remaining bumps that "a few" means; sizes: of the
+    canvases of the data efficiency; counts: of bumps there, in units of the size, without and with stripes; torus, layers: the periodic canvas
     whose representation is read, and where; widths, shares, overlap: of the percolation. seeds: networks per setting.
     """
 
@@ -27,7 +27,7 @@ class BumpPlan:
     torus: BumpCanvas
     layers: tuple[str, ...]
     sizes: tuple[int, ...]
-    counts: tuple[float, ...]
+    counts: tuple[tuple[float, ...], tuple[float, ...]]
     widths: tuple[float, ...]
     shares: tuple[float, ...]
     few: float = 0.4
@@ -52,7 +52,7 @@ PLANS = {
         torus=BumpCanvas(12, periodic=True),
         layers=("down.1", "middle.0", "middle.1", "up.0", "up.2"),
         sizes=(6, 8, 12),
-        counts=(0.5, 1.0, 2.0, 4.0),
+        counts=((1.0, 2.0, 4.0), (0.25, 0.5, 1.0)),
         widths=(0.35, 0.5, 1.0),
         shares=(0.06, 0.12, 0.2, 0.3, 0.45, 0.7),
     ),
@@ -70,7 +70,7 @@ PLANS = {
         torus=BumpCanvas(32, periodic=True),
         layers=("down.5", "middle.0", "middle.1", "up.0", "up.3", "up.6"),
         sizes=(8, 12, 16, 24, 32),
-        counts=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+        counts=((0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)),
         widths=(0.25, 0.35, 0.5, 0.75, 1.0),
         shares=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8),
     ),

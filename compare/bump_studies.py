@@ -73,27 +73,28 @@ def data_efficiency(
 ) -> xr.Dataset:
     """Images needed to reach 60 % accuracy over all places, against the size N, with and without stripes.
 
-    `accuracy` (stripes, size, count, seed) over random bumps, `count` in units of N; `examples` the images trained on,
+    `accuracy` (stripes, size, count, seed) over random bumps, their counts those of the plan; `examples` the images
+    trained on,
     `needed` (stripes, size) where the mean over seeds crosses 60 %, nan where it does not, with `_stderr` from the
     seeds; `exponent` (stripes) of needed ~ N^exponent with its error.
     """
     import xarray as xr
 
-    shape = (2, len(plan.sizes), len(plan.counts), plan.seeds)
+    shape = (2, len(plan.sizes), len(plan.counts[0]), plan.seeds)
     accuracy, examples = np.full(shape, np.nan), np.zeros(shape[:3])
     for k, size in enumerate(plan.sizes):
         canvas = BumpCanvas(size, plan.canvas.width, plan.canvas.spacing)
         centres, stripes = canvas.centres(), stripe_labels(canvas)
         sets = []
-        for with_stripes in (False, True):
-            for i, count in enumerate(plan.counts):
+        for with_stripes, counts in enumerate(plan.counts):
+            for i, count in enumerate(counts):
                 for number in range(plan.seeds):
                     share = min(1.0, count * size / len(centres))
                     chosen = random_share(centres, share, stream_seed(seed, "efficiency", size, number))
                     sets.append(np.concatenate([stripes, chosen]) if with_stripes else chosen)
-                examples[int(with_stripes), k, i] = len(sets[-1])
+                examples[with_stripes, k, i] = len(sets[-1])
         networks = plan.recipe.fit(canvas, sets, seed, _folder(run_dir, f"size-{size}"), device)
-        accuracy[:, k] = _right(plan, networks, canvas, centres).mean(-1).reshape(2, len(plan.counts), plan.seeds)
+        accuracy[:, k] = _right(plan, networks, canvas, centres).mean(-1).reshape(2, -1, plan.seeds)
     needed, error = np.full(shape[:2], np.nan), np.full(shape[:2], np.nan)
     for s in range(2):
         for k in range(len(plan.sizes)):
@@ -108,7 +109,7 @@ def data_efficiency(
             "exponent": ("stripes", laws[:, 0]),
             "exponent_stderr": ("stripes", laws[:, 1]),
         },
-        {"stripes": [0, 1], "size": list(plan.sizes), "count": list(plan.counts)},
+        {"stripes": [0, 1], "size": list(plan.sizes)},
         {**_attributes(plan, seed, device), "reached": REACHED},
     )
 
