@@ -16,9 +16,10 @@ from ..simulate.bumps import BumpCanvas
 class BumpPlan:
     """One scale: canvas and networks of each study [@Liang2024].
 
-    canvas, held_out, few: the held-out band and the share of the remaining bumps that "a few" means; sizes: of the
-    canvases of the data efficiency; counts: of bumps there, in units of the size, without and with stripes; torus, layers: the periodic canvas
-    whose representation is read, and where; widths, shares, overlap: of the percolation. seeds: networks per setting.
+    canvas, held_out, few: the held-out band and the share of the remaining bumps that "a few" means. sizes, counts: of
+    the canvases of the data efficiency, and of bumps there in units of the size, without and with stripes. torus,
+    layers: the periodic canvas whose representation is read, and where. widths, shares, overlap: of the percolation.
+    seeds: networks per setting.
     """
 
     canvas: BumpCanvas
