@@ -74,7 +74,7 @@ class PointReader:
 
     def __init__(self, folder: SweepFolder, template: xr.Dataset, done: np.ndarray) -> None:
         self.folder, self.template, self.done = folder, template, done
-        self.plain = all(v.dtype.kind in "iuf" for v in template.variables.values())
+        self.plain = all(v.dtype.kind in "iufb" for v in template.variables.values())
         self.scalars: dict[int, dict[str, Any]] = {}
 
     def read(self, index: int, name: str) -> Any:
@@ -101,10 +101,14 @@ class PointReader:
                 if own not in file or file[own].shape != self.template[own].shape:
                     raise self._unlike(path, f"differs in the shape of {own}")
             for coordinate in self.template.coords:
-                if not np.array_equal(file[coordinate][()], self.template[coordinate].values, equal_nan=True):
+                if not np.array_equal(self._stored(file, coordinate), self.template[coordinate].values, equal_nan=True):
                     raise self._unlike(path, f"differs in the coordinate {coordinate}")
-            scalars = {str(v): file[v][()] for v in self.template.data_vars if not self.template[v].ndim}
-            return scalars if name in scalars else {**scalars, name: file[name][()]}
+            scalars = {str(v): self._stored(file, v) for v in self.template.data_vars if not self.template[v].ndim}
+            return scalars if name in scalars else {**scalars, name: self._stored(file, name)}
+
+    def _stored(self, file: Any, name: Any) -> np.ndarray:
+        """A variable as it was given: truth values are stored as small integers."""
+        return np.asarray(file[name][()], self.template[name].dtype)
 
     def _decoded(self, path: Any) -> dict[str, Any]:
         point = _results.load(path)
