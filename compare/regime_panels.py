@@ -132,14 +132,15 @@ def overlapping(ax: Axes, last: xr.Dataset) -> None:
 
 
 def agreement(ax: Axes, last: xr.Dataset, measure: str = "rp", label: str = "reproducibility RP") -> None:
-    """Agreement against training-set size: same images, two sets, own empirical optimum, chance."""
+    """Agreement against training-set size: same images, two sets, own empirical optimum, chance where it is known."""
     overlapping(ax, last)
     own = last.sel(theory="empirical")
     curve(ax, last, f"{measure}_same", colour("network"), "same images", marker="o", ms=2)
     curve(ax, last, f"{measure}_disjoint", colour("mixture"), "two sets", marker="D", ms=2)
     curve(ax, own, f"{measure}_to_optimum", colour("empirical"), "own optimum", marker="s", ms=2)
-    chance = last[f"{measure}_chance_disjoint"]
-    ax.plot(last.n_train, chance, color=colour("exact"), lw=0.8, label="chance")
+    chance = last.get(f"{measure}_chance_disjoint", 0 * last.n_train)
+    if f"{measure}_chance_disjoint" in last:
+        ax.plot(last.n_train, chance, color=colour("exact"), lw=0.8, label="chance")
     ax.set(xscale="log", xlabel="training images $n$", ylabel=label, ylim=(min(-0.03, float(chance.min())), 1.05))
     ticks(ax, last.n_train.values)
 

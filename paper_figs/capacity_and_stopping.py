@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, shades, style
 
 if TYPE_CHECKING:
@@ -84,3 +85,29 @@ def draw(dataset: xr.Dataset) -> Figure:
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """Where the distance to the Gaussian optimum is least, over width and over steps, for a size in the middle."""
+    from .._estimates import show
+    from ..compare.regime_panels import middle_level
+
+    sigma = middle_level(dataset.expand_dims(inputs=["held-out"]))
+    middle = int(dataset.n_train[dataset.sizes["n_train"] // 2])
+    at = dataset.sel(sigma=sigma, theory="gaussian", n_train=middle)
+
+    def told(part: xr.Dataset) -> str:
+        return show(float(part.rmse), float(part.rmse_stderr))
+
+    widths = [f"{told(at.isel(step=-1).sel(width=width))} (width {width})" for width in at.width.values]
+    course = at.isel(width=-1)
+    best, last = course.isel(step=int(course.rmse.argmin("step"))), course.isel(step=-1)
+    narrow = at.isel(step=-1, width=0)
+    return Findings(
+        "closest to the Gaussian optimum at small capacity, and early in training",
+        f"n = {middle}, sigma = {sigma:.2g}, RMSE to the Gaussian: {', '.join(widths)}; over steps {told(best)} "
+        f"at step {int(best.step)} -> {told(last)} at step {int(last.step)}; copies {float(best.memorised):.2f} -> "
+        f"{float(last.memorised):.2f}",
+        f"the narrowest network is the most linear ({float(narrow.linearity):.3f}) but cannot be the Wiener filter, "
+        "which takes more channels than it has; the distance rises late also where nothing is memorised",
+    )

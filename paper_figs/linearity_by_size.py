@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, shades, style
 
 if TYPE_CHECKING:
@@ -86,3 +87,29 @@ def _draw_least(ax, dataset: xr.Dataset) -> None:
     ax.set_title(rf"$\sigma$ = {float(at.sigma):.2g}", loc="right", fontsize=7)
     ticks(ax, at.n_train.values)
     ax.legend(labelspacing=0.2, handlelength=2.2, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.08))
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """The least linear size and the largest, of networks and of the optima."""
+    from .._estimates import show
+
+    worst = int(dataset.linearity.isel(width=-1).mean("n_train").argmin("sigma"))
+    at = dataset.isel(width=-1, sigma=worst)
+    least = int(at.linearity.argmin("n_train"))
+
+    def told(part: xr.Dataset, name: str) -> str:
+        return show(float(part[name]), float(part[f"{name}_stderr"]))
+
+    def rise(name: str, part: xr.Dataset) -> str:
+        return f"{told(part.isel(n_train=least), name)} -> {told(part.isel(n_train=-1), name)}"
+
+    small, large = int(at.n_train[least]), int(at.n_train[-1])
+    nulls = [
+        f"{name} {rise('optimum_linearity', at.sel(theory=name))}" for name in at.theory.values if name != "gaussian"
+    ]
+    return Findings(
+        "an affine denoiser has 1; generalising networks are more linear than memorising ones",
+        f"width {int(at.width)}, sigma = {float(at.sigma):.2g}, n = {small} -> {large}: {rise('linearity', at)}",
+        f"the optima of the same sets become more linear too: {'; '.join(nulls)}; at n = {int(at.n_train[0])} networks "
+        f"are at {told(at.isel(n_train=0), 'linearity')}",
+    )

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._findings import Findings
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
@@ -34,3 +36,25 @@ def draw(dataset: xr.Dataset) -> Figure:
     from ..compare.regime_panels import regime_figure
 
     return regime_figure(dataset)
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """The crossovers of the widest network."""
+    from .._estimates import show
+
+    at = dataset.isel(width=-1, step=-1)
+    found = {
+        str(name): show(float(at.crossover.sel(criterion=name)), float(at.crossover_stderr.sel(criterion=name)))
+        for name in at.criterion.values
+    }
+    few, many = at.isel(n_train=0), at.isel(n_train=-1)
+    share = float((few.closest.sel(inputs="training") == "empirical").mean())
+    followed = sorted(set(many.closest.sel(inputs="held-out").values.tolist()))
+    return Findings(
+        "the empirical optimum below a crossover size that grows with training, optima that generalise above",
+        f"width {int(at.width)}, step {int(at.step)}: half of the samples are copies at n = {found['copies']}, "
+        f"networks of two sets agree better than with their own optima from n = {found['agreement']}; on its {int(few.n_train)} "
+        f"training images the network is closest to the empirical optimum at {share:.0%} of the noise levels",
+        f"on held-out images at n = {int(many.n_train)} it is closest to {', '.join(followed)}, by noise level: no "
+        "single optimum describes it",
+    )

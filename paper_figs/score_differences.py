@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._findings import Findings
 from ._style import COLOURS, PAGE, panel_letter, style
 
 if TYPE_CHECKING:
@@ -103,3 +104,26 @@ def draw(dataset: xr.Dataset) -> Figure:
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """At the noise level where network and Gaussian differ most, and what the null does."""
+    from .._estimates import show
+
+    def told(n: int, model: str, name: str, inputs: str = "held-out") -> str:
+        part = dataset.sel(n_train=n, model="network", inputs="held-out")
+        at = int(part.rmse_model_gaussian.argmax("sigma"))
+        one = dataset.sel(n_train=n, model=model, inputs=inputs).isel(sigma=at)
+        return show(float(one[name]), float(one[f"{name}_stderr"]))
+
+    few, many = int(dataset.n_train[0]), int(dataset.n_train[-1])
+    return Findings(
+        "the distilled map of any exact posterior mean is the Gaussian optimum on inputs of its own distribution",
+        f"largest difference of network and Gaussian: {told(many, 'network', 'rmse_model_gaussian')} at n = {many}, "
+        f"where distilled and Gaussian differ by {told(many, 'network', 'rmse_linear_gaussian')}, network and empirical by "
+        f"{told(many, 'network', 'rmse_model_empirical')}",
+        f"at n = {few} distilled and Gaussian differ by {told(few, 'network', 'rmse_linear_gaussian')} on held-out and "
+        f"by {told(few, 'network', 'rmse_linear_gaussian', 'training')} on training images, and for the empirical "
+        f"optimum, without any network, by {told(few, 'empirical', 'rmse_linear_gaussian')} and "
+        f"{told(few, 'empirical', 'rmse_linear_gaussian', 'training')}",
+    )
