@@ -61,7 +61,8 @@ PLANS = {
         canvas=BumpCanvas(32),
         recipe=BumpRecipe(
             "unet",
-            {"width": 64, "multipliers": (1, 2, 2), "blocks": 2, "attention": (8,)},
+            {"width": 64, "multipliers": (1, 2, 2), "blocks": 2},
+            attend=True,
             head="eps",
             train=TrainConfig(steps=10_000, batch=128, learning_rate=1e-3, checkpoint_every=1000),
             sigma_min=0.05,

@@ -20,6 +20,7 @@ from .._streams import stream_seed
 from ..errors import ArgumentError
 from ..simulate.bumps import BumpCanvas, bump_images
 from ..simulate.diffusion import sample, starting_noise
+from ..theory.denoiser import with_condition
 from ..theory.noise import karras_sigmas
 from ._network import NetworkDenoiser
 from .config import TrainConfig
@@ -61,8 +62,9 @@ def _harmonics(canvas: BumpCanvas, resolution: float) -> int:
 class BumpRecipe:
     """A network for bumps, its training and its sampler.
 
-    network, options: of `learned.networks`; head: "edm" or "eps" (the noise prediction of the paper); resolution:
-    of the label's code, in pixels; levels: of the deterministic sampler, from sigma_max to sigma_min and then 0.
+    network, options: of `learned.networks`. attend: self-attention at the coarsest resolution of a U-Net. head: "edm" or
+    "eps" (the noise prediction of the paper). kind: of image, "bump" or "sum". resolution: of the label's code, in
+    pixels. levels: of the deterministic sampler, from sigma_max to sigma_min and then 0.
 
     >>> recipe = BumpRecipe(options={"width": 8, "depth": 1}, train=TrainConfig(steps=2, batch=4))
     >>> canvas = BumpCanvas(6)
@@ -73,6 +75,7 @@ class BumpRecipe:
 
     network: str = "mlp"
     options: dict[str, Any] = field(default_factory=lambda: {"width": 128, "depth": 3})
+    attend: bool = False
     head: str = "edm"
     kind: str = "bump"
     resolution: float = 2.0
@@ -84,12 +87,16 @@ class BumpRecipe:
     def __post_init__(self) -> None:
         check.choice("network", self.network, ("mlp", "unet"))
         check.integer("levels", self.levels, 2)
+        if self.attend and (self.network != "unet" or "multipliers" not in self.options):
+            raise ArgumentError("attend", "is set without a U-Net of given resolutions", "set options['multipliers']")
         object.__setattr__(self, "train", replace(self.train, noise=LogUniform(self.sigma_min, self.sigma_max)))
 
     def build(self, canvas: BumpCanvas, seed: int = 0) -> NetworkDenoiser:
         """A fresh network for the canvas."""
         shape, condition_dim = (1, canvas.size, canvas.size), 4 * _harmonics(canvas, self.resolution) + 2
-        common = {"head": self.head, "sigma_data": SIGMA_DATA, "condition_dim": condition_dim}
+        common: dict[str, Any] = {"head": self.head, "sigma_data": SIGMA_DATA, "condition_dim": condition_dim}
+        if self.attend:
+            common["attention"] = (canvas.size // 2 ** (len(self.options["multipliers"]) - 1),)
         return NETWORKS[self.network](shape, seed=seed, **common, **self.options)
 
     def data(self, canvas: BumpCanvas, labels: np.ndarray) -> ImageData:
@@ -116,17 +123,18 @@ class BumpRecipe:
         options: dict[str, Any] = {"seeds": seeds, "condition": codes, "device": device, "show": show}
         return train_ensemble(networks, data, config, run_dir, **options).batched
 
-    def generate(self, networks: EnsembleDenoiser, canvas: BumpCanvas, labels: Any, seed: int = 0) -> np.ndarray:
+    def generate(
+        self, networks: EnsembleDenoiser, canvas: BumpCanvas, labels: Any, seed: int = 0, batch: int = 256
+    ) -> np.ndarray:
         """One image per label from each network, `(networks, n, 1, size, size)`; the starting noise is shared."""
-        code = encode_centres(labels, canvas, self.resolution)
         device = next(networks.parameters()).device
-        code = code.to(device)
+        code = encode_centres(labels, canvas, self.resolution).to(device)
         shape = (1, canvas.size, canvas.size)
         noise = starting_noise(len(code), shape, self.sigma_max, seed, torch.float32).to(device)
         grid = [*karras_sigmas(self.levels, self.sigma_min, self.sigma_max), 0.0]
-
-        def denoise(x: torch.Tensor, sigma: Any) -> torch.Tensor:
-            return networks(x, sigma, condition=code)
-
-        start = noise.expand(networks.replicas, *noise.shape).contiguous()
-        return sample(denoise, start, grid, "euler", show=False).numpy(force=True)
+        painted = []
+        for part, start in zip(code.split(batch), noise.split(batch)):
+            x = start.expand(networks.replicas, *start.shape).contiguous()
+            conditioned = with_condition(networks, part)
+            painted.append(sample(conditioned, x, grid, "euler", show=False).numpy(force=True))
+        return np.concatenate(painted, axis=1)
