@@ -53,8 +53,9 @@ def findings(dataset: xr.Dataset) -> Findings:
     return Findings(
         "the empirical optimum below a crossover size that grows with training, optima that generalise above",
         f"width {int(at.width)}, step {int(at.step)}: half of the samples are copies at n = {found['copies']}, "
-        f"networks of two sets agree better than with their own optima from n = {found['agreement']}; on its {int(few.n_train)} "
-        f"training images the network is closest to the empirical optimum at {share:.0%} of the noise levels",
+        f"networks of two sets agree better than with their own optima from n = {found['agreement']}; on "
+        f"its {int(few.n_train)} training images the network is closest to the empirical optimum at {share:.0%} of the "
+        "noise levels",
         f"on held-out images at n = {int(many.n_train)} it is closest to {', '.join(followed)}, by noise level: no "
         "single optimum describes it",
     )

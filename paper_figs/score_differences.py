@@ -3,7 +3,8 @@
 Root mean square difference per pixel against the noise level, for three sizes of the training set, on held-out images
 (top) and on training images (bottom). D_L is the affine map nearest to the network. That D_L is close to D_G
 is the null expectation of every exact posterior mean on inputs from its own distribution; the same distillation of the
-empirical optimum (dotted) shows what it takes without any network.
+empirical optimum (dotted) shows what it takes without any network. A fit of d x d weights to N points adds about
+RMSE(D, D_L) sqrt(d / N) to the distance of D_L and D_G, a tenth of the network's distance to D_L here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZES = {"small": (16, 128, 1400), "full": (64, 1024, 24000)}
-POINTS = 1024
+POINTS = 8192
 LINES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("network", "rmse_model_gaussian", "network, Gaussian", {"color": COLOURS["gaussian"], "marker": "^"}),
     ("network", "rmse_linear_gaussian", "distilled, Gaussian", {"color": COLOURS["network"]}),
@@ -63,7 +64,7 @@ def _distances(network, training, held_out, plan, seed: int) -> xr.Dataset:
     from ..theory.empirical import EmpiricalDenoiser
 
     empirical = EmpiricalDenoiser(training.images.double())
-    n_noise = max(8, -(-POINTS // len(training)))
+    n_noise = -(-POINTS // min(len(training), len(held_out)))
     found = distill_linear(
         network, training.images, plan.sigmas, held_out=held_out.images, theories={"empirical": empirical},
         n_noise=n_noise, seed=seed, show=False,
@@ -120,8 +121,8 @@ def findings(dataset: xr.Dataset) -> Findings:
     return Findings(
         "the distilled map of any exact posterior mean is the Gaussian optimum on inputs of its own distribution",
         f"largest difference of network and Gaussian: {told(many, 'network', 'rmse_model_gaussian')} at n = {many}, "
-        f"where distilled and Gaussian differ by {told(many, 'network', 'rmse_linear_gaussian')}, network and empirical by "
-        f"{told(many, 'network', 'rmse_model_empirical')}",
+        f"where distilled and Gaussian differ by {told(many, 'network', 'rmse_linear_gaussian')}, network and "
+        f"empirical by {told(many, 'network', 'rmse_model_empirical')}",
         f"at n = {few} distilled and Gaussian differ by {told(few, 'network', 'rmse_linear_gaussian')} on held-out and "
         f"by {told(few, 'network', 'rmse_linear_gaussian', 'training')} on training images, and for the empirical "
         f"optimum, without any network, by {told(few, 'empirical', 'rmse_linear_gaussian')} and "
