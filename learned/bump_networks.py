@@ -62,7 +62,7 @@ def _harmonics(canvas: BumpCanvas, resolution: float) -> int:
 class BumpRecipe:
     """A network for bumps, its training and its sampler.
 
-    network, options: of `learned.networks`. attend: self-attention at the coarsest resolution of a U-Net. head: "edm" or
+    network, options: of `learned.networks`. attend: self-attention at a U-Net's coarsest resolution. head: "edm" or
     "eps" (the noise prediction of the paper). kind: of image, "bump" or "sum". resolution: of the label's code, in
     pixels. levels: of the deterministic sampler, from sigma_max to sigma_min and then 0.
 
@@ -75,7 +75,6 @@ class BumpRecipe:
 
     network: str = "mlp"
     options: dict[str, Any] = field(default_factory=lambda: {"width": 128, "depth": 3})
-    attend: bool = False
     head: str = "edm"
     kind: str = "bump"
     resolution: float = 2.0
@@ -83,6 +82,7 @@ class BumpRecipe:
     sigma_min: float = 0.2
     sigma_max: float = 5.0
     levels: int = 8
+    attend: bool = False
 
     def __post_init__(self) -> None:
         check.choice("network", self.network, ("mlp", "unet"))
