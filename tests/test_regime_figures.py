@@ -44,6 +44,7 @@ def test_the_computations_share_their_runs_and_make_what_was_saved(monkeypatch, 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(_regime_runs.PLANS, "small", TINY)
     monkeypatch.setattr(_regime_runs, "WORKERS", 1)
+    monkeypatch.setattr(figure_module("score_differences"), "POINTS", 800)
     for name in NAMES:
         made = figure_module(name).compute("small", seed=1)
         assert set(made.data_vars) == set(saved(name).data_vars)
