@@ -89,6 +89,13 @@ def legend(result: xr.Dataset) -> list[str]:
             f"{float(o):.0%} at n = {int(n)}" for n, o in zip(result.n_train, result.overlap) if float(o) > 0
         )
         lines.append(f"* two disjoint sets do not fit: they share {shares}.")
+    low, high = result.attrs.get("trained_on", (0.0, np.inf))
+    beyond = [sigma for sigma in (*result.sigma.values, *plan.sampling_sigmas[:-1]) if not low <= sigma <= high]
+    if beyond:
+        lines.append(
+            f"outside of the trained range {low:.3g} ... {high:.3g}, where networks extrapolate: levels from "
+            f"{min(beyond):.3g} to {max(beyond):.3g}, of the measurements or of the sampler."
+        )
     if result.attrs.get("held_out_in_training"):
         lines.append(
             f"{result.attrs['held_out_in_training']} of the held-out images are also among the training images."

@@ -36,11 +36,13 @@ from ..errors import DataFileError
 from ..learned import checkpoint
 from ..learned.data import ImageData
 from ..learned.ensemble import train_ensemble
+from ..learned.objective import noise_from_text
 from ._regime_cells import ROLES, measure
 from ._regime_ground import Ground
 from ._regime_plan import RegimePlan
 from ._regime_summary import summary
 from .neighbours import Features, exact_duplicates
+from .trained_range import noise_range
 
 __all__ = ["RegimePlan", "regime_map", "regime_networks"]
 
@@ -101,6 +103,7 @@ def regime_map(
             "plan": json.dumps(plan.describe()),
             "n_held_out": min(len(held_out), plan.n_images),
             "held_out_in_training": shared,
+            "trained_on": noise_range(noise_from_text(plan.noise)),
         }
         if run_dir is not None:
             _results.save(result, folder / "regimes.nc")

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 SMALL: dict[str, Any] = {}
 FULL: dict[str, Any] = {
-    "sizes": (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 24000), "widths": (16, 32, 64), "network": "unet",
-    "depth": None, "repeats": 1, "held_out": 2000, "steps": 40000, "batch": 128, "learning_rate": 1e-3,
-    "noise": "lognormal -1.2 1.2", "sigma_max": 40.0, "sample_max": 40.0, "n_images": 256, "n_samples": 512,
-    "theories": ("empirical", "gaussian", "local"),
+    "sizes": (64, 256, 1024, 4096, 16384, 24000), "widths": (16, 32), "network": "unet", "depth": None, "repeats": 1,
+    "held_out": 2000, "steps": 12000, "batch": 64, "learning_rate": 1e-3, "noise": "lognormal -0.6 1.4",
+    "sigma_max": 40.0, "sample_max": 40.0, "n_images": 256, "n_samples": 512, "theories": ("empirical", "gaussian"),
 }  # fmt: skip
 PLANS = {"small": SMALL, "full": FULL}
 WORKERS = 2

@@ -174,6 +174,9 @@ def test_the_table_and_the_figure_show_the_map(made):
     _, result = made
     assert [row["n"] for row in rows(result)] == ["4", "30"]
     assert "RP two sets" in table(result) and "at every size measured" in table(result)
+    assert "extrapolate" not in table(result)
+    narrow = result.assign_attrs(trained_on=(0.1, 5.0))
+    assert "outside of the trained range 0.1 ... 5" in table(narrow) and "from 0.02 to 20" in table(narrow)
     drawn = regime_figure(result)
     drawn.canvas.draw()
     assert len(drawn.axes) == 8
