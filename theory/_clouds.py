@@ -191,12 +191,15 @@ class Cloud:
 
 
 class ArrayCloud(Cloud):
-    """The rows of an array (n, k), kept as they are and, centred, a second time."""
+    """The rows of an array (n, k), kept as they are and, centred (at their mean if nothing is given), a second time."""
 
-    def __init__(self, data: torch.Tensor, log_prior: torch.Tensor | None = None) -> None:
+    def __init__(
+        self, data: torch.Tensor, log_prior: torch.Tensor | None = None, centre: torch.Tensor | None = None
+    ) -> None:
         data = data.to(torch.promote_types(data.dtype, torch.float32))
-        total = torch.stack([block.double().sum(0) for block in data.split(4096)]).sum(0)
-        centre = (total / data.shape[0]).to(data.dtype).double()
+        if centre is None:
+            centre = torch.stack([block.double().sum(0) for block in data.split(4096)]).sum(0) / data.shape[0]
+        centre = centre.to(data.dtype).double()
         super().__init__(data.shape[0], centre, data.dtype, log_prior)
         self._data = data
         self._centred = data - centre.to(data.dtype)

@@ -63,7 +63,7 @@ class BlocksCloud(Cloud):
                 kept = self.log_weights[rows].isfinite()
                 index, block, log_prior = index[kept], block[kept], self.log_weights[rows][kept]
             if len(block):
-                part = ArrayCloud(block, log_prior)
+                part = ArrayCloud(block, log_prior, self.centre)
                 part.window = self.window
                 yield index, part
 

@@ -25,7 +25,8 @@ class StreamedDenoiser(EmpiricalDenoiser):
         self.prior = None
         if weights is not None:
             self.prior = check.probabilities("weights", weights, source.n).to(self.device)
-        centre, n = centre_of(self._blocks(), torch.Size(source.event_shape).numel())
+        checked = ((rows, check.finite("data", block)) for rows, block in self._blocks())
+        centre, n = centre_of(checked, torch.Size(source.event_shape).numel())
         first = as_block(source.read(0, 1), scale, shift, self.device)
         self.data = first[:0].reshape(0, *source.event_shape)
         self._support = slice(None)
