@@ -13,7 +13,7 @@ from .neighbours import Features, memorisation
 from .superposition import linearity
 from .tracking import track
 
-ROLES = ("first", "twin", "stranger")  # two starts on one training set, and one on the other set
+ROLES: tuple[str, ...] = ("first", "twin", "stranger")  # two starts on one training set, and one on the other set
 
 
 def measure(networks: Sequence[Denoiser], ground: Ground, features: Features | None) -> xr.Dataset:

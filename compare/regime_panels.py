@@ -74,7 +74,7 @@ def _closest(ax: Axes, part: xr.Dataset, along: str, label: str) -> None:
     index = xr.apply_ufunc(np.vectorize(names.index), part.closest).transpose(along, "n_train")
     x, y = part.n_train.values, part[along].values
     alike = (part.score_gap.max("theory") < ALIKE).transpose(along, "n_train")
-    clear = np.where(alike, 0.45, 1.0)
+    clear: Any = np.where(alike, 0.45, 1.0)
     ax.pcolormesh(_edges(x), _edges(y), index, cmap=shades, vmin=-0.5, vmax=len(names) - 0.5, alpha=clear)
     ties = (part.tied.sum("theory") > 1).transpose(along, "n_train").values
     rows, columns = np.nonzero(ties)
