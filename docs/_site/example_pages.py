@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from mkdocs.structure.files import File
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CELL = re.compile(r"^# %%(.*)$", re.M)
+SCRIPT = re.compile(r"\]\((?:\.\./)+examples/(\w+)\.py\)")
 
 
 def page(script: Path) -> str:
@@ -32,3 +34,13 @@ def on_files(files: Any, config: Any) -> None:
     """Add a page for each script."""
     for script in sorted(EXAMPLES.glob("*.py")):
         files.append(File.generated(config, f"examples/{script.stem}.md", content=page(script)))
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links to a script lead to its page."""
+    here = posixpath.dirname(page.file.src_uri) or "."
+
+    def link(match: re.Match[str]) -> str:
+        return f"]({posixpath.relpath(f'examples/{match[1]}.md', here)})"
+
+    return SCRIPT.sub(link, markdown)
