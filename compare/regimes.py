@@ -59,6 +59,8 @@ def regime_map(
 ) -> xr.Dataset:
     """Train and measure the networks of `plan` on subsets of `data`; one Dataset over `(n_train, width, step)`.
 
+    The experiments of [@Li2024], [@Zhang2024] and [@Kadkhodaie2024] on the same networks.
+
     `run_dir` keeps checkpoints and every measured cell, and the same call goes on where a stopped one was.
     `features` maps a batch of images to features for RP and GL (default: the centred images). `workers` processes
     share the work; the result does not depend on their number.

@@ -71,6 +71,15 @@ def test_the_nulls_are_the_optima_themselves(digits):
     assert float(null.held_out_memorised) < 0.05
 
 
+def test_features_decide_what_counts_as_the_same(digits):
+    _, ground = _measured(digits, 20, "empirical")
+    optima = [side.optima["empirical"] for side in (ground.first, ground.first, ground.other)]
+    blind = measure(optima, ground, lambda x: torch.ones(len(x), 1))
+    assert float(blind.rp_disjoint) == 1 and (blind.generalisation_score == 0).all()
+    sharp = measure(optima, ground, lambda x: (x - ground.centre).flatten(1).double() ** 3)
+    assert float(sharp.rp_same) == 1 and float(sharp.rp_disjoint) < 0.5 and (sharp.generalisation_score == 0).all()
+
+
 def test_the_sets_of_a_size_are_disjoint_as_long_as_they_fit(digits):
     plan = RegimePlan(sizes=(4, 800, 1400), **TINY)
     pool, held_out = plan.pool(digits)
