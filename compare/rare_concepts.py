@@ -35,7 +35,8 @@ def critical_samples(kept: Any, accuracy: Any, stderr: Any = None) -> CriticalSa
     """The critical number of samples from `accuracy` `(k,)` against the numbers `kept` of a rare class.
 
     Fits A(k) = A_max / [1 + (k50 / k)^h], with errors `stderr` where given. Raises EstimateError where the accuracy
-    does not pass half of its largest value, ShapeError for unfit shapes.
+    does not pass half of its largest value, or is above a quarter of it with no picture at all, ShapeError for unfit
+    shapes.
 
     >>> kept = np.array([0, 4, 8, 16, 32, 64, 128])
     >>> found = critical_samples(kept, 0.9 / (1 + (20 / np.maximum(kept, 1e-9)) ** 4))
@@ -51,6 +52,8 @@ def critical_samples(kept: Any, accuracy: Any, stderr: Any = None) -> CriticalSa
     after = int(np.argmax(values >= half))
     if values.max() == 0 or after == 0:
         raise EstimateError("the accuracy does not pass half of its largest value; sweep more numbers", values)
+    if k[0] == 0 and values[0] > values.max() / 4:
+        raise EstimateError(f"the accuracy is {values[0]:.2f} with no picture at all: no number is critical", values)
     low, high = float(k[after - 1]), float(k[after])
     errors = None if stderr is None else np.maximum(np.asarray(stderr, dtype=np.float64), 1e-3)
 

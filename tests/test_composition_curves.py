@@ -143,6 +143,8 @@ def test_critical_numbers_of_the_published_sweep():
     assert (other.low, other.high) == (83, 125) and 83 < other.value < 125
     with pytest.raises(EstimateError, match="half"):
         critical_samples([1, 2, 3, 4], [0.9, 0.9, 0.9, 0.9])
+    with pytest.raises(EstimateError, match="no picture at all"):
+        critical_samples([0, 4, 8, 16], [0.4, 0.5, 0.9, 1.0])
 
 
 def write_table(path, rows, header="label,timestep,acc"):
