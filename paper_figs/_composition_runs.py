@@ -8,23 +8,17 @@ from typing import Any
 
 import xarray as xr
 
-from .. import _checks as check
-from ..compare.concept_presets import SCALES, concept_plan
+from ..compare.concept_presets import concept_plan
 from ..compare.concept_training import ConceptPlan, concept_study, frequency_study, with_options
 from ..compare.emergence import composition
 from ..learned.device import best_device
-
-SEEDS = 5
-CHANGES: dict[str, dict[str, Any]] = {"small": {"seeds": SEEDS}, "full": {"seeds": SEEDS}}
 
 
 def plan(
     scale: str, seed: int, split: str = "H32-train1", concepts: Any = ("shape", "color", "size"), **changes: Any
 ) -> ConceptPlan:
-    """The preset of a scale with the figures' number of seeds."""
-    check.choice("scale", scale, SCALES)
-    preset = concept_plan(scale, concepts=concepts, split=split, seed=seed)
-    return with_options(preset, **{**CHANGES[scale], **changes})
+    """The preset of a scale, for a split."""
+    return with_options(concept_plan(scale, concepts=concepts, split=split, seed=seed), **changes)
 
 
 def emergence(scale: str, seed: int, split: str = "H32-train1") -> xr.Dataset:
@@ -41,6 +35,6 @@ def _study(scale: str, seed: int, split: str) -> xr.Dataset:
 
 def frequency(scale: str, seed: int, rare: str, kept: tuple[int, ...], every: int) -> xr.Dataset:
     """`frequency_study` of a training class, three seeds for each number of its pictures."""
-    chosen = plan(scale, seed, seeds=min(3, CHANGES[scale]["seeds"]), every=every)
+    chosen = plan(scale, seed, seeds=3, every=every)
     with TemporaryDirectory() as folder:
         return frequency_study(chosen, rare, kept, folder, device=best_device())
