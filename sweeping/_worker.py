@@ -92,21 +92,31 @@ def _run_point(function: Callable[..., Any], folder: SweepFolder, sweep: str, po
         marker.unlink(missing_ok=True)
 
 
+_ENTRANCE, _INSIDE = threading.Lock(), [0, 0]
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread in numerical libraries, so that sums have the same order on any number of workers."""
+    """One thread in numerical libraries, so that sums have the same order on any number of workers.
+
+    Where several points share a process, the last to leave restores what the first found.
+    """
     from threadpoolctl import threadpool_limits
 
     torch: Any = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else 0
-    if torch:
-        torch.set_num_threads(1)
+    with _ENTRANCE:
+        if _INSIDE[0] == 0 and torch:
+            _INSIDE[1] = torch.get_num_threads()
+            torch.set_num_threads(1)
+        _INSIDE[0] += 1
     try:
         with threadpool_limits(1):
             yield
     finally:
-        if torch:
-            torch.set_num_threads(threads)
+        with _ENTRANCE:
+            _INSIDE[0] -= 1
+            if _INSIDE[0] == 0 and torch and _INSIDE[1]:
+                torch.set_num_threads(_INSIDE[1])
 
 
 def folder_of(path: str | os.PathLike) -> str:

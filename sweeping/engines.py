@@ -82,7 +82,9 @@ def dask_cluster(address: Any, job: _worker.Job) -> Iterator[Engine]:
             _knock(address)
         client = Client(address, timeout=CONNECT, set_as_default=False) if mine else address
     except (OSError, ValueError, TypeError) as error:
-        raise ClusterError(f"no Dask scheduler answers at {address} ({type(error).__name__}); start one") from None
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} ({type(error).__name__}); pass tcp://host:port of one"
+        ) from None
     executor = client.get_executor(pure=False)
     try:
         if not _threads(client):

@@ -30,6 +30,8 @@ class SweepFolder:
     def claim(self, description: dict[str, Any]) -> str:
         """Take the folder for the described sweep, or find it taken by the same; returns the sweep's identity.
 
+        A sweep without any result yet gives way.
+
         Raises OutputError where the folder belongs to another sweep or to something else.
         """
         if self.description_path.exists():
@@ -37,16 +39,22 @@ class SweepFolder:
                 found = self.description()
             except DataFileError as error:
                 raise OutputError("out", error.problem, error.remedy) from None
-            if differences := list(_differences(found, description)):
+            differences = list(_differences(found, description))
+            if differences and (any(self.path.glob("points/*/*.nc")) or any(self.path.glob("failed/*.json"))):
                 raise OutputError("out", f"{self.path} holds another sweep: {'; '.join(differences)}", "pass another")
+            if differences:
+                self._describe(description)
         elif self.path.is_dir() and any(self.path.iterdir()):
             raise OutputError("out", f"{self.path} holds other files", "pass a new or an empty folder")
         else:
-            made = {**description, "provenance": _results.provenance()}
-            _results.write_text(self.description_path, json.dumps(made, indent=2) + "\n")
+            self._describe(description)
         for name in ("points", "failed", "running"):
             _results.make_folder(self.path / name)
         return identity(description)
+
+    def _describe(self, description: dict[str, Any]) -> None:
+        made = {**description, "provenance": _results.provenance()}
+        _results.write_text(self.description_path, json.dumps(made, indent=2) + "\n")
 
     def description(self) -> dict[str, Any]:
         """What sweep.json says; DataFileError where it is missing or damaged."""

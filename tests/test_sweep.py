@@ -9,7 +9,8 @@ import sweep_functions as functions
 import xarray as xr
 
 import idealscore
-from idealscore import sweeping
+from idealscore import _results, sweeping
+from idealscore.cli import main
 from idealscore.errors import (
     ArgumentError,
     ClusterError,
@@ -292,3 +293,58 @@ def test_no_scheduler_no_sweep(tmp_path, address):
     pytest.importorskip("distributed")
     with pytest.raises(ClusterError, match="no Dask scheduler answers"):
         idealscore.sweep(functions.affine, {"a": [1]}, tmp_path / "s", cluster=address)
+
+
+def test_a_sweep_without_results_gives_way(tmp_path):
+    with pytest.raises(EmptyDataError):
+        sweep(functions.text, {"a": [1]}, tmp_path / "s")
+    with pytest.raises(OutputError, match="another sweep"):
+        sweep(functions.affine, {"a": [1]}, tmp_path / "s")
+    (tmp_path / "s/failed/0000000.json").unlink()
+    assert sweep(functions.affine, {"a": [1]}, tmp_path / "s").attrs["finished"] == 1
+
+
+CONFIG = """
+function = "{function}"
+seeds = {seeds}
+workers = 0
+[grid]
+{grid}
+[fixed]
+{fixed}
+"""
+
+
+def test_the_command_computes_and_repeats(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    grid = "size = [8, 12]\np = {linspace = [0.5, 0.7, 3]}"
+    (tmp_path / "c.toml").write_text(CONFIG.format(function="percolate", seeds=2, grid=grid, fixed="runs = 4"))
+    for _ in range(2):
+        assert main(["sweep", "c.toml"]) == 0
+        said = capsys.readouterr().out
+        assert "12 of 12 points finished, 0 failed" in said and "sweep-c/sweep.nc" in said
+    found = _results.load(tmp_path / "sweep-c/sweep.nc")
+    assert dict(found.sizes) == {"size": 2, "p": 3, "seed": 2} and found.p.values.tolist() == [0.5, 0.6, 0.7]
+    assert (found.largest.sel(p=0.7) > found.largest.sel(p=0.5)).all() and "largest_stderr" in found
+
+
+def test_the_command_reports_failures_and_asks_before_foreign_code(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = CONFIG.format(function="sweep_functions:fails_at_two", seeds=1, grid="a = [1, 2, 3]", fixed="")
+    (tmp_path / "c.toml").write_text(text.replace("seeds = 1", ""))
+    assert main(["sweep", "c.toml"]) == 2
+    assert "add --allow sweep_functions" in capsys.readouterr().err
+    assert main(["sweep", "c.toml", "--allow", "sweep_functions", "--out", "s"]) == 2
+    said = capsys.readouterr()
+    assert "2 of 3 points finished, 1 failed" in said.out
+    assert "1 point(s) failed, the first with ValueError: two is too much; see s/failed, then --retry" in said.err
+
+
+def test_the_command_trains_over_widths(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fixed = "steps = 8\nbatch = 16\nn_train = 40\ndepth = 1\nsigmas = [0.5, 2.0]"
+    (tmp_path / "c.toml").write_text(CONFIG.format(function="train", seeds=1, grid="width = [4, 8]", fixed=fixed))
+    assert main(["sweep", "c.toml"]) == 0
+    found = _results.load(tmp_path / "sweep-c/sweep.nc")
+    assert dict(found.sizes) == {"width": 2, "seed": 1, "split": 2, "sigma": 2}
+    assert (found.mse_stderr > 0).all() and (found.parameters.sel(width=8) > found.parameters.sel(width=4)).all()
