@@ -69,7 +69,7 @@ def composition(curves: xr.Dataset, *, threshold: float = 0.8, settled: bool = F
     if n is not None:
         errors = np.stack([product.stderr, mean.stderr, *[_binomial(bound, n) for bound in (high, low)]])
         result["predicted_stderr"] = (("law", *dims), errors)
-    return result.merge(curves, combine_attrs="no_conflicts")
+    return result.merge(curves, combine_attrs="drop").assign_attrs({**curves.attrs, **result.attrs})
 
 
 def crossing_time(step: Any, curve: Any, threshold: float, settled: bool = False) -> np.ndarray:
