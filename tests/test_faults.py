@@ -212,7 +212,7 @@ def kill_with_workers(folder, seed, whom):
     return running.returncode
 
 
-@pytest.mark.parametrize("whom", ["sweep", "worker"])
+@pytest.mark.parametrize("whom", ["sweep", pytest.param("worker", marks=pytest.mark.slow)])
 def test_a_killed_sweep_with_workers_goes_on(tmp_path, whom):
     code = kill_with_workers(tmp_path, 0, whom)
     before = finished(tmp_path / "s")

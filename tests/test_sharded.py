@@ -111,7 +111,7 @@ print(worst)
 """
 
 
-@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("world", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_ranks_equal_one_machine(tmp_path, world):
     said = ranks(world, EQUAL, tmp_path)
     assert len(set(said)) == 1 and float(said[0]) <= 1e-12

@@ -20,6 +20,7 @@ echo "Submitted batch job $!"
 STANDINS = {"sbatch": SBATCH, "scancel": '#!/bin/bash\npkill -P "$1"\n'}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SCRIPT.exists(), reason="runs in a checkout only")
 def test_the_slurm_script_submits_jobs_that_compute(tmp_path):
     for name, text in STANDINS.items():
