@@ -79,8 +79,11 @@ def _representation(result: xr.Dataset) -> Iterator[Row]:
 
 def _over_networks(name: str, values: xr.DataArray) -> Row:
     n = values.sizes["network"]
-    error = float(values.std("network", ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return {name: _number(values.mean("network")), f"{name}_stderr": _number(error)}
+    mean, error = float(values.mean("network")), math.nan
+    if n > 1:
+        error = float(values.std("network", ddof=1)) / math.sqrt(n)
+    same = error < 1e-9 * max(abs(mean), 1e-9)  # what all networks are given alike
+    return {name: _number(mean), f"{name}_stderr": 0.0 if same else _number(error)}
 
 
 def _percolation(result: xr.Dataset) -> Iterator[Row]:
