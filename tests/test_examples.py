@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from test_documents import BLOCK, SHORT_COMPARISON
 
 from test_package import ROOT
 
@@ -46,3 +47,21 @@ def test_the_script_is_in_the_percent_format(script):
     for cell in text.split("# %% [markdown]\n")[1:]:
         prose = cell.split("\n# %%")[0].strip("\n").splitlines()
         assert all(line.startswith("#") for line in prose if line), f"code in a Markdown cell: {prose}"
+
+
+def test_ten_lines_lead_from_install_to_the_report_of_a_network(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "tutorial.md").read_text()
+    install = page.split("```text\n")[1].split("```")[0].strip().splitlines()
+    block = next(block for block in BLOCK.findall(page) if "report(result" in block)
+    lines = [line for line in block.splitlines() if line.strip()]
+    assert len(install) + len(lines) <= 10
+    with torch.random.fork_rng(devices=[]):
+        layer = torch.nn.Linear(64, 64)
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    np.savez("my-images.npz", images=load_digits().images[:200])
+    namespace = {"net": lambda z, step: layer(z.flatten(1)).reshape(z.shape)}
+    exec(block.replace("compare(network, training, held_out)", SHORT_COMPARISON), namespace)
+    assert (tmp_path / "my-report" / "report.html").stat().st_size > 10_000

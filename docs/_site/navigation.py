@@ -8,7 +8,13 @@ from typing import Any
 
 SECTIONS = {
     "Start": ["index.md", "tutorial.md", "gallery.md"],
-    "Questions": ["questions/*.md", "examples/*.md"],
+    "Questions": [
+        "questions/which_theory_does_my_score_follow.md",
+        "questions/when_does_my_class_appear.md",
+        "questions/does_my_network_memorise.md",
+        "questions/*.md",
+    ],
+    "Examples": ["examples/own_network.md", "examples/*.md"],
     "Theory": [
         "theory/identities.md",
         "theory/empirical.md",
@@ -20,7 +26,7 @@ SECTIONS = {
     ],
     "Reference": ["conventions.md", "training.md", "scaling.md", "api/index.md", "api/*.md", "bibliography.md"],
     "Results": ["evidence.md", "performance.md", "performance_*.md"],
-    "Project": ["architecture.md", "contributing.md"],
+    "Project": ["architecture.md", "contributing.md", "security.md"],
 }
 LAST = "More"
 
