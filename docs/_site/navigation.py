@@ -18,6 +18,7 @@ SECTIONS = {
     "Theory": [
         "theory/identities.md",
         "theory/empirical.md",
+        "theory/gaussian.md",
         "theory/local.md",
         "theory/transitions.md",
         "theory/hierarchy.md",
