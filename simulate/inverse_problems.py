@@ -7,7 +7,8 @@ Given y the best denoiser is another one. With C(x) = Cov[x0 | x] = sigma^2 dD/d
 which is a denoiser like any other: each sampler, metric and identity of this package takes it. **It is exact where the
 prior is Gaussian**, and an approximation elsewhere, best at low noise and for tight measurements. `covariance`:
 
-    "jacobian"    C from the denoiser by automatic differentiation, the linear system by conjugate gradients
+    "jacobian"    C from the denoiser by automatic differentiation, the linear system by conjugate gradients; with a
+                  network at high noise sigma^2 magnifies the errors of dD/dx, and the solver stops where C is not positive
     "isotropic"   C = v I, v = sigma^2 sigma_d^2 / (sigma^2 + sigma_d^2), sigma_d the data's scale: no derivatives
                   ([@Song2023] without their factor dD/dx)
 
@@ -16,6 +17,7 @@ The transpose of A is its vector-Jacobian product, so that any callable that is 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -171,8 +173,9 @@ def conjugate_gradients(
 ) -> torch.Tensor:
     """u with system(u) = right, `(batch, *observed)`, for a positive definite linear `system`, each row on its own.
 
-    Ends when every residual is below `tolerance` of its right-hand side, or, rounding allowed for, after twice as many steps as there
-    are unknowns.
+    Ends when every residual is below `tolerance` of its right-hand side, or, rounding allowed for, after twice as many
+    steps as there are unknowns, with the iterate of least residual. A row that meets a direction in which `system` is
+    not positive ends there, with a warning.
 
     >>> conjugate_gradients(lambda u: torch.tensor([1.0, 4.0]) * u, torch.ones(1, 2)).round(decimals=5)
     tensor([[1.0000, 0.2500]])
@@ -180,7 +183,7 @@ def conjugate_gradients(
     shape, b = right.shape, right.flatten(1)
     u, residual = torch.zeros_like(b), b.clone()
     direction, square = residual.clone(), residual.square().sum(1)
-    goal = tolerance**2 * square
+    goal, best, least, odd = tolerance**2 * square, u.clone(), square.clone(), False
     for _ in range(2 * b.shape[1]):
         active = square > goal
         if not bool(active.any()):
@@ -188,12 +191,21 @@ def conjugate_gradients(
         image = system(direction.reshape(shape)).flatten(1)
         curvature = (direction * image).sum(1)
         going = active & (curvature > 0)
+        odd |= bool((active & ~going).any())
         step = torch.where(going, square / curvature.where(going, torch.ones_like(curvature)), 0.0)
         u, residual = u + step[:, None] * direction, residual - step[:, None] * image
         fresh = torch.where(going, residual.square().sum(1), torch.zeros_like(square))
         ratio = torch.where(going, fresh / square.where(going, torch.ones_like(square)), 0.0)
         direction, square = residual + ratio[:, None] * direction, fresh
-    return u.reshape(shape)
+        better = going & (fresh < least)
+        best, least = torch.where(better[:, None], u, best), torch.where(better, fresh, least)
+    if odd:
+        warnings.warn(
+            "the denoiser's Jacobian is not positive everywhere, as an optimum's is, and guidance ends early; "
+            "start at less noise, or pass covariance='isotropic'",
+            stacklevel=2,
+        )
+    return best.reshape(shape)
 
 
 def measure(operator: Operator, x0: torch.Tensor, noise: float, seed: int = 0, indices: Any = None) -> torch.Tensor:

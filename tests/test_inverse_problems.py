@@ -202,3 +202,18 @@ def test_the_empirical_optimum_can_be_guided():
 def test_bad_input_is_refused(call, error, prior):
     with pytest.raises(error):
         call(prior, prior.sample(2))
+
+
+def test_a_denoiser_that_is_no_optimum_does_not_blow_up(prior):
+    """A Jacobian with negative directions, as a network may have, is met with a warning and a bounded answer."""
+    y = measure(averaging, prior.sample(3), 0.1)
+    x = starting_noise(3, SHAPE, 20.0)
+
+    def odd(x, sigma):
+        return prior(x, sigma) - 1e-2 * x.flip(-1) - 1e-2 * x
+
+    with pytest.warns(UserWarning, match="not positive everywhere"):
+        found = GuidedDenoiser(odd, averaging, y, 0.1)(x, 20.0)
+    plain = odd(x, 20.0)
+    fit, before = ((averaging(d) - y).norm() for d in (found, plain))
+    assert found.isfinite().all() and fit < 2 * before
