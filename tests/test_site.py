@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -91,15 +92,54 @@ def test_a_script_becomes_a_page(hook):
     assert "# %%" not in text
 
 
+def build(root, folder):
+    """Build without --quiet, which would swallow the warnings that --strict counts."""
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=root, capture_output=True, text=True, timeout=300, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-    )  # fmt: skip
+    done = build(ROOT, folder)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
+
+
+def one_page(text, root):
+    """A copy of the checkout, by links, whose documentation is the page `text` alone."""
+    (root / "docs").mkdir()
+    for path in ROOT.iterdir():
+        if path.name not in ("docs", "mkdocs.yml", "examples", "site"):
+            (root / path.name).symlink_to(path)
+    shutil.copy(ROOT / "mkdocs.yml", root)
+    for folder in ("_site", "_style"):
+        shutil.copytree(ROOT / "docs" / folder, root / "docs" / folder)
+    (root / "docs" / "index.md").write_text(f"# A page\n\n{text}\n")
+    return root
+
+
+MISTAKES = {
+    "[gone](gone.md)": "gone.md",
+    "as in [@" + "Nobody1900]": "Nobody1900",
+    "[somewhere][idealscore.no.such.name]": "idealscore.no.such.name",
+    "::: idealscore.theory.no_such_module": "no_such_module",
+}
+
+
+@pytest.mark.slow
+def test_a_page_without_a_mistake_builds(tmp_path):
+    done = build(one_page("[here](index.md), as in [@Li2024].", tmp_path), tmp_path / "site")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_stops_the_build_and_is_named(mistake, tmp_path):
+    done = build(one_page(mistake, tmp_path), tmp_path / "site")
+    assert done.returncode != 0 and MISTAKES[mistake] in done.stderr
 
 
 @pytest.mark.slow
