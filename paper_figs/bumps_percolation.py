@@ -98,12 +98,12 @@ def findings(dataset: xr.Dataset) -> Findings:
     ratio = (dataset.share / dataset.predicted).transpose(*dataset.connected.dims).values.ravel()
     ranks = [float(spearmanr(values, unseen, nan_policy="omit")[0]) for values in (connected, ratio, share)]  # pyright: ignore
     worst = max(float(abs(dataset[f"matrix_{n}"] - dataset[f"matrix_predicted_{n}"]).max()) for n in NAMES)
-    half = [crossing(dataset.share, dataset.unseen.isel(width=k).values[:, None], 0.5)[0] for k in range(len(critical))]
+    critical = [f"{float(v):.3f} at sigma/d = {float(w):g}" for w, v in zip(dataset.width, dataset.predicted)]
+    half = [crossing(dataset.share, one[:, None], 0.5)[0] for one in dataset.unseen.transpose("width", "share").values]
     late = [f"{h / float(v):.1f}" for h, v in zip(half, dataset.predicted) if h == h]
     return Findings(
         "accuracy at unseen places rises where the data percolate: one curve over the share in units of the critical "
-        "one, "
-        + ", ".join(f"{float(v):.3f} at sigma/d = {float(w):g}" for w, v in zip(dataset.width, dataset.predicted)),
+        "one, " + ", ".join(critical),
         f"rank correlation of the accuracy with the connected share {ranks[0]:.2f}, with the share over the critical "
         f"share {ranks[1]:.2f}, with the bare share {ranks[2]:.2f} ({len(unseen)} settings of "
         f"{dataset.attrs['seeds']} networks); concept matrix within {worst:.3f} of theory",
