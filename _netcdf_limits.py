@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 from ._memory import fits
 from .errors import DataFileError
+
+PATIENCE = 4.0
+"""Seconds for a file to be read, beside one for every 20 MiB of it."""
+
+
+def check_harmless(path: str | os.PathLike, limit: int) -> None:
+    """Raise DataFileError where reading a file from elsewhere crashes or does not end, tried in another process."""
+    program = Path(__file__).with_name("_netcdf_probe.py")
+    command = [sys.executable, "-W", "ignore", str(program), os.fspath(path), str(limit)]
+    seconds = PATIENCE + os.path.getsize(path) / (20 * 2**20)
+    try:
+        ended = subprocess.run(command, capture_output=True, timeout=seconds).returncode
+    except subprocess.TimeoutExpired:
+        raise DataFileError("path", f"{path} does not end to be read, it is damaged", "pass another copy") from None
+    if ended:
+        raise DataFileError("path", f"{path} is no readable netCDF file", "run the command that made it again")
 
 
 def check_sizes(path: str | os.PathLike, limit: int) -> None:

