@@ -9,7 +9,7 @@ import sys
 
 
 def read_all(path, limit):
-    """Read every attribute and array, up to what would be refused anyway: links, other files, more than `limit` bytes."""
+    """Read every attribute and array; what would be refused anyway (links, other files, above `limit` bytes) is not."""
     import h5py
 
     resource.setrlimit(resource.RLIMIT_AS, (limit + 2**31, limit + 2**31))
