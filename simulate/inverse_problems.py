@@ -7,8 +7,8 @@ Given y the best denoiser is another one. With C(x) = Cov[x0 | x] = sigma^2 dD/d
 which is a denoiser like any other: each sampler, metric and identity of this package takes it. **It is exact where the
 prior is Gaussian**, and an approximation elsewhere, best at low noise and for tight measurements. `covariance`:
 
-    "jacobian"    C from the denoiser by automatic differentiation, the linear system by conjugate gradients; of a
-                  network at high noise sigma^2 magnifies errors of dD/dx; the solver ends where C is not positive
+    "jacobian"    C from the denoiser by automatic differentiation, the linear system by conjugate gradients, which end
+                  where C is not positive; at high noise sigma^2 magnifies what a network's dD/dx is off by
     "isotropic"   C = v I, v = sigma^2 sigma_d^2 / (sigma^2 + sigma_d^2), sigma_d the data's scale: no derivatives
                   ([@Song2023] without their factor dD/dx)
 
