@@ -91,6 +91,7 @@ class Command:
     def _plan(self) -> ConceptPlan:
         from ..compare.concept_presets import concept_plan
         from ..compare.concept_training import with_options
+        from ..errors import ArgumentError
 
         plan = concept_plan(self.scale, concepts=_counts(self.concepts), split=self.split, seed=self.seed)
         names = ("seeds", "steps", "every", "per_class", "n_samples")
@@ -99,7 +100,11 @@ class Command:
             changes |= {"network": self.network, "options": _OPTIONS.get(self.network, {})}
         if self.head is not None:
             changes["options"] = {**(changes.get("options") or plan.options), "head": self.head}
-        return with_options(plan, **changes)
+        plan = with_options(plan, **changes)
+        if len(plan.train.snapshot_steps()) < 2 and not self.rare:
+            problem = f"is {plan.train.every} of {plan.train.steps} steps: a curve needs two evaluations"
+            raise ArgumentError("every", problem, "evaluate more often")
+        return plan
 
     def _rare(self, plan: ConceptPlan, out: Path) -> None:
         import json
@@ -125,7 +130,8 @@ class Command:
             record = {"class": str(label), "accuracy": mean.tolist(), "stderr": error.tolist()}
             records.append({**record, "critical": critical.value if critical else None, "note": note})
         if self.json:
-            print(json.dumps({"rare": self.rare, "kept": list(self.kept), "classes": records, "written": str(path)}))
+            told = {"rare": self.rare, "kept": list(self.kept), "classes": records, "written": str(path)}
+            print(json.dumps(_plain(told), indent=2))
             return
         print(f"accuracy at the last step against the pictures kept of {self.rare}")
         print(f"{'class':<8}" + "".join(f"{count:>7}" for count in self.kept) + "  half of the plateau at")
@@ -165,7 +171,7 @@ class Command:
         else:
             told |= {"time": float(result.time), "concept_time": dict(zip(*_times(result)))}
             told |= {"fits": emergence_table.fit_records(result)}
-        print(json.dumps({**told, "written": None if path is None else str(path)}, indent=2))
+        print(json.dumps(_plain({**told, "written": None if path is None else str(path)}), indent=2))
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -176,6 +182,15 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 def _times(result: xr.Dataset) -> tuple[list[str], list[float]]:
     return [str(name) for name in result.concept.values], result.concept_time.values.tolist()
+
+
+def _plain(value: Any) -> Any:
+    """`value` with None where a number is nan, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and value != value else value
 
 
 def _counts(text: str) -> dict[str, int]:

@@ -29,10 +29,11 @@ VALUES = {
     "color": ("red", "blue", "green"),
     "size": ("large", "small", "medium"),
     "position": ("left", "right", "top", "bottom"),
-    "background": ("light", "dark"),
+    "background": ("light", "grey"),
 }
 PLACES = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
 SIZES = np.array([1.0, -1.0, 0.0])
+GROUNDS = np.array([0.95, 0.7])
 FACTORS = ("place x", "place y", "radius", "red", "green", "blue", "background")
 
 
@@ -162,7 +163,7 @@ class ConceptWorld:
         place = self.place_gap * PLACES[value["position"]] if "position" in value else np.zeros((len(nodes), 2))
         radius = self.size_mean + self.size_gap / 2 * SIZES[value.get("size", zero + 2)]
         colour = 0.5 + self.color_gap * (np.eye(3)[[0, 2, 1]][value.get("color", zero)] - 0.5)
-        ground = np.where(value.get("background", zero) == 0, 0.9, 0.1)
+        ground = GROUNDS[value["background"]] if "background" in value else np.full(len(nodes), 0.9)
         means = np.column_stack([place, radius, colour, ground])
         if draws is None:
             return means
@@ -192,7 +193,7 @@ class ConceptWorld:
             "color": lambda i: (factors[:, 3:6] - 0.5) / max(self.color_gap / 2, 1e-3),
             "size": lambda i: (factors[:, 2:3] - self.size_mean) / max(self.size_gap / 2, 1e-3),
             "position": lambda i: factors[:, :2] / max(self.place_gap, 1e-3),
-            "background": lambda i: (factors[:, 6:7] - 0.5) / 0.4,
+            "background": lambda i: (factors[:, 6:7] - GROUNDS.mean()) / (np.ptp(GROUNDS) / 2),
         }
         columns = [parts[name](i) for i, name in enumerate(self.graph.concepts)]
         return torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32))

@@ -108,6 +108,24 @@ def test_the_command_trains_prints_and_resumes(tmp_path, capsys):
     assert main(command) == 0 and json.loads(capsys.readouterr().out)["laws"] == first["laws"]
 
 
+def test_the_command_sweeps_a_rare_class(tmp_path, capsys):
+    command = ["compose", "--rare", "010", "--kept", "0", "2", "4", "8", "--out", str(tmp_path / "run"), "--seeds", "1"]
+    command += ["--steps", "2", "--every", "2", "--per-class", "8", "--n-samples", "2"]
+    assert main(command) == 0
+    assert "pictures kept of 010" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert told["kept"] == [0, 2, 4, 8] and len(told["classes"]) == 8
+
+
+def test_four_concepts_are_probed_and_trained(tmp_path, capsys):
+    command = ["compose", "--concepts", "shape,color,size,background", "--split", "H42-train1", "--json"]
+    command += ["--seeds", "1", "--steps", "4", "--every", "2", "--per-class", "8", "--n-samples", "2"]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 0
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert [row["classes"] for row in told["distances"]] == [5, 6, 4, 1]
+
+
 def test_the_plan_is_printed_without_training(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["compose", "--dry-run", "--scale", "full"]) == 0
@@ -127,6 +145,7 @@ def test_the_plan_is_printed_without_training(tmp_path, capsys, monkeypatch):
         (["--curves", "none.csv"], "no file"),
         (["--rare", "111"], "rare: unknown name '111'"),
         (["--per-class", "0"], "per_class"),
+        (["--steps", "60"], "every: is 40 of 60 steps"),
     ],
 )
 def test_bad_options_are_one_line(options, words, capsys):

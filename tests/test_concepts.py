@@ -35,7 +35,7 @@ def test_colours_places_and_backgrounds_are_where_the_labels_say():
     for node in world.graph.classes[::7]:
         shape, colour, _, place, ground = node
         [image] = world.draw([node]).images
-        assert torch.allclose(image[:, 0, 0], torch.tensor([0.8, -0.8][ground]).expand(3), atol=1e-5)
+        assert torch.allclose(image[:, 0, 0], torch.tensor([0.9, 0.4][ground]).expand(3), atol=1e-5)
         x, y = [(-0.4, 0.0), (0.4, 0.0), (0.0, -0.4), (0.0, 0.4)][place]
         pixel = image[:, int(16 * (1 + y)), int(16 * (1 + x))]
         assert int(pixel.argmax()) == {0: 0, 1: 2, 2: 1}[colour], (shape, node)
