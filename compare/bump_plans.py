@@ -53,7 +53,7 @@ PLANS = {
         torus=BumpCanvas(12, periodic=True),
         layers=("down.1", "middle.0", "middle.1", "up.0", "up.2"),
         sizes=(6, 8, 10),
-        counts=((1.0, 2.0, 4.0), (0.25, 0.5, 1.0)),
+        counts=((1.0, 2.0, 3.0, 4.0), (0.25, 0.5, 1.0, 2.0)),
         widths=(0.35, 0.5, 1.0),
         shares=(0.06, 0.12, 0.2, 0.3, 0.45, 0.7),
     ),
