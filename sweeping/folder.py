@@ -44,7 +44,7 @@ class SweepFolder:
                 raise OutputError("out", f"{self.path} holds another sweep: {'; '.join(differences)}", "pass another")
             if differences:
                 self._describe(description)
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and any(not file.name.startswith(".sweep.json.") for file in self.path.iterdir()):
             raise OutputError("out", f"{self.path} holds other files", "pass a new or an empty folder")
         else:
             self._describe(description)

@@ -348,3 +348,9 @@ def test_the_command_trains_over_widths(tmp_path, monkeypatch, capsys):
     found = _results.load(tmp_path / "sweep-c/sweep.nc")
     assert dict(found.sizes) == {"width": 2, "seed": 1, "split": 2, "sigma": 2}
     assert (found.mse_stderr > 0).all() and (found.parameters.sel(width=8) > found.parameters.sel(width=4)).all()
+
+
+def test_a_sweep_that_was_killed_while_it_took_its_folder_goes_on(tmp_path):
+    (tmp_path / ".sweep.json.abc.part").write_text("{")
+    assert sweep(functions.affine, {"a": [1]}, tmp_path).attrs["finished"] == 1
+    assert not list(tmp_path.glob(".*.part"))
