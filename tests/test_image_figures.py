@@ -16,6 +16,7 @@ PANELS = {
     "speciation_collapse": 3,
     "same_noise_samples": 2,
     "reproducibility_matrix": 3,
+    "reproducibility_extensions": 2,
 }
 
 
@@ -90,3 +91,15 @@ def test_what_the_same_noise_becomes():
     cosine = dataset.cosine
     assert cosine.sel(model="network") == pytest.approx(1) and (cosine > dataset.cosine_chance + 0.2).all()
     assert cosine.sel(model="another architecture") > cosine.sel(model="empirical optimum")
+
+
+def test_extensions_are_held_against_the_condition_alone():
+    dataset = saved("reproducibility_extensions")
+    networks = dataset.sel(kind="network")
+    assert networks.sizes["case"] == 6
+    error = np.hypot(networks.cosine_stderr, networks.cosine_other_noise_stderr)
+    assert (networks.cosine - networks.cosine_other_noise > 3 * error).all()
+    # a class or a measurement alone makes samples alike: the null is above chance
+    for case in ("given the class", "inpainting: hidden half", "deblurring"):
+        one = networks.sel(case=case)
+        assert one.cosine_other_noise > one.cosine_chance + 3 * one.cosine_chance_stderr
