@@ -61,7 +61,7 @@ def gap(denoiser, subset):
     return (seen.denoising_error / new.denoising_error).sel(theory="it")
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3), constrained_layout=True)
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), constrained_layout=True)
 left.plot(sizes, copies, "ko-", label="samples")
 left.plot(sizes, null, color="0.6", label="new images")
 left.set(xscale="log", xlabel="training images", ylabel="share of copies", ylim=(-0.05, 1.05))
@@ -69,6 +69,6 @@ left.legend(frameon=False)
 for network, subset, shade in zip(trained, subsets, np.linspace(0.0, 0.7, len(sizes))):
     right.plot(sigmas, gap(network, subset), color=str(shade), label=f"{len(subset)} images")
 right.plot(sigmas, gap(EmpiricalDenoiser(subsets[0].images), subsets[0]), color="#D55E00", label="empirical optimum")
-right.set(xscale="log", yscale="symlog", xlabel="noise level sigma", ylabel="error on training / new images")
-right.legend(frameon=False)
+right.set(xscale="log", ylim=(-0.05, 1.05), xlabel="noise level sigma", ylabel="error on training / new images")
+right.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 figure.savefig("memorises.png", dpi=150)
