@@ -22,6 +22,7 @@ FIGURES = {
     "representation": "bump_representation",
     "tangents": "bump_representation",
     "percolation": "percolation_of_accuracy",
+    "data_efficiency": "data_efficiency",
 }
 STUDIES = {
     "held-out": "held_out_composition",
