@@ -19,12 +19,8 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/pytest benchmarks --benchmark-sort=name
 
-docs: $(VENV)/.docs
+docs: $(VENV)/.installed
 	$(BIN)/mkdocs build --strict
-
-$(VENV)/.docs: $(VENV)/.installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	touch $@
 
 # torch goes first: a pinned wheel then satisfies whatever asks for torch later
 $(VENV)/.installed: pyproject.toml constraints.txt

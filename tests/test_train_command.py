@@ -126,8 +126,9 @@ def test_estimate_counts():
 
 def test_a_preset_brings_its_subset(inside, capsys):
     np.savez("pictures.npz", images=np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), dtype=np.uint8))
-    small = "--width 8 --heads 1 --attention 8 --steps 2 --batch 4 --precision float32 --no-compile".split()
-    code, _, err = run(capsys, "train", "pictures.npz", "--preset", "cifar10-memorise", *small)
+    small = ["--width", "8", "--heads", "1", "--attention", "8", "--steps", "2", "--batch", "4"]
+    plain = ["--precision", "float32", "--no-compile"]
+    code, _, err = run(capsys, "train", "pictures.npz", "--preset", "cifar10-memorise", *small, *plain)
     assert code == 0, err
     config = json.loads((inside / "run-pictures" / "config.json").read_text())
     assert config["data"]["n"] == 256 and config["network"]["multipliers"] == [1, 2, 2]
