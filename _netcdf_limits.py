@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ._memory import fits
 from .errors import DataFileError
@@ -37,7 +38,8 @@ def check_sizes(path: str | os.PathLike, limit: int) -> None:
 
     total = 0
     with h5py.File(path, "r") as file:
-        waiting, seen = [file["/"]], set()
+        waiting: list[Any] = [file["/"]]
+        seen = set()
         while waiting:
             group = waiting.pop()
             for name in group:

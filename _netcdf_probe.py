@@ -14,7 +14,8 @@ def read_all(path, limit):
 
     resource.setrlimit(resource.RLIMIT_AS, (limit + 2**31, limit + 2**31))
     with h5py.File(path, "r") as file:
-        waiting, seen, total = [file["/"]], set(), 0
+        waiting: list = [file["/"]]
+        seen, total = set(), 0
         while waiting:
             group = waiting.pop()
             dict(group.attrs)

@@ -55,7 +55,8 @@ def style(**changes: Any) -> Iterator[None]:
     """The package's matplotlib settings, for as long as a figure is drawn; those of a venue come last."""
     import matplotlib
 
-    with matplotlib.rc_context({**BASE, **changes, **_VENUE.get()}):
+    settings: Any = {**BASE, **changes, **_VENUE.get()}
+    with matplotlib.rc_context(settings):
         yield
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import _checks as check
+from .._memory import available_memory
 from ..errors import DeviceMemoryError, EmptyDataError, LatticeError, NotFiniteError, ShapeError
 from ..theory.lattices import Lattice
 from ._sweep import CURVES
@@ -77,15 +77,6 @@ def field_of(field: np.ndarray, lattice: Lattice) -> tuple[np.ndarray, tuple[int
         raise NotFiniteError("field", "holds NaN", "give every site a value")
     cells = values.shape[: lattice.dimension][::-1]
     return values.ravel(), sides_of(lattice, tuple(int(side) for side in cells))
-
-
-def available_memory() -> int:
-    """Bytes that can be allocated without swapping."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            return 1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def require_memory(

@@ -98,7 +98,8 @@ class PointReader:
             if not set(self.template.data_vars) <= set(file):
                 raise self._unlike(path, f"holds {', '.join(file)}")
             for own in (*self.template.coords, *self.template.data_vars):
-                if own not in file or file[own].shape != self.template[own].shape:
+                stored: Any = file.get(own)
+                if stored is None or stored.shape != self.template[own].shape:
                     raise self._unlike(path, f"differs in the shape of {own}")
             for coordinate in self.template.coords:
                 if not np.array_equal(self._stored(file, coordinate), self.template[coordinate].values, equal_nan=True):

@@ -89,7 +89,8 @@ def dask_cluster(address: Any, job: _worker.Job) -> Iterator[Engine]:
     try:
         if not _threads(client):
             raise ClusterError(f"the cluster {address} has no worker; start some, then repeat the call")
-        for answer in client.run(_worker.probe, job).values():
+        answers: Any = client.run(_worker.probe, job)
+        for answer in answers.values():
             _worker.refuse(answer)
         yield Engine(executor, lambda: _threads(client), _watch(client))
     finally:

@@ -42,7 +42,7 @@ class Grid:
 
         Raises EmptyDataError without a point, ArgumentError on an axis or a value that is there twice.
         """
-        named = list(axes.items() if isinstance(axes, Mapping) else axes)
+        named: list[tuple[str, Any]] = list(axes.items() if isinstance(axes, Mapping) else axes)
         if seeds is not None:
             count = isinstance(seeds, Integral)
             named.append(("seed", range(check.integer("seeds", seeds, 1)) if count else seeds))
@@ -53,12 +53,12 @@ class Grid:
                 raise ArgumentError("grid", f"has an axis {name!r}", "name axes like arguments of the function")
             if names.count(name) > 1 or name in fixed:
                 raise ArgumentError("grid", f"names '{name}' twice", "give each argument in one place only")
-        axes = tuple((name, _values(name, values)) for name, values in named)
-        if not axes:
+        checked = tuple((name, _values(name, values)) for name, values in named)
+        if not checked:
             raise EmptyDataError("grid", "has no axis", "pass at least one, e.g. {'seed': [0]}")
-        if (size := math.prod(len(values) for _, values in axes)) > MOST_POINTS:
+        if (size := math.prod(len(values) for _, values in checked)) > MOST_POINTS:
             raise ArgumentError("grid", f"has {size} points", f"split it into sweeps of at most {MOST_POINTS}")
-        return cls(axes, tuple(sorted((name, _constant(name, value)) for name, value in fixed.items())))
+        return cls(checked, tuple(sorted((name, _constant(name, value)) for name, value in fixed.items())))
 
     @property
     def names(self) -> tuple[str, ...]:
