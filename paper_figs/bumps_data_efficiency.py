@@ -61,9 +61,9 @@ def draw(dataset: xr.Dataset) -> Figure:
                 middle = np.exp(np.mean(np.log(sizes[held])))
                 law.plot(sizes, level * (sizes / middle) ** (2 - s), color=colour, lw=0.8, ls="--")
         law.set(xscale="log", yscale="log", xlabel="size N", ylabel="images to 60 %")
-        if dataset.needed.notnull().any():
-            low, high = law.get_ylim()
-            law.set_ylim(low, high * (high / low) ** 0.6)
+        found = dataset.needed if dataset.needed.notnull().any() else dataset.examples
+        low, high = float(found.min()) / 1.3, 1.3 * float(found.max())
+        law.set_ylim(low, high * (high / low) ** 0.6)
         _plain_ticks(law.yaxis)
         _plain_ticks(law.xaxis)
         law.set_xticks(sizes, [f"{int(size)}" for size in sizes])
