@@ -42,7 +42,7 @@ class Grid:
 
         Raises EmptyDataError without a point, ArgumentError on an axis or a value that is there twice.
         """
-        named: list[tuple[str, Any]] = list(axes.items() if isinstance(axes, Mapping) else axes)
+        named: list[Any] = list(axes.items() if isinstance(axes, Mapping) else axes)
         if seeds is not None:
             count = isinstance(seeds, Integral)
             named.append(("seed", range(check.integer("seeds", seeds, 1)) if count else seeds))
