@@ -31,7 +31,7 @@ def regime_figure(result: xr.Dataset) -> Figure:
         held_out, by_width = widest.sel(inputs="held-out", sigma=middle), result.isel(step=-1).sel(sigma=middle)
         for ax, inputs in zip(axes[0], ("held-out", "training")):
             _closest(ax, last.sel(inputs=inputs), "sigma", r"noise level $\sigma$")
-            ax.set_title(f"{inputs} images", loc="right")
+            ax.set_title(inputs, loc="right")
         _closest(axes[0, 2], held_out, "step", "training step")
         axes[0, 2].set_title(rf"$\sigma$ = {middle:.2g}", loc="right")
         _closest(axes[0, 3], by_width.sel(inputs="held-out"), "width", "width")
@@ -79,7 +79,7 @@ def _closest(ax: Axes, part: xr.Dataset, along: str, label: str) -> None:
     ties = (part.tied.sum("theory") > 1).transpose(along, "n_train").values
     rows, columns = np.nonzero(ties)
     ax.plot(x[columns], y[rows], ".", color="white", markersize=2.5)
-    ax.set(xscale="log", yscale="log", xlabel="training images $n$", ylabel=label)
+    ax.set(xscale="log", yscale="log", xlabel="images $n$", ylabel=label)
     ticks(ax, x)
     if along == "width":
         ax.set_yticks(y, [str(value) for value in y])
@@ -104,7 +104,7 @@ def _copies(ax: Axes, last: xr.Dataset) -> None:
         curve(ax, last.sel(width=width), "memorised", colour("network"), f"width {width}", ls=line, marker="o", ms=2)
     curve(ax, last.isel(width=-1), "held_out_memorised", colour("exact"), "held-out images", lw=0.8)
     ax.axhline(0.5, color=colour("exact"), lw=0.5, ls=":")
-    ax.set(xscale="log", xlabel="training images $n$", ylabel="samples that are copies", ylim=(-0.03, 1.05))
+    ax.set(xscale="log", xlabel="images $n$", ylabel="samples that are copies", ylim=(-0.03, 1.05))
     ticks(ax, last.n_train.values)
 
 
@@ -117,7 +117,7 @@ def _gap(ax: Axes, at: xr.Dataset, sigma: float) -> None:
     null = null.sel(inputs="held-out") - null.sel(inputs="training")
     ax.plot(at.n_train, null, color=colour("empirical"), lw=1, label="own optimum")
     ax.axhline(0, color=colour("exact"), lw=0.6)
-    ax.set(xscale="log", xlabel="training images $n$", ylabel="error on held-out less\ntraining images, per pixel")
+    ax.set(xscale="log", xlabel="images $n$", ylabel="held-out less\ntraining error")
     ax.set_title(rf"$\sigma$ = {sigma:.2g}", loc="right")
     ticks(ax, at.n_train.values)
 
@@ -141,7 +141,7 @@ def agreement(ax: Axes, last: xr.Dataset, measure: str = "rp", label: str = "rep
     chance = last.get(f"{measure}_chance_disjoint", 0 * last.n_train)
     if f"{measure}_chance_disjoint" in last:
         ax.plot(last.n_train, chance, color=colour("exact"), lw=0.8, label="chance")
-    ax.set(xscale="log", xlabel="training images $n$", ylabel=label, ylim=(min(-0.03, float(chance.min())), 1.05))
+    ax.set(xscale="log", xlabel="images $n$", ylabel=label, ylim=(min(-0.03, float(chance.min())), 1.05))
     ticks(ax, last.n_train.values)
 
 

@@ -59,9 +59,9 @@ class LayerFeatures:
 
     Raises ArgumentError on an unknown layer, or one that the forward pass does not reach or that gives no tensor.
 
-    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).requires_grad_(False)
-    >>> {name: tuple(h.shape) for name, h in LayerFeatures(net, ["1", "2"])(torch.zeros(5, 4)).items()}
-    {'1': (5, 3), '2': (5, 2)}
+    >>> net = nn.Sequential(nn.Flatten(), nn.AvgPool1d(2), nn.ReLU())
+    >>> {name: tuple(h.shape) for name, h in LayerFeatures(net, ["0", "1"])(torch.zeros(5, 4)).items()}
+    {'0': (5, 4), '1': (5, 2)}
     """
 
     def __init__(self, module: nn.Module, layers: Sequence[str] | None = None, prepare: Any = None) -> None:

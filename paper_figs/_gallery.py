@@ -30,7 +30,7 @@ def write_gallery(folder: str | Path) -> Path:
     parts = [HEAD]
     for name in progress.bar(saved_names(), label="gallery"):
         dataset = catalogue.saved(name)
-        catalogue.draw_to(name, dataset, folder / "images" / "gallery" / f"{name}.png")
+        catalogue.draw_to(name, dataset, folder / "images" / "gallery" / f"{name}.png", dpi=120)
         parts.append(section(name, dataset))
     _results.write_text(folder / "gallery.md", "\n".join(parts))
     return folder / "gallery.md"

@@ -12,7 +12,7 @@ from .._streams import stream_seed
 from ..learned.config import TrainConfig
 from ..learned.hierarchy_net import HierarchyNet
 from ..learned.masked_training import train_masked
-from ..learned.objective import LogUniform
+from ..learned.objective import LogNormal, LogUniform, Noise
 from ..learned.training import Training, train
 from ..simulate.diffusion import noised
 from ..simulate.hierarchy import sample
@@ -20,6 +20,7 @@ from ..theory.grammar import Grammar
 from ..theory.leaf_channels import one_hot
 
 NOISE = LogUniform(0.15, 4.0)
+NEAR_TRANSITION = LogNormal(-0.6, 0.5)  # where a network is furthest from the exact posterior
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Recipe:
     steps: int
     batch: int = 128
     learning_rate: float = 1e-2
+    noise: Noise = NOISE
 
     def grammar(self, seed: int) -> Grammar:
         return Grammar.random(self.v, self.m, self.s, self.depth, seed=seed)
@@ -47,7 +49,7 @@ class Recipe:
         data = one_hot(self.strings(n, seed), self.v, torch.float32)
         network = HierarchyNet((self.s**self.depth, self.v), s=self.s, width=self.width, seed=seed)
         options: dict[str, Any] = {"steps": self.steps, "batch": self.batch, "learning_rate": self.learning_rate}
-        config = TrainConfig(**options, warmup=50, noise=NOISE, weighting="x0", snapshots=snapshots, seed=seed)
+        config = TrainConfig(**options, warmup=50, noise=self.noise, weighting="x0", snapshots=snapshots, seed=seed)
         return (train if channel == "gaussian" else train_masked)(network, data, config)
 
     def held_out_error(self, network: Any, seed: int, n: int = 512) -> float:

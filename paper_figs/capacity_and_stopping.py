@@ -75,7 +75,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             column[1].set(xscale="log", xlabel="training step")
             step_ticks(column[1], at.step.values)
             for ax in column:
-                ax.set_ylabel(f"RMSE to the {word} optimum")
+                ax.set_ylabel(f"RMSE to {word}")
                 ax.set_ylim(0, None)
         for ax, letter in zip(axes.flat, "abcd"):
             panel_letter(ax, letter)

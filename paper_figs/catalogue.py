@@ -85,7 +85,7 @@ def drawn(name: str, dataset: xr.Dataset, venue: str = "") -> Figure:
     return figure
 
 
-def draw_to(name: str, dataset: xr.Dataset, path: str | Path, venue: str = "") -> Path:
+def draw_to(name: str, dataset: xr.Dataset, path: str | Path, venue: str = "", dpi: int | None = None) -> Path:
     """Draw `dataset` as figure `name` and save it under `path`, whose suffix decides the format; fonts are embedded."""
     import matplotlib.pyplot as plt
 
@@ -96,7 +96,7 @@ def draw_to(name: str, dataset: xr.Dataset, path: str | Path, venue: str = "") -
     figure = drawn(name, dataset, venue)
     try:
         with dressed(venue), style(), _results.atomic_path(path) as temporary:
-            figure.savefig(temporary, format=suffix)
+            figure.savefig(temporary, format=suffix, **({"dpi": dpi} if dpi else {}))
     finally:
         plt.close(figure)
     return path

@@ -121,7 +121,7 @@ def _draw_paths(ax, dataset: xr.Dataset) -> None:
         x, y = (float(dataset.signal.sel(concept=name)) for name in (first, second))
         ax.annotate("", (0.3 * x / y, 0.3), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.8})
     ax.set(
-        xlabel="concept of weaker signal right",
+        xlabel="weaker concept right",
         ylabel="of stronger signal right",
         xlim=(-0.05, 1.05),
         ylim=(-0.05, 1.5),

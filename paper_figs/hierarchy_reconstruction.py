@@ -22,9 +22,9 @@ FRACTIONS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 EPSILONS = tuple(i / 24 for i in range(25))
 PLAN: dict[str, dict[str, Any]] = {
     "small": {
-        "recipe": {"v": 8, "m": 3, "s": 2, "depth": 3, "width": 32, "batch": 1024},
-        "steps": {"gaussian": 1200, "masking": 300},
-        "strings": 16384,
+        "recipe": {"v": 8, "m": 3, "s": 2, "depth": 3, "width": 48, "batch": 1024},
+        "steps": {"gaussian": 5000, "masking": 400},
+        "strings": 65536,
         "track": {"n": 256, "n_steps": 60},
         "profile": {"n_grammars": 12, "n_data": 16},
         "relative_error": 0.03,
@@ -50,10 +50,13 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..compare.hierarchy_tracking import hierarchy_track
     from ..simulate.hierarchy import level_profile
     from ..theory.hierarchy import HierarchyTheory
-    from ._hierarchy_runs import Recipe
+    from ._hierarchy_runs import NEAR_TRANSITION, Recipe
 
     plan = PLAN[check.choice("scale", scale, PLAN)]
-    recipes = {channel: Recipe(**plan["recipe"], steps=steps) for channel, steps in plan["steps"].items()}
+    recipes = {
+        channel: Recipe(**plan["recipe"], steps=steps, noise=NEAR_TRANSITION)
+        for channel, steps in plan["steps"].items()
+    }
     recipe = recipes["gaussian"]
     grammar, theory = recipe.grammar(seed), HierarchyTheory(recipe.v, recipe.m, recipe.s)
     result = xr.Dataset(attrs=provenance(seed=seed) | {"grammar": repr(grammar), "n_train": plan["strings"]})

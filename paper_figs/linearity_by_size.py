@@ -46,7 +46,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         low = float(min(dataset.linearity.min(), dataset.optimum_linearity.min())) - 0.1
         for ax, title in (
             (networks, f"networks, width {int(widest.width)}"),
-            (optima, "empirical (line), mixture (dots)"),
+            (optima, "optima (dots: mixture)"),
         ):
             ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylim=(low, 1.02))
             ax.axhline(1, color=COLOURS["gaussian"], lw=0.8)

@@ -59,7 +59,7 @@ def draw(dataset: xr.Dataset) -> Figure:
                 one.n_train, ratio, error, color=COLOURS["network"], ls=ls, capsize=1.2, label=f"width {width}"
             )
         copies.axhline(1, color=COLOURS["exact"], lw=0.6)
-        copies.set(xscale="log", xlabel="training images $n$", ylabel="GL / GL of held-out images", ylim=(0, 3.0))
+        copies.set(xscale="log", xlabel="images $n$", ylabel="GL / GL of held-out images", ylim=(0, 3.0))
         copies.legend(handlelength=2.2)
         ticks(copies, widest.n_train.values)
         for ax, letter in zip((share, grey, cosine, copies), "abcd"):

@@ -52,3 +52,11 @@ def test_the_saved_learning_curves_hold_what_they_claim():
     assert int(middle.effective_k[0]) > int(middle.effective_k[-1])
     expected = [HierarchyTheory(8, 3, 2).sample_complexity(level) for level in (1, 2, 3)]
     np.testing.assert_allclose(dataset.sample_complexity[1:], expected)
+
+
+def test_with_enough_strings_the_networks_come_close_to_belief_propagation():
+    found = saved("hierarchy_reconstruction")
+    for channel in ("gaussian", "masking"):
+        apart, error = found[f"{channel}_total_variation"], found[f"{channel}_total_variation_stderr"]
+        assert float((apart + error).max()) < 0.05
+        assert float(apart.max()) > 10 * float(error.max())  # it is not the error that is measured
