@@ -53,7 +53,7 @@ def test_two_cores(tmp_path):
     """Percolation sweeps of about 0.3 s each, 64 of them."""
     from idealscore.cli._sweep_points import percolate
 
-    grid, options = {"p": [0.59]}, {"seeds": 64, "fixed": {"size": 256, "runs": 12}}
+    grid, options = {"p": [0.59]}, {"seeds": 64, "fixed": {"size": 256, "runs": 40}}
     seconds = {}
     for workers in (1, 2):
         start = min(start_up(tmp_path / f"start{workers}{i}", workers) for i in range(2))
