@@ -71,7 +71,7 @@ def _told(text: str) -> str:
     """The text with authors and year in place of each `[@Key]`."""
     return re.sub(
         r"\[@[^\]]*\]",
-        lambda found: f"[{'; '.join(' '.join(_paper(key)[:2]) for key in KEY.findall(found.group()))}]",
+        lambda found: f"({'; '.join(' '.join(_paper(key)[:2]) for key in KEY.findall(found.group()))})",
         text,
     )
 

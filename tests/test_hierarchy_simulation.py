@@ -117,7 +117,7 @@ def test_nishimori_holds_for_noise_and_fails_for_the_epsilon_device():
 
 def test_information_is_the_integral_of_the_error():
     # dI/dgamma = mmse/2 with common random numbers, I = E[log p(x|x0) - log p(x)]
-    grammar, n, gamma, h = Grammar.random(4, 2, 2, 3), 4000, 2.0, 0.01
+    grammar, n, gamma, h = Grammar.random(4, 2, 2, 3), 40_000, 2.0, 0.01
     denoiser = HierarchicalDenoiser(grammar)
     x0 = leaf_channels.one_hot(sample(grammar, n)[0], 4)
     noise = torch.from_numpy(corrupt(np.zeros((n, 8), int), 4, "gaussian", 1.0)) - leaf_channels.one_hot(
@@ -132,7 +132,7 @@ def test_information_is_the_integral_of_the_error():
     slope = (information(gamma + h) - information(gamma - h)) / (2 * h)
     sigma = gamma**-0.5
     mmse = float(((denoiser(x0 + sigma * noise, sigma) - x0) ** 2).sum((1, 2)).mean())
-    assert slope == pytest.approx(mmse / 2, rel=0.03)
+    assert slope == pytest.approx(mmse / 2, rel=0.01)
     assert information(1e4) == pytest.approx(grammar.entropy, rel=1e-6)
 
 
@@ -189,27 +189,27 @@ def test_gaussian_crossing():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "case, tolerance", [((16, 4, 2, 8), 0.004), ((8, 3, 2, 8), 0.012), ((8, 6, 3, 5), 0.005)], ids=str
+    "case, tolerance", [((16, 4, 2, 8), 0.004), ((8, 3, 2, 8), 0.012), ((8, 6, 3, 5), 0.004)], ids=str
 )
 def test_critical_epsilon_from_curves_of_two_depths(case, tolerance):
     *three, depth = case
     star = HierarchyTheory(*three).critical_epsilon
     grid = np.linspace(star - 0.05, star + 0.05, 11)
-    result = level_profile(*case, "epsilon", grid, n_grammars=100, n_data=16)
+    result = level_profile(*case, "epsilon", grid, n_grammars=300, n_data=16)
     deep, shallow = (result.upward.sel(level=level).values for level in (depth - 1, depth - 3))
     found = float(np.interp(0, (shallow - deep), grid))
-    assert found == pytest.approx(star, abs=tolerance + 0.002)
+    assert found == pytest.approx(star, abs=tolerance)
 
 
 @pytest.mark.slow
 def test_susceptibility_of_simulated_trees():
     results = []
-    for seed in range(6):
+    for seed in range(20):
         grammar = Grammar.random(32, 8, 2, 9, seed=seed)
         results.append(forward_backward(grammar, "epsilon", [0.7312, 0.8], n_data=8, n_trajectories=64, seed=seed))
     chi = np.mean([float(result.chi[0]) for result in results])
     changed = np.mean([float(result.changed[1, 0]) for result in results])
-    assert chi == pytest.approx(7.8, abs=1.2) and changed == pytest.approx(0.558, abs=0.02)
+    assert chi == pytest.approx(7.8, abs=0.8) and changed == pytest.approx(0.558, abs=0.01)
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ def test_reverse_diffusion_keeps_the_class_as_often_as_the_posterior():
     schedule, kept, exact = DiscreteSchedule.linear(200, 1e-3, 0.1), [], []
     step = round(0.15 * schedule.n)
     sigma = float(schedule.sigmas[step])
-    for seed in range(5):
+    for seed in range(12):
         grammar = Grammar.random(8, 3, 2, 4, seed=seed)
         reverse = ReverseSampler(
             HierarchicalDenoiser(grammar), "gaussian", 8, sigmas=lambda _: schedule.sigmas[step::-1]
@@ -238,7 +238,7 @@ def test_reverse_diffusion_keeps_the_class_as_often_as_the_posterior():
                 grammar, "gaussian", [sigma], n_data=40, n_trajectories=6, sampler=sampler, seed=seed
             )
             values.append(1 - float(result.changed[0, -1]))
-    assert np.mean(kept) == pytest.approx(np.mean(exact), abs=0.05)
+    assert np.mean(kept) == pytest.approx(np.mean(exact), abs=0.04)
     assert np.mean(kept) == pytest.approx(0.513, abs=0.08)
 
 
