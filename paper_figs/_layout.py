@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +49,10 @@ def _texts(figure: Figure) -> Iterator[Text]:
 
 def _labels_out_of_range(ax: Axes) -> Iterator[Text]:
     """Labels of ticks that matplotlib keeps but does not draw."""
-    for axis in (ax.xaxis, ax.yaxis):
-        drawn = {id(tick) for tick in axis._update_ticks()} if ax.axison and ax.get_visible() else set()  # pyright: ignore[reportAttributeAccessIssue]
+    axes: tuple[Any, ...] = (ax.xaxis, ax.yaxis)
+    for axis in axes:
+        shown = ax.axison and ax.get_visible() and axis.get_visible()
+        drawn = {id(tick) for tick in axis._update_ticks()} if shown else set()
         for tick in [*axis.majorTicks, *axis.minorTicks]:
             if id(tick) not in drawn:
                 yield tick.label1

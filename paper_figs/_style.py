@@ -12,7 +12,7 @@ from .._style import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "COLUMN", "PAGE", "panel_letter", "shades", "style"]
+__all__ = ["COLOURS", "COLUMN", "PAGE", "ddpm_axis", "panel_letter", "shades", "style"]
 
 SEQUENTIAL = "viridis"
 COLUMN, PAGE = 3.5, 7.2  # widths in inches
@@ -35,3 +35,20 @@ def style() -> Iterator[None]:
 def panel_letter(ax: Axes, letter: str) -> None:
     """A bold letter above the left corner of a panel."""
     ax.set_title(letter, loc="left", fontweight="bold")
+
+
+def ddpm_axis(ax: Axes, ticks: tuple[int, ...] = (20, 60, 200, 600)) -> None:
+    """Above a logarithmic axis of sigma, the step of the linear schedule of 1000 steps: the clock of DDPM papers."""
+    import numpy as np
+
+    from ..theory.noise import DiscreteSchedule
+
+    sigmas = np.asarray(DiscreteSchedule.linear(1000, 1e-4, 0.02).sigmas)
+    low, high = ax.get_xlim()
+    shown = [step for step in ticks if low <= sigmas[step] <= high]
+    top = ax.twiny()
+    top.set(xscale="log", xlim=ax.get_xlim(), xlabel="DDPM step")
+    top.set_xticks(sigmas[shown], [str(step) for step in shown])
+    top.minorticks_off()
+    top.spines["top"].set_visible(True)
+    top.yaxis.set_visible(False)

@@ -122,7 +122,7 @@ def _draw_paths(ax, dataset: xr.Dataset) -> None:
         ax.annotate("", (0.3 * x / y, 0.3), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.8})
     ax.set(
         xlabel="weaker concept right",
-        ylabel="of stronger signal right",
+        ylabel="stronger concept right",
         xlim=(-0.05, 1.05),
         ylim=(-0.05, 1.5),
     )

@@ -15,7 +15,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ._findings import Findings
-from ._style import COLUMN, PAGE, panel_letter, shades, style
+from ._style import COLUMN, PAGE, ddpm_axis, panel_letter, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -157,6 +157,7 @@ def draw(dataset: xr.Dataset) -> Figure:
                 )  # fmt: skip
             left.plot(here.sigma, here.class_kept, color="#D55E00", linestyle=":", marker="s", ms=2, label="class kept")
             left.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel="similarity", title=name)
+            ddpm_axis(left)
             right.set(xlabel=r"$\sigma$ of half similarity", ylabel=r"width in $\ln\,\sigma$")
             panel_letter(left, "abcdef"[2 * row])
             panel_letter(right, "abcdef"[2 * row + 1])

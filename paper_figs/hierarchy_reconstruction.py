@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._style import letters, style
 from ._findings import Findings
+from ._style import ddpm_axis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -108,6 +109,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         axes[0].set(ylabel="probability that a symbol survives", xscale="log")
         axes[0].set_xticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
         axes[0].minorticks_off()
+        ddpm_axis(axes[0])
         axes[2].set(xlabel=r"$\varepsilon$")
         levels = [Line2D([], [], color=_shade(level, depth), label=_name(level, depth)) for level in range(depth + 1)]
         axes[0].legend(handles=levels, loc="lower left")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._findings import Findings
-from ._style import COLOURS, PAGE, panel_letter, shades, style
+from ._style import COLOURS, PAGE, ddpm_axis, panel_letter, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -123,6 +123,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             _points(middle, dataset.sel(model=name), "image_agreement", name)
         for ax, letter, what in ((left, "a", "class"), (middle, "b", "training image")):
             ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel=f"clones agree in {what}", ylim=(-0.03, 1.05))
+            ddpm_axis(ax)
             panel_letter(ax, letter)
         named = dict(zip(*reversed(left.get_legend_handles_labels())))
         named |= dict(zip(*reversed(middle.get_legend_handles_labels())))

@@ -153,3 +153,19 @@ def test_the_command_draws_and_lists(tmp_path, capsys):
     assert (tmp_path / "percolation_wrapping.pdf").stat().st_size > 5000
     assert main(["figures", "--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) >= len(catalogue.names())
+
+
+def test_the_upper_axis_is_the_step_of_the_schedule():
+    from matplotlib.figure import Figure
+
+    from idealscore import DiscreteSchedule, NoiseLevel
+    from idealscore.paper_figs._style import ddpm_axis
+
+    ax = Figure().add_subplot(xscale="log", xlim=(0.05, 5.0))
+    ddpm_axis(ax)
+    top = ax.figure.axes[1]
+    schedule = DiscreteSchedule.linear(1000, 1e-4, 0.02)
+    labels = [int(label.get_text()) for label in top.get_xticklabels()]
+    assert labels == [60, 200] and top.get_xlim() == ax.get_xlim()
+    for label, sigma in zip(labels, top.get_xticks()):
+        assert NoiseLevel(sigma).step(schedule) == pytest.approx(label)
