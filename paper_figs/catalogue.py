@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import _checks as check
 from .. import _results
@@ -96,7 +96,8 @@ def draw_to(name: str, dataset: xr.Dataset, path: str | Path, venue: str = "", d
     figure = drawn(name, dataset, venue)
     try:
         with dressed(venue), style(), _results.atomic_path(path) as temporary:
-            figure.savefig(temporary, format=suffix, **({"dpi": dpi} if dpi else {}))
+            options: dict[str, Any] = {"dpi": dpi} if dpi else {}
+            figure.savefig(temporary, format=suffix, **options)
     finally:
         plt.close(figure)
     return path
