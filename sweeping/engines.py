@@ -52,7 +52,7 @@ def processes(workers: int, job: _worker.Job) -> Iterator[Engine]:
 
     executor = ProcessPoolExecutor(
         workers,
-        timeout=60,
+        timeout=None,
         env=dict.fromkeys(_worker.THREADS, "1"),
         initializer=_worker.begin,
         initargs=(os.getpid(),),

@@ -9,6 +9,8 @@ import xarray as xr
 
 from idealscore import _streams
 
+KEPT: list[bytes] = []
+
 
 def affine(a, b=1, seed=0):
     return {"q": 2.0 * a + b, "seed_squared": seed**2, "even": a % 2 == 0}
@@ -35,6 +37,13 @@ def image(size):
 
 def growing(n):
     return {"q": ("x", np.arange(float(n)))}
+
+
+def keeps(megabytes):
+    """Grows and takes longer than a second, as the first use of a large library does; returns its process."""
+    KEPT.append(b"x" * (megabytes * 2**20))
+    time.sleep(1.1)
+    return os.getpid()
 
 
 def fails_at_two(a):

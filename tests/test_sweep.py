@@ -354,3 +354,8 @@ def test_a_sweep_that_was_killed_while_it_took_its_folder_goes_on(tmp_path):
     (tmp_path / ".sweep.json.abc.part").write_text("{")
     assert sweep(functions.affine, {"a": [1]}, tmp_path).attrs["finished"] == 1
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_worker_that_grows_is_kept(tmp_path):
+    found = idealscore.sweep(functions.keeps, {"megabytes": [1, 350, 2, 3]}, tmp_path / "s", workers=1)
+    assert len(set(found.q.values.tolist())) == 1
