@@ -12,8 +12,8 @@ from idealscore.errors import UnknownNameError
 
 RESULTS = Path(paper_figs.__file__).parent / "results"
 PANELS = {
-    "hierarchy_images": 4,
-    "speciation_collapse": 3,
+    "hierarchy_images": 6,
+    "speciation_collapse": 5,
     "same_noise_samples": 2,
     "reproducibility_matrix": 3,
     "reproducibility_extensions": 2,

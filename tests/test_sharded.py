@@ -163,7 +163,7 @@ def test_blocks_from_disk_equal_memory(tmp_path, kind, blocks):
     if kind == "parquet":
         path, column = parquet(tmp_path / "data.parquet", data, 13), "image"
     source = {"array": data.numpy(), "memory map": np.load(path, mmap_mode="r") if kind == "memory map" else None}
-    row = 6 * (2 * 8 + 3 * 8 + 16)
+    row = 2 * 6 * (2 * 8 + 3 * 8 + 16)
     limit = (90 // blocks + 1) * row + (2000 if kind == "parquet" else 0)
     streamed = EmpiricalDenoiser.from_disk(source.get(kind, path), column=column, memory_limit=limit)
     assert streamed.n == 90 and streamed.event_shape == (2, 3)
@@ -180,7 +180,7 @@ def test_priors_scaling_and_derivatives_from_disk(tmp_path):
     prior = torch.linspace(0, 1, 50, dtype=torch.float64) ** 2
     prior = prior / prior.sum()
     whole = EmpiricalDenoiser(data, prior)
-    streamed = EmpiricalDenoiser.from_disk(raw, prior, scale=1 / 127.5, shift=-1.0, memory_limit=400)
+    streamed = EmpiricalDenoiser.from_disk(raw, prior, scale=1 / 127.5, shift=-1.0, memory_limit=800)
     assert streamed.data.dtype == torch.float32 and streamed.block_size < 50
     x = (data[:6] + 0.3).float()
     for sigma in (0.0, 0.1, 1.0, float("inf")):
@@ -191,7 +191,7 @@ def test_priors_scaling_and_derivatives_from_disk(tmp_path):
     (expected,) = torch.autograd.grad(whole(other, 0.4).sum(), other)
     torch.testing.assert_close(gradient.double(), expected, rtol=1e-4, atol=1e-5)
     left, right = raw[:20], raw[20:]
-    partial = EmpiricalDenoiser.from_disk(left, memory_limit=300).partial(x, 0.4)
+    partial = EmpiricalDenoiser.from_disk(left, memory_limit=600).partial(x, 0.4)
     merged = partial.merge(EmpiricalDenoiser.from_disk(right).partial(x, 0.4))
     expected = EmpiricalDenoiser.from_disk(raw)(x, 0.4)
     torch.testing.assert_close(merged.mean.float(), expected, rtol=0, atol=1e-4)
@@ -223,7 +223,7 @@ def memory(name):
 x, path = torch.zeros(16, 256), sys.argv[1]
 EmpiricalDenoiser.from_disk(np.zeros((4096, 256), np.float32))(x, 1.0)  # what the libraries take is taken now
 open("/proc/self/clear_refs", "w").write("5")  # the peak starts here
-before, limit = memory("VmRSS"), 16 * 2**20
+before, limit = memory("VmRSS"), 64 * 2**20
 denoiser = EmpiricalDenoiser.from_disk(path, memory_limit=limit) if sys.argv[2] == "disk" else None
 denoiser = denoiser or EmpiricalDenoiser(np.load(path))
 mean, nearest = denoiser(x, float("inf")), denoiser(x + 3.0, 0.05)
@@ -233,7 +233,7 @@ print((memory("VmHWM") - before) / limit, float(mean.double().mean()), float(nea
 
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the peak of memory is read from /proc")
 def test_a_data_set_four_times_the_memory_limit(tmp_path):
-    path, n = tmp_path / "large.npy", 65_536
+    path, n = tmp_path / "large.npy", 262_144
     stored = np.lib.format.open_memmap(path, "w+", np.float32, (n, 256))
     rng = np.random.default_rng(0)
     for start in range(0, n, 8192):
@@ -241,7 +241,7 @@ def test_a_data_set_four_times_the_memory_limit(tmp_path):
     stored[1234] = 3.0
     stored.flush()
     expected = float(np.load(path, mmap_mode="r").mean(dtype=np.float64))
-    assert path.stat().st_size >= 4 * 16 * 2**20
+    assert path.stat().st_size >= 4 * 64 * 2**20
     taken = {}
     for where in ("disk", "memory"):
         done = subprocess.run([sys.executable, "-c", LARGE, path, where], capture_output=True, text=True, timeout=120)

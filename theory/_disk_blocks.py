@@ -37,9 +37,9 @@ class Source:
     @property
     def row_bytes(self) -> int:
         """What a row takes while it is used: twice as stored (the next block is read ahead), in floats as given,
-        centred and checked, and twice in float64 for sums."""
+        centred and checked, and twice in float64 for sums; and as much again, kept by the allocator of old blocks."""
         wide = 8 if self.dtype in (np.dtype(np.float64), np.dtype(np.int64)) else 4
-        return math.prod(self.event_shape) * (2 * self.dtype.itemsize + 3 * wide + 16)
+        return 2 * math.prod(self.event_shape) * (2 * self.dtype.itemsize + 3 * wide + 16)
 
     def blocks(self, rows: int) -> Iterator[tuple[slice, np.ndarray]]:
         """All rows in order, `rows` at a time, one block ahead."""
