@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from .._estimates import passage
 from .._streams import stream
 
 BOOTSTRAPS = 400
@@ -20,9 +21,7 @@ def crossing(sigmas: np.ndarray, curve: np.ndarray, level: float) -> float:
     above = np.flatnonzero(fitted >= level)
     if above.size == 0 or above[-1] == len(sigmas) - 1:
         return float("nan")
-    k = above[-1]
-    share = (fitted[k] - level) / (fitted[k] - fitted[k + 1])
-    return float(np.exp(np.log(sigmas[k]) + share * np.log(sigmas[k + 1] / sigmas[k])))
+    return passage(sigmas, fitted, above[-1], level)
 
 
 def above_chance(value: np.ndarray, chance: np.ndarray) -> np.ndarray:

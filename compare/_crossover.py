@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._estimates import passage
 from .._streams import stream
 
 DRAWS = 400
@@ -19,9 +20,7 @@ def crossing(sizes: np.ndarray, values: np.ndarray, level: float, rising: bool) 
     below = np.flatnonzero(gap < 0)
     if not len(below) or below[-1] == len(gap) - 1:
         return float("nan")
-    i = below[-1]
-    share = -gap[i] / (gap[i + 1] - gap[i])
-    return float(np.exp(np.log(sizes[i]) + share * np.log(sizes[i + 1] / sizes[i])))
+    return passage(sizes, values, below[-1], level)
 
 
 def crossover(

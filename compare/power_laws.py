@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .._estimates import passage
+
 
 def crossing(x: Any, y: Any, level: float) -> tuple[float, float]:
     """Where the mean over seeds of `y` `(n, seeds)` first reaches `level`, by interpolation in ln x, and its error.
@@ -31,9 +33,7 @@ def _first(x: np.ndarray, y: np.ndarray, level: float) -> float:
     above = np.flatnonzero(y >= level)
     if len(above) == 0 or above[0] == 0:
         return np.nan
-    k = above[0]
-    share = (level - y[k - 1]) / (y[k] - y[k - 1])
-    return float(np.exp(np.log(x[k - 1]) + share * np.log(x[k] / x[k - 1])))
+    return passage(x, y, above[0] - 1, level)
 
 
 def power_law(x: Any, y: Any, y_stderr: Any) -> tuple[float, float]:
