@@ -1,14 +1,12 @@
 """The figures of networks on hierarchies are drawn from their saved results alone, and show what those hold."""
 
-from importlib import import_module
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawing import draws_from_its_result
 
 from idealscore import _results, paper_figs
-from idealscore.errors import UnknownNameError
 from idealscore.theory.hierarchy import HierarchyTheory
 
 RESULTS = Path(paper_figs.__file__).parent / "results"
@@ -18,21 +16,9 @@ def saved(name):
     return _results.load(RESULTS / f"{name}.nc")
 
 
-@pytest.mark.parametrize("name", ["hierarchy_reconstruction", "hierarchy_learning"])
-def test_draws_from_its_saved_result(name):
-    module = import_module(f"idealscore.paper_figs.{name}")
-    dataset = saved(name)
-    before = dataset.copy(deep=True)
-    figure = module.draw(dataset)
-    try:
-        assert len(figure.axes) == 3 + (name == "hierarchy_reconstruction") and all(
-            ax.get_xlabel() for ax in figure.axes
-        )
-        assert dataset.identical(before)
-    finally:
-        plt.close(figure)
-    with pytest.raises(UnknownNameError, match="scale"):
-        module.compute("tiny")
+@pytest.mark.parametrize("name, panels", [("hierarchy_reconstruction", 4), ("hierarchy_learning", 3)])
+def test_draws_from_its_saved_result(name, panels):
+    assert all(ax.get_xlabel() for ax in draws_from_its_result(name, panels))
 
 
 def test_the_saved_reconstruction_holds_what_it_claims():
