@@ -58,13 +58,13 @@ class DenoiserTests:
 
     def test_contract(self) -> None:
         """The callable is a denoiser at all."""
-        from .theory.identities import assert_identities
+        from .theory.identities._check import assert_identities
 
         assert_identities(self.denoiser(), self.event_shape, self.sigmas, identities=(), **self.knowledge())
 
     def test_identity(self, idealscore_identity: str, idealscore_sigma: float) -> None:
         """One identity at one noise level."""
-        from .theory.identities import assert_identities
+        from .theory.identities._check import assert_identities
 
         report = assert_identities(
             self.denoiser(),
@@ -83,7 +83,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.cls is None or not issubclass(metafunc.cls, DenoiserTests):
         return
     if "idealscore_identity" in metafunc.fixturenames:
-        from .theory.identities import IDENTITIES
+        from .theory.identities._check import IDENTITIES
 
         metafunc.parametrize("idealscore_identity", metafunc.cls.identities or tuple(IDENTITIES))
         metafunc.parametrize("idealscore_sigma", metafunc.cls.sigmas, ids=lambda sigma: f"sigma={sigma:g}")
@@ -92,6 +92,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def assert_denoiser() -> Any:
     """`assert_denoiser(denoiser, event_shape, sigmas, prior=..., ...)`: `assert_identities` of this package."""
-    from .theory.identities import assert_identities
+    from .theory.identities._check import assert_identities
 
     return assert_identities

@@ -12,7 +12,7 @@ import time
 import pytest
 import torch
 
-from idealscore._streams import torch_stream
+from idealscore._support.streams import torch_stream
 from idealscore.theory.empirical import EmpiricalDenoiser
 
 THREADS = int(os.environ.get("THREADS", "1"))

@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from idealscore._streams import torch_stream
+from idealscore._support.streams import torch_stream
 from idealscore.theory.local import LocalDenoiser
 
 THREADS = int(os.environ.get("THREADS", "1"))

@@ -12,9 +12,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from idealscore._streams import stream
-from idealscore.simulate.canonical import canonical
-from idealscore.simulate.percolation import disks, sweep
+from idealscore._support.streams import stream
+from idealscore.simulate.percolation import canonical, disks, sweep
 
 SIZE, STEPS = 1000, 100
 P = np.linspace(0.01, 1.0, STEPS)

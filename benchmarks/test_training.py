@@ -10,12 +10,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from idealscore.learned.config import TrainConfig
 from idealscore.learned.data import ImageData
-from idealscore.learned.ensemble import train_ensemble
-from idealscore.learned.estimate import estimate
 from idealscore.learned.networks import MLPDenoiser, UNetDenoiser
-from idealscore.learned.training import train
+from idealscore.learned.training import TrainConfig, estimate, train, train_ensemble
 
 DEVICE = os.environ.get("IDEALSCORE_DEVICE", "cpu")
 FAST = DEVICE != "cpu"

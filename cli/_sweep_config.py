@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import ArgumentError, DataFileError, UnknownNameError
 from ..sweeping.functions import find
 from ..sweeping.grids import MOST_POINTS

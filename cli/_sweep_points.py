@@ -22,8 +22,8 @@ def percolate(
     >>> float(found.largest)
     1.0
     """
-    from ..simulate import percolation
-    from ..simulate.percolation_study import CONTINUUM
+    from ..simulate.percolation import growth as percolation
+    from ..simulate.percolation.lattice_study import CONTINUUM
 
     if lattice in CONTINUUM:
         return CONTINUUM[lattice](size, runs, seed).canonical(p).squeeze("eta", drop=True)
@@ -48,13 +48,13 @@ def train(
     import torch
     import xarray as xr
 
-    from .. import _checks as check
-    from .._estimates import mean_error
-    from .._streams import normal_batch
-    from ..learned import data as data_module
-    from ..learned.config import TrainConfig
+    from .._support import checks as check
+    from .._support.estimates import mean_error
+    from .._support.streams import normal_batch
+    from ..learned.data import images as data_module
     from ..learned.networks import NETWORKS
-    from ..learned.training import train as fit
+    from ..learned.training.config import TrainConfig
+    from ..learned.training.single import train as fit
 
     training, held = data_module.load(data).split(held_out, 0)
     training = training.subset(n_train, seed) if n_train else training

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 if TYPE_CHECKING:
-    from ..learned.data import ImageData
+    from ..learned.data.images import ImageData
     from ..theory.transition import Transition
 
 CLOCKS = ("alpha_bar", "OU time", "flow time", "DDPM step")
@@ -33,7 +33,7 @@ class Data:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..learned.data import load
+        from ..learned.data.images import load
 
         data = load(self.data)
         found = self.transitions(data)
@@ -48,8 +48,8 @@ class Data:
         """All of them, from the latest on the way back (the most noise) to the earliest within each kind."""
         from dataclasses import replace
 
-        from ..theory._spectrum import spectrum
         from ..theory.transitions import class_speciation, collapse, mode_emergence, speciation, symmetry_breaking
+        from ..theory.transitions._spectrum import spectrum
 
         images = data.images.double()
         shared = spectrum(images)
@@ -78,7 +78,7 @@ def records(transitions: Sequence[Transition]) -> list[dict]:
 
 def table(transitions: Sequence[Transition]) -> str:
     """One line per transition: its noise level with error in sigma, the other clocks, and the paper."""
-    from .._estimates import show
+    from .._support.estimates import show
 
     lines: list[tuple[str, ...]] = [("transition", "sigma", *CLOCKS, "reference")]
     for transition in transitions:

@@ -57,12 +57,12 @@ class Command:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from .. import _checks as check
+        from .._support import checks as check
 
         name = STUDIES[check.choice("study", self.study, STUDIES)]
-        from .._results import save
-        from ..compare import bump_studies
-        from ..compare.bump_table import records, table
+        from .._support.results import save
+        from ..compare.bumps import studies as bump_studies
+        from ..compare.bumps._table import records, table
         from ..learned.device import best_device
 
         plan = self._plan()
@@ -82,10 +82,10 @@ class Command:
         """The plan of the scale, with what was given in its place."""
         from dataclasses import replace
 
-        from .. import _checks as check
-        from ..compare.bump_plans import plan
-        from ..compare.representation import representation_layers
-        from ..simulate.bump_regions import HeldOut
+        from .._support import checks as check
+        from ..compare.bumps.plans import plan
+        from ..compare.representation._factorisation import representation_layers
+        from ..simulate.bumps.regions import HeldOut
 
         chosen = plan(self.scale)
         train = chosen.recipe.train

@@ -39,7 +39,7 @@ class Command:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..compare.network_identities import network_identities, rows, table
+        from ..compare.measures._network_identities import network_identities, rows, table
         from ..learned import checkpoint
 
         network = checkpoint.load(self.run_dir, self.device)
@@ -64,7 +64,7 @@ class Command:
 
     def _data(self, network: Any) -> Any:
         """The data that were asked for, else those of the run where they come with the package, else None."""
-        from ..learned import data
+        from ..learned.data import images as data
 
         recorded = (getattr(network, "metadata", None) or {}).get("data", {}).get("name", "")
         known = recorded.split("[")[0]
@@ -73,6 +73,6 @@ class Command:
 
     def _write(self, result: xr.Dataset) -> None:
         if self.out:
-            from .._results import save
+            from .._support.results import save
 
             save(result, self.out)

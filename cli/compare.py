@@ -8,9 +8,9 @@ from pathlib import Path
 import tyro
 import xarray as xr
 
-from ..compare.agreement import models_of, one_model, pair_rows
-from ..compare.comparison import Comparison
-from ..compare.reporting import pictures, report
+from ..compare.comparison._against import Comparison
+from ..compare.comparison._report import pictures, report
+from ..compare.comparison.several_models import models_of, one_model, pair_rows
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Command(Comparison):
 
 def _plain(result: xr.Dataset) -> list | dict:
     """The rows of the table; of several models, those of each, and of their agreement."""
-    from ..compare.table import rows
+    from ..compare.comparison._table import rows
 
     models = models_of(result)
     if not models:

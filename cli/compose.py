@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..compare.concept_training import ConceptPlan
+    from ..compare.concepts.training import ConceptPlan
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Command:
     """print the plan, the classes and their distances, and stop"""
 
     def run(self) -> None:
-        from .._results import save
-        from ..compare.emergence import composition
+        from .._support.results import save
+        from ..compare.concepts.emergence import composition
 
         if self.curves:
             self._tell(composition(self._table(), threshold=self.threshold, settled=self.settled))
@@ -80,7 +80,7 @@ class Command:
         if self.rare:
             self._rare(plan, out)
             return
-        from ..compare.concept_training import concept_study
+        from ..compare.concepts.training import concept_study
         from ..learned.device import best_device
 
         found = concept_study(plan, out, device=best_device(self.device))
@@ -89,8 +89,8 @@ class Command:
         self._tell(result, path)
 
     def _plan(self) -> ConceptPlan:
-        from ..compare.concept_presets import concept_plan
-        from ..compare.concept_training import with_options
+        from ..compare.concepts.presets import concept_plan
+        from ..compare.concepts.training import with_options
         from ..errors import ArgumentError
 
         plan = concept_plan(self.scale, concepts=_counts(self.concepts), split=self.split, seed=self.seed)
@@ -109,10 +109,10 @@ class Command:
     def _rare(self, plan: ConceptPlan, out: Path) -> None:
         import json
 
-        from .._estimates import mean_error
-        from .._results import save
-        from ..compare.concept_training import frequency_study
-        from ..compare.rare_concepts import critical_samples
+        from .._support.estimates import mean_error
+        from .._support.results import save
+        from ..compare.concepts.rare_concepts import critical_samples
+        from ..compare.concepts.training import frequency_study
         from ..errors import EstimateError
         from ..learned.device import best_device
 
@@ -140,7 +140,7 @@ class Command:
         print(f"\nwritten: {path}")
 
     def _table(self) -> xr.Dataset:
-        from ..compare.accuracy_tables import curves_from_table, read_curves
+        from ..compare.concepts.curves import curves_from_table, read_curves
 
         table = read_curves(self.curves, percent=self.percent)
         labels = [str(label) for label in table.label.values]
@@ -155,7 +155,7 @@ class Command:
             print(f"distance {d}: " + "; ".join(f"{graph.label(node)} ({graph.describe(node)})" for node in shell))
 
     def _tell(self, result: xr.Dataset, path: Path | None = None) -> None:
-        from ..compare import emergence_table
+        from ..compare.concepts import _table as emergence_table
 
         if not self.json:
             print(emergence_table.table(result))

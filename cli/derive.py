@@ -32,6 +32,6 @@ class Command:
         else:
             print(f"{derivation}\n\n{derivation.latex()}")
         if self.cite:
-            from .._citations import bibliography
+            from .._support.citations import bibliography
 
             print(f"\n{bibliography()[derivation.reference]}")

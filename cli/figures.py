@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from .. import _checks as check
-from .. import _progress as progress
+from .._support import checks as check
+from .._support import progress
 from ..errors import ArgumentError
 from ..paper_figs import _venues, catalogue
 

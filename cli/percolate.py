@@ -29,8 +29,8 @@ class Command:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from .._results import save
-        from ..simulate.percolation_study import study
+        from .._support.results import save
+        from ..simulate.percolation.lattice_study import study
 
         result = study(self.lattice, self.kind, self.size, self.runs, self.seed, workers=self.workers)
         path = save(result.curves, Path(self.out or f"percolate-{self.lattice}-{self.kind}.nc"))

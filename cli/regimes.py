@@ -7,11 +7,11 @@ from pathlib import Path
 
 import tyro
 
-from .. import _results
-from ..compare.regime_panels import regime_figure
-from ..compare.regime_table import rows, table
-from ..compare.regimes import RegimePlan, regime_map
-from ..learned import data as data_module
+from .._support import results as _results
+from ..compare.regimes._regime_map import RegimePlan, regime_map
+from ..compare.regimes._table import rows, table
+from ..compare.regimes.figure import regime_figure
+from ..learned.data import images as data_module
 from ..learned.device import best_device
 
 

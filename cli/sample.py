@@ -33,7 +33,7 @@ class Command:
     """folder of the samples (default: samples beside the weights)"""
 
     def run(self) -> None:
-        from .. import _checks as check
+        from .._support import checks as check
         from ..learned import checkpoint
         from ..learned.device import best_device
         from ..learned.sampling import sample_to_folder

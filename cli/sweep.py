@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from .._results import save
+from .._support.results import save
 from ..errors import IdealScoreError
 from ..sweeping.sweeps import sweep
 from ._sweep_config import SweepConfig

@@ -9,18 +9,18 @@ from typing import Any
 
 import tyro
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import ArgumentError
-from ..learned import data as data_module
-from ..learned.config import TrainConfig
-from ..learned.data import ImageData
+from ..learned.data import images as data_module
+from ..learned.data.images import ImageData
 from ..learned.device import best_device
-from ..learned.ensemble import train_ensemble
-from ..learned.estimate import estimate
 from ..learned.networks import NETWORKS, NetworkDenoiser
-from ..learned.objective import noise_from_text, noise_to_text
-from ..learned.presets import PRESETS
-from ..learned.training import train
+from ..learned.training.config import TrainConfig
+from ..learned.training.cost import estimate
+from ..learned.training.ensemble import train_ensemble
+from ..learned.training.objective import noise_from_text, noise_to_text
+from ..learned.training.presets import PRESETS
+from ..learned.training.single import train
 
 NETWORK_OPTIONS = (
     "width", "depth", "multipliers", "blocks", "attention", "heads", "dropout", "kernel", "padding", "sigmas", "head",

@@ -10,7 +10,7 @@ import tyro
 from ._transitions_data import Data
 
 if TYPE_CHECKING:
-    from ..theory.hierarchy import HierarchyTheory
+    from ..theory.hierarchy.mean_field import HierarchyTheory
     from ..theory.transition import Transition
 
 
@@ -35,7 +35,7 @@ class Hierarchy:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..theory.hierarchy import HierarchyTheory
+        from ..theory.hierarchy.mean_field import HierarchyTheory
 
         theory = HierarchyTheory(self.v, self.m, self.s)
         crossings = {depth: theory.crossing(depth) for depth in range(1, self.depth + 1)}
@@ -68,7 +68,7 @@ class Levels:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..theory.hierarchy import HierarchyTheory
+        from ..theory.hierarchy.mean_field import HierarchyTheory
 
         theory = HierarchyTheory(self.v, self.m, self.s)
         kept = theory.profile(self.depth, self.epsilon).tolist()

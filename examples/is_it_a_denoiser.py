@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import torch
 
-from idealscore.compare.network_identities import network_identities, table
+from idealscore.compare.measures import network_identities, table
 from idealscore.errors import IdentityViolation
 from idealscore.learned import data, preset, train
 from idealscore.theory import GaussianDenoiser, assert_identities

@@ -12,7 +12,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from idealscore.compare import by_distance, composition, concept_study
-from idealscore.compare.concept_presets import concept_plan
+from idealscore.compare.concepts import concept_plan
 from idealscore.theory import predicted_emergence
 
 SMALL = "--small" in sys.argv

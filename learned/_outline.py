@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import CheckpointError
 from .networks import NETWORKS
 

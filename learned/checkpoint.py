@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from .._results import atomic_path
+from .._support.results import atomic_path
 from ..errors import CheckpointError, IdealScoreError, OutputError
-from ._network import NetworkDenoiser
 from ._outline import check_outline
 from .networks import build
-from .stacked import EnsembleDenoiser
+from .networks.base import NetworkDenoiser
+from .networks.ensemble import EnsembleDenoiser
 
 FORMAT = "idealscore network 1"
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import _checks as check
-from .. import _progress, _results
+from .._support import checks as check
+from .._support import progress as _progress
+from .._support import results as _results
 from ..errors import ArgumentError, DataFileError
 from ..simulate.diffusion import sample, starting_noise
 from ..theory.denoiser import with_condition

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import ArgumentError, CheckpointError, DenoiserContractError, MissingDependencyError, NoiseLevelError
 from ..theory.noise import DiscreteSchedule, NoiseLevel
-from .preconditioning import Preconditioning
+from .networks.preconditioning import Preconditioning
 
 PREDICTIONS = ("x0", "noise", "v", "score", "flow")
 CLOCKS = ("sigma", "snr", "log_snr", "alpha_bar", "ou_time", "flow_time", "step", "index")

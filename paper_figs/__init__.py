@@ -1,5 +1,10 @@
-"""One module per figure; `results/` holds the small saved results that they draw."""
+"""The figures, in rooms by subject; `results/` holds the small saved results that they draw."""
 
-from .._lazy import attach
+import sys
 
-__getattr__, __dir__, __all__ = attach(__name__, {})
+import lazy_loader
+
+from ._by_name import FigureNames
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+sys.meta_path.append(FigureNames())

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from ..learned.classification import Classifier, train_classifier
-from ..learned.config import TrainConfig
-from ..learned.data import ImageData, load
+from ..learned.data.images import ImageData, load
 from ..learned.networks import NETWORKS
-from ..learned.objective import LogNormal
-from ..learned.training import train
+from ..learned.probes.classifier import Classifier, train_classifier
+from ..learned.training.config import TrainConfig
+from ..learned.training.objective import LogNormal
+from ..learned.training.single import train
 
 HELD_OUT = 0.2
 NOISE = LogNormal(-0.4, 1.2)

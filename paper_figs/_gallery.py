@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import _progress as progress
-from .. import _results
-from .._citations import KEY, bibliography
+from .._support import progress
+from .._support import results as _results
+from .._support.citations import KEY, bibliography
 from . import catalogue
 
 if TYPE_CHECKING:

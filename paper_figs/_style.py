@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .. import _style
-from .._style import COLOURS
+from .._support import style as _style
+from .._support.style import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import _checks as check
-from .._style import venue_settings
+from .._support import checks as check
+from .._support.style import venue_settings
 from ..errors import MissingDependencyError
 from ._style import COLUMN, PAGE
 

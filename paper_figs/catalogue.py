@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .. import _checks as check
-from .. import _results
+from .._support import checks as check
+from .._support import results as _results
 from ..errors import DataFileError
 from ._venues import dressed
 
@@ -23,18 +24,32 @@ FORMATS = ("png", "pdf", "svg")
 LAYOUT = 1  # of the saved results; raised when a figure's variables change their meaning
 
 
+@cache
+def _modules() -> dict[str, str]:
+    """{figure: module}: the room's name leads the figure's, except in the rooms whose figures say it themselves."""
+    here = Path(__file__).parent
+    rooms = [room.name for room in here.iterdir() if (room / "__init__.py").exists()]
+    found = {
+        module.name if room in ("networks", "transitions") else f"{room}_{module.name}": f".{room}.{module.name}"
+        for room in rooms
+        for module in iter_modules([str(here / room)])
+        if not module.name.startswith("_")
+    }
+    return dict(sorted(found.items()))
+
+
 def names() -> list[str]:
     """All figures, in alphabetical order.
 
     >>> "percolation_collapse" in names()
     True
     """
-    return [m.name for m in iter_modules([str(Path(__file__).parent)]) if m.name[0] != "_" and m.name != "catalogue"]
+    return list(_modules())
 
 
 def figure_module(name: str) -> ModuleType:
     """The module of a figure; an unknown name raises UnknownNameError with the nearest one."""
-    return import_module(f".{check.choice('figure', name, names())}", __package__)
+    return import_module(_modules()[check.choice("figure", name, names())], __package__)
 
 
 def summary(name: str) -> str:

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import _checks as check
-from .. import _progress as progress
-from .._streams import normal_batch
+from .._support import checks as check
+from .._support import progress
+from .._support.streams import normal_batch
 from ..errors import NoiseLevelError, ShapeError
 from ..theory.denoiser import Denoiser
 from ..theory.noise import karras_sigmas

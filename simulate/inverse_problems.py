@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import ArgumentError, DenoiserContractError, ShapeError
 from ..theory.denoiser import Denoiser
 
@@ -214,7 +214,7 @@ def measure(operator: Operator, x0: torch.Tensor, noise: float, seed: int = 0, i
     >>> measure(inpainting([True, False]), torch.tensor([[1.0, 2.0]]), 0.0)
     tensor([[1.]])
     """
-    from .._streams import normal_batch
+    from .._support.streams import normal_batch
 
     clean = operator(check.as_float_tensor("x0", x0))
     rows = range(len(clean)) if indices is None else indices

@@ -1,12 +1,5 @@
 """Sweeps: one function at every point of a grid, on one machine or many; each name is loaded when first used."""
 
-from .._lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "assembly": ["results"],
-        "grids": ["Grid"],
-        "sweeps": ["sweep"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _results
+from .._support import results as _results
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import _results
+from .._support import results as _results
 from ..errors import ArgumentError, OutputError
 from ._values import point_file
 from .folder import SweepFolder

@@ -11,7 +11,7 @@ import numpy as np
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from .. import _results
+from .._support import results as _results
 from ..errors import DataFileError, EmptyDataError
 from .folder import SweepFolder
 from .grids import Grid

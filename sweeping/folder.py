@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from .. import _results
+from .._support import results as _results
 from ..errors import DataFileError, OutputError
 
 FORMAT = "idealscore sweep 1"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import ArgumentError, EmptyDataError, UnknownNameError
 
 MOST_POINTS = 10**7

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _checks as check
-from .. import _progress
+from .._support import checks as check
+from .._support import progress as _progress
 from . import engines, functions
 from ._drive import Drive
 from ._worker import Job, folder_of
@@ -52,7 +52,7 @@ def sweep(
     workers die before they begin), all before or without loss of finished points.
 
     >>> import tempfile
-    >>> from idealscore.learned._state import ema_exponent
+    >>> from idealscore.learned.training.state import ema_exponent
     >>> found = sweep(ema_exponent, {"width": [0.05, 0.1]}, tempfile.mkdtemp(), workers=0)
     >>> found.q.round(2).values
     array([16.97,  6.94])

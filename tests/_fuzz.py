@@ -104,7 +104,7 @@ def arrays():
 def datasets():
     import xarray as xr
 
-    from idealscore import _results
+    from idealscore._support import results as _results
     from idealscore.sweeping._values import point_file
 
     words = xr.Dataset(
@@ -120,8 +120,7 @@ def checkpoints(folder):
     from safetensors.torch import save_file
 
     from idealscore.learned import checkpoint
-    from idealscore.learned.networks import MLPDenoiser, UNetDenoiser
-    from idealscore.learned.stacked import EnsembleDenoiser
+    from idealscore.learned.networks import EnsembleDenoiser, MLPDenoiser, UNetDenoiser
 
     mlps = [MLPDenoiser((2,), width=4, depth=1, seed=i) for i in range(3)]
     for network in (mlps[0], UNetDenoiser((1, 4, 4), width=4, multipliers=(1, 2), blocks=1), EnsembleDenoiser(mlps)):
@@ -146,7 +145,8 @@ lattice = "square"
 
 def kinds(folder):
     """For each kind: (seed files, name of the mutated file, what loads it, what is done to a mutated content)."""
-    from idealscore import _results, sweeping
+    from idealscore import sweeping
+    from idealscore._support import results as _results
     from idealscore.cli._sweep_config import SweepConfig
     from idealscore.learned import checkpoint, data
     from idealscore.sweeping import Grid

@@ -10,9 +10,9 @@ import warnings
 
 
 def sweep_job(out, points, workers):
-    import sweep_functions
-
     import idealscore
+
+    import sweep_functions
 
     idealscore.sweep(
         sweep_functions.slow, {"a": range(int(points))}, out, fixed={"seconds": 0.002}, workers=int(workers)

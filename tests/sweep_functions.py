@@ -7,7 +7,7 @@ import time
 import numpy as np
 import xarray as xr
 
-from idealscore import _streams
+from idealscore._support import streams as _streams
 
 KEPT: list[bytes] = []
 

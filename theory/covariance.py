@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import CovarianceError, ShapeError
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import NoiseLevelError
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import _checks as check
-from .._streams import normal_batch
+from .._support import checks as check
+from .._support.streams import normal_batch
 from ..errors import NoiseLevelError, ShapeError
 from .covariance import Covariance, moments
 

@@ -16,9 +16,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import _checks as check
-from .._results import atomic_path
-from .._streams import stream
+from .._support import checks as check
+from .._support.results import atomic_path
+from .._support.streams import stream
 from ..errors import ArgumentError, DataFileError, GrammarError, ShapeError
 
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from .. import _checks as check
-from .._streams import normal_batch, stream, stream_seed
+from .._support import checks as check
+from .._support.streams import normal_batch, stream, stream_seed
 from ..errors import ArgumentError, EmptyDataError, NoiseLevelError, ShapeError
 from .covariance import Covariance, moments
 

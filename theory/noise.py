@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import _checks as check
+from .._support import checks as check
 from ..errors import NoiseLevelError, ShapeError
 
 Value = float | np.ndarray

@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from .. import _checks as check
+from .._support import checks as check
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ DIRECTIVE = "<!-- figures -->"
 def figures() -> dict[str, str]:
     """{name: what it shows} of the modules that compute and draw."""
     found = {}
-    for path in sorted(FOLDER.glob("[!_]*.py")):
+    for path in sorted(FOLDER.glob("*/[!_]*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         if {"compute", "draw"} <= functions:
-            found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0]
-    return found
+            room = path.parent.name
+            name = path.stem if room in ("networks", "transitions") else f"{room}_{path.stem}"
+            found[name] = (ast.get_docstring(tree) or "").split("\n")[0]
+    return dict(sorted(found.items()))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -11,43 +11,50 @@ ROOT = Path(__file__).parents[2]
 DIRECTIVE = re.compile(r"^<!-- public names of ([\w.]+) -->$", re.M)
 
 
-def _tree(name: str) -> ast.Module:
-    path = ROOT.joinpath(*name.split(".")[1:])
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(file.read_text(encoding="utf-8"))
+def _path(name: str) -> Path:
+    return ROOT.joinpath(*name.split(".")[1:])
 
 
 def face(package: str) -> dict[str, list[str]]:
-    """{submodule: [public names]} of a package, read from its `__init__.py` without importing it."""
-    for node in ast.walk(_tree(package)):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "attach":
-            return ast.literal_eval(node.args[1])
-    raise ValueError(f"{package} has no lazy face")
+    """{submodule: [public names]} of a package, read from the stub of its face without importing it."""
+    listed: dict[str, list[str]] = {}
+    for node in ast.parse((_path(package) / "__init__.pyi").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            listed.setdefault(node.module, []).extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                listed.setdefault(alias.name, [])
+    return listed
 
 
 def defined(module: str) -> list[str]:
-    """The public names of a module that is public as a whole: its `__all__`, or what it defines."""
-    names = []
-    for node in _tree(module).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-            return ast.literal_eval(node.value)
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            names.append(node.name)
-    return names
+    """The public functions and classes of a module that is public as a whole."""
+    tree = ast.parse(_path(module).with_suffix(".py").read_text(encoding="utf-8"))
+    found = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return [name for name in found if not name.startswith("_")]
 
 
-def block(module: str, members: list[str]) -> str:
-    """The reference of one module."""
+def block(module: str, members: list[str], level: int) -> str:
+    """The reference of one module, under a heading of its own."""
     chosen = "".join(f"\n        - {name}" for name in members or defined(module))
-    title = module.rsplit(".", 1)[1]
-    return f"## {title} {{#module-{module}}}\n\n::: {module}\n    options:\n      members:{chosen}\n"
+    title = module.rsplit(".", 1)[1].lstrip("_")
+    options = f"    options:\n      heading_level: {level + 1}\n      members:{chosen}\n"
+    return f"{'#' * level} {title} {{#module-{module}}}\n\n::: {module}\n{options}"
+
+
+def room(package: str) -> str:
+    """The reference of a folder inside a layer: its sentence, then module by module."""
+    document = ast.get_docstring(ast.parse((_path(package) / "__init__.pyi").read_text(encoding="utf-8")))
+    blocks = [block(f"{package}.{name}", names, 3) for name, names in face(package).items()]
+    return "\n".join([f"## {package.rsplit('.', 1)[1]} {{#module-{package}}}\n\n{document}\n", *blocks])
 
 
 def reference(package: str) -> str:
-    """The reference of a package, module by module; packages and pages of their own are left to their own pages."""
-    listed = face(package)
-    modules = [name for name in listed if not (ROOT.joinpath(*package.split(".")[1:], name)).is_dir()]
-    return "\n".join(block(f"{package}.{name}", listed[name]) for name in modules)
+    """The reference of a package: its modules, and its rooms with theirs."""
+    return "\n".join(
+        room(f"{package}.{name}") if (_path(package) / name).is_dir() else block(f"{package}.{name}", names, 2)
+        for name, names in face(package).items()
+    )
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

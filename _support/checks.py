@@ -1,0 +1,151 @@
+"""Checks of arguments, made before any work; each raises a typed error that names the argument.
+
+torch is imported only when a tensor is at hand, so that the light modules stay light.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ..errors import (
+    ArgumentError,
+    EmptyDataError,
+    NoiseLevelError,
+    NotFiniteError,
+    ShapeError,
+    UnknownNameError,
+    WeightsError,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+T = TypeVar("T")
+
+
+def _is_tensor(value: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def integer(argument: str, value: Any, minimum: int, maximum: int | None = None) -> int:
+    """`value` as an int within [minimum, maximum]."""
+    upper = "" if maximum is None else f" and <= {maximum}"
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or int(value) < minimum or (maximum is not None and int(value) > maximum):
+        raise ArgumentError(argument, f"is {value!r}", f"pass an integer >= {minimum}{upper}")
+    return int(value)
+
+
+def real(argument: str, value: Any, minimum: float = -math.inf, maximum: float = math.inf) -> float:
+    """`value` as a finite float within [minimum, maximum]."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(float(value)):
+        raise ArgumentError(argument, f"is {value!r}", "pass a finite number")
+    value = float(value)
+    if not minimum <= value <= maximum:
+        raise ArgumentError(argument, f"is {value!r}", f"pass a number in [{minimum:g}, {maximum:g}]")
+    return value
+
+
+def choice(argument: str, value: Any, known: Iterable[str]) -> str:
+    """`value` if it is one of the known names."""
+    known = list(known)
+    if value not in known:
+        raise UnknownNameError(argument, value, known)
+    return value
+
+
+def finite(argument: str, array: T) -> T:
+    """`array` (NumPy or torch) if every entry is finite."""
+    finite_entries: Any = array.isfinite() if _is_tensor(array) else np.isfinite(np.asarray(array))  # type: ignore
+    if not bool(finite_entries.all()):
+        raise NotFiniteError(argument, "holds NaN or infinite values", "remove or replace them first")
+    return array
+
+
+def as_float_tensor(argument: str, value: Any, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """`value` as a finite floating-point tensor: float tensors keep their dtype, all else becomes float64."""
+    import torch
+
+    try:
+        tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+        if not tensor.is_floating_point():
+            if tensor.is_complex():
+                raise TypeError("complex")
+            tensor = tensor.to(torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(argument, f"is no array of real numbers ({error})", "pass a tensor") from None
+    return finite(argument, tensor if dtype is None else tensor.to(dtype))
+
+
+def probabilities(argument: str, value: Any, n: int) -> torch.Tensor:
+    """`value` as `(n,)` float64 probabilities, whose sum may miss one by rounding."""
+    tensor = as_float_tensor(argument, value).double()
+    if tuple(tensor.shape) != (n,):
+        raise ShapeError(
+            argument, f"has shape {tuple(tensor.shape)}", f"pass one weight per datum or component, ({n},)"
+        )
+    total = float(tensor.sum())
+    if bool((tensor < 0).any()) or abs(total - 1) > 1e-5:
+        raise WeightsError(
+            argument, f"hold negative values or sum to {total:.6g}", f"pass {argument} / {argument}.sum()"
+        )
+    return tensor / total
+
+
+def dataset(argument: str, value: Any, minimum: int = 1, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """`value` as a finite tensor `(n, *event)` with n >= minimum and a non-empty event."""
+    tensor = as_float_tensor(argument, value, dtype)
+    if tensor.ndim < 2:
+        raise ShapeError(argument, f"has shape {tuple(tensor.shape)}", "pass an array (n, *event)")
+    if tensor.shape[0] < minimum or tensor[:1].numel() == 0:
+        raise EmptyDataError(argument, f"has shape {tuple(tensor.shape)}", f"pass at least {minimum} non-empty item(s)")
+    return tensor
+
+
+def batch(argument: str, x: Any, event_shape: Iterable[int]) -> torch.Tensor:
+    """`x` if it is a floating-point tensor `(batch, *event_shape)`."""
+    import torch
+
+    event_shape = tuple(event_shape)
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        kind = str(x.dtype) if isinstance(x, torch.Tensor) else type(x).__name__
+        raise ArgumentError(argument, f"is of kind {kind}", "pass a floating-point torch tensor")
+    if tuple(x.shape[1:]) != event_shape or x.ndim == 0:
+        raise ShapeError(argument, f"has shape {tuple(x.shape)}", f"pass (batch, *{event_shape})")
+    return x
+
+
+def same_device(argument: str, x: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+    """`x` if it lives where `data` lives."""
+    if x.device != data.device:
+        raise ArgumentError(argument, f"is on {x.device}, the data on {data.device}", "move one with .to(device)")
+    return x
+
+
+def sigmas(argument: str, sigma: Any, like: torch.Tensor) -> torch.Tensor:
+    """Noise levels as a tensor `(batch,)` in the dtype and on the device of `like` (batch, ...)."""
+    import torch
+
+    tensor = torch.as_tensor(sigma, dtype=like.dtype, device=like.device)
+    if tensor.ndim > 1 or (tensor.ndim == 1 and tensor.shape[0] not in (1, like.shape[0])):
+        raise ShapeError(argument, f"has shape {tuple(tensor.shape)}", "pass a scalar or one value per sample")
+    if bool((tensor.isnan() | (tensor < 0)).any()):
+        raise NoiseLevelError(argument, "is negative or NaN", "pass noise levels >= 0")
+    return tensor.expand(like.shape[0])
+
+
+def positive_sigmas(argument: str, sigma: Any) -> np.ndarray:
+    """A one-dimensional float64 grid of finite noise levels > 0."""
+    grid = np.atleast_1d(np.asarray(sigma, dtype=np.float64))
+    if grid.ndim != 1 or grid.size == 0:
+        raise ShapeError(argument, f"has shape {grid.shape}", "pass a list of noise levels")
+    if not (np.isfinite(grid).all() and (grid > 0).all()):
+        raise NoiseLevelError(argument, "holds values that are not finite and > 0", "pass noise levels > 0")
+    return grid

@@ -1,0 +1,88 @@
+"""The sizes of the studies on bumps: "small" for a CPU, "full" for a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..._support import checks as check
+from ...learned.training.bumps import BumpRecipe
+from ...learned.training.config import TrainConfig
+from ...simulate.bumps.canvas import BumpCanvas
+from ...simulate.bumps.regions import HeldOut
+
+
+@dataclass(frozen=True)
+class BumpPlan:
+    """One scale: canvas and networks of each study [@Liang2024].
+
+    canvas, held_out, few: the held-out band and the share of the remaining bumps that "a few" means. sizes, counts: of
+    the canvases of the data efficiency, and of bumps there in units of the size, without and with stripes. torus,
+    layers: the periodic canvas whose representation is read, and where. widths, shares, overlap: of the percolation.
+    seeds: networks per setting.
+    """
+
+    canvas: BumpCanvas
+    recipe: BumpRecipe
+    held_out: HeldOut
+    torus: BumpCanvas
+    layers: tuple[str, ...]
+    sizes: tuple[int, ...]
+    counts: tuple[tuple[float, ...], tuple[float, ...]]
+    widths: tuple[float, ...]
+    shares: tuple[float, ...]
+    few: float = 0.4
+    overlap: float = 0.005
+    seeds: int = 3
+
+    def with_recipe(self, **changes: Any) -> BumpPlan:
+        """The same with other options of the recipe."""
+        return replace(self, recipe=replace(self.recipe, **changes))
+
+
+PLANS = {
+    "small": BumpPlan(
+        canvas=BumpCanvas(8),
+        recipe=BumpRecipe(
+            "unet",
+            {"width": 12, "multipliers": (1, 2), "blocks": 1},
+            train=TrainConfig(steps=250, batch=32, learning_rate=1e-2, warmup=20, checkpoint_every=125),
+            levels=6,
+        ),
+        held_out=HeldOut(3, 4),
+        torus=BumpCanvas(12, periodic=True),
+        layers=("down.1", "middle.0", "middle.1", "up.0", "up.2"),
+        sizes=(6, 8, 10),
+        counts=((1.0, 2.0, 3.0, 4.0), (0.25, 0.5, 1.0, 2.0)),
+        widths=(0.35, 0.5, 1.0),
+        shares=(0.06, 0.12, 0.2, 0.3, 0.45, 0.7),
+    ),
+    "full": BumpPlan(
+        canvas=BumpCanvas(32),
+        recipe=BumpRecipe(
+            "unet",
+            {"width": 64, "multipliers": (1, 2, 2), "blocks": 2},
+            attend=True,
+            head="eps",
+            train=TrainConfig(steps=10_000, batch=128, learning_rate=1e-3, checkpoint_every=1000),
+            sigma_min=0.05,
+            levels=18,
+        ),
+        held_out=HeldOut(13, 19),
+        torus=BumpCanvas(32, periodic=True),
+        layers=("down.5", "middle.0", "middle.1", "up.0", "up.3", "up.6"),
+        sizes=(8, 12, 16, 24, 32),
+        counts=((0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)),
+        widths=(0.25, 0.35, 0.5, 0.75, 1.0),
+        shares=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8),
+    ),
+}
+
+
+def plan(scale: str) -> BumpPlan:
+    """The plan of a scale; an unknown one raises UnknownNameError.
+
+    >>> plan("small").canvas.size
+    8
+    """
+    return PLANS[check.choice("scale", scale, PLANS)]

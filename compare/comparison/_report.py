@@ -1,0 +1,49 @@
+"""Everything that a comparison leaves behind: compare.nc, pictures, report.html, and the table as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from ..._support import results as _results
+from ._figure import figure
+from ._page import page
+from ._table import aligned, table
+from .several_models import models_of, one_model, pair_legend, pair_rows
+
+
+def report(result: xr.Dataset, out: str | Path) -> str:
+    """Write `compare.nc`, `compare.png` and `report.html` into the folder `out`; return the table as text.
+
+    Of several models, each has its own picture, `compare-1.png`, `compare-2.png`, ... in their order.
+    """
+    import matplotlib.pyplot as plt
+
+    out, models = Path(out), models_of(result)
+    _results.save(result, out / "compare.nc")
+    drawn = {name: figure(one_model(result, name)) for name in models} if models else {"": figure(result)}
+    try:
+        for path, picture in zip(pictures(result, out), drawn.values()):
+            with _results.atomic_path(path) as temporary:
+                picture.savefig(temporary, format="png")
+        _results.write_text(out / "report.html", page(result, drawn if models else drawn[""]))
+    finally:
+        for picture in drawn.values():
+            plt.close(picture)
+    return summary(result)
+
+
+def pictures(result: xr.Dataset, out: Path) -> list[Path]:
+    """Where `report` leaves its pictures."""
+    count = len(models_of(result))
+    return [out / f"compare-{k + 1}.png" for k in range(count)] or [out / "compare.png"]
+
+
+def summary(result: xr.Dataset) -> str:
+    """The table; of several models, the table of each and that of their agreement."""
+    if not models_of(result):
+        return table(result)
+    parts = [f"{name}\n{table(one_model(result, name))}" for name in models_of(result)]
+    agreement = [*aligned(pair_rows(result)), pair_legend(result)]
+    return "\n\n".join([*parts, "agreement\n" + "\n".join(agreement)])

@@ -1,0 +1,103 @@
+"""The table of a comparison: one row per noise level, the predicted transitions between the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from ..._support.estimates import show
+from ...theory.noise import DiscreteSchedule, NoiseLevel
+from ._against import HELD_OUT
+
+DDPM = DiscreteSchedule.linear(1000, 1e-4, 0.02)
+
+
+def ddpm_step(sigma: float) -> str:
+    """The step of the usual linear DDPM schedule, as text."""
+    step = NoiseLevel(sigma).step(DDPM)
+    return f"{step:.0f}" if np.isfinite(step) else "-"
+
+
+def closest(level: xr.Dataset) -> str:
+    """The closest theory of one noise level; those that tie with it within two standard errors follow."""
+    best = str(level.closest.item())
+    others = [str(name) for name in level.theory.values[level.tied.values.astype(bool)] if name != best]
+    return " = ".join([best, *others])
+
+
+def _gap(level: xr.Dataset) -> str:
+    return f"{1 - float(level.explained_variance):.3g}"
+
+
+def rows(result: xr.Dataset, split: str = HELD_OUT) -> list[dict[str, str]]:
+    """The cells of the table, as text, from the largest noise level to the smallest."""
+    part = result.sel(split=split)
+    flagged = "outside" in part and bool(part.outside.any())
+    made = []
+    for sigma in part.sigma.values[::-1]:
+        level = part.sel(sigma=sigma)
+        best = level.sel(theory=str(level.closest.item()))
+        made.append(
+            {
+                "sigma": f"{sigma:.3g}",
+                "DDPM step": ddpm_step(sigma),
+                **({"trained": "outside" if bool(level.outside) else "yes"} if flagged else {}),
+                "closest theory": closest(level),
+                "score gap": show(1 - float(best.explained_variance), float(best.explained_variance_stderr)),
+                "cosine": f"{float(best.cosine):.4f}",
+                **{f"to {name}": _gap(level.sel(theory=name)) for name in part.theory.values},
+            }
+        )
+    return made
+
+
+def transition_rows(result: xr.Dataset) -> list[tuple[float, str]]:
+    """(sigma, sentence) of each predicted transition, largest sigma first."""
+    made = []
+    for name in result.transition.values:
+        t = result.sel(transition=name)
+        sigma = float(t.transition_sigma)
+        where = f"sigma {show(sigma, float(t.transition_sigma_stderr))}, DDPM step {ddpm_step(sigma)}"
+        made.append((sigma, f"predicted: {name} at {where}"))
+    return sorted(made, reverse=True)
+
+
+def aligned(cells: Sequence[dict[str, str]]) -> list[str]:
+    """Rows of equal keys as lines of text under a head."""
+    widths = {key: max(len(key), *(len(row[key]) for row in cells)) for key in cells[0]}
+    head = "  ".join(f"{key:>{width}}" for key, width in widths.items())
+    body = ["  ".join(f"{row[key]:>{width}}" for key, width in widths.items()) for row in cells]
+    return [head, "-" * len(head), *body]
+
+
+def table(result: xr.Dataset, split: str = HELD_OUT) -> str:
+    """The whole table as text."""
+    cells = rows(result, split)
+    line, rule, *body = aligned(cells)
+    pending = transition_rows(result)
+    out = [line, rule]
+    for text, sigma in zip(body, result.sigma.values[::-1]):
+        while pending and pending[0][0] > sigma:
+            out.append(f"-- {pending.pop(0)[1]} ".ljust(len(line), "-"))
+        out.append(text)
+    out += [f"-- {sentence} ".ljust(len(line), "-") for _, sentence in pending]
+    return "\n".join([*out, *legend(result, split)])
+
+
+def legend(result: xr.Dataset, split: str) -> list[str]:
+    """What the columns mean, line by line."""
+    lines = [
+        f"{result.attrs['n']} {split} images, each noised {result.attrs['n_noise']} times; {result.attrs['network']}.",
+        "score gap: E|s_net - s_theory|^2 / E|s_net|^2, the share of the network's score that the closest theory misses"
+        " (± standard error); 'to NAME': the same for each theory; 'A = B': a tie within two standard errors.",
+    ]
+    if "outside" in result and bool(result.outside.any()):
+        low, high = result.attrs["trained_on"]
+        lines.append(
+            f"trained: 'outside' marks levels beyond {low:.3g} ... {high:.3g}, where the network extrapolates."
+        )
+    if result.attrs.get("held_out_in_training"):
+        lines.append(f"{result.attrs['held_out_in_training']} of the held-out images are also training images.")
+    return lines

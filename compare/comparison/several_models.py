@@ -1,0 +1,120 @@
+"""Several networks of one data set: each against the optima, and all against each other from the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from ..._support.estimates import show as estimate
+from ...errors import EmptyDataError, ShapeError
+from ...learned.data.images import ImageData
+from ...theory.denoiser import Denoiser
+from ...theory.noise import karras_sigmas
+from ..measures._reproducibility import reproducibility
+from ._against import Comparison, against, checked_optima
+from ._trained_range import trained_range
+
+WIDEST = (0.002, 80.0)
+PAIRS = {"model": "sampler", "other": "other_sampler"}
+MEASURES = {"rp": "RP", "mae": "MAE score", "cosine": "cosine", "rmse": "RMSE", "rp_chance": "RP by chance"}
+
+
+def compare_models(
+    networks: Mapping[str, Denoiser],
+    training: ImageData,
+    held_out: ImageData,
+    config: Comparison | None = None,
+    *,
+    notes: Mapping[str, str] | None = None,
+    show: bool | None = None,
+) -> xr.Dataset:
+    """`compare` of each network, over `(model)`, and `reproducibility` of all of them and of the optima.
+
+    The latter is `pair_rp`, `pair_mae`, `pair_cosine`, `pair_rmse`, ... with `_stderr` over `(sampler,
+    other_sampler)`: `config.n_samples` draws from one starting noise by Heun's rule on 18 levels within the ranges
+    that the networks were trained on. `one_model` gives back the comparison of a single network.
+
+    Raises ShapeError for networks of another event shape than the images, EmptyDataError for fewer than two, and all
+    that `compare` raises.
+    """
+    config, notes = config or Comparison(), notes or {}
+    if len(networks) < 2:
+        raise EmptyDataError("networks", f"are {len(networks)}", "pass two or more, or use compare")
+    for name, network in networks.items():
+        own = getattr(network, "shape", None)
+        if own is not None and tuple(own) != training.shape:
+            problem = f"'{name}' denoises {tuple(own)}, the images are {training.shape}"
+            raise ShapeError("networks", problem, "pass models of one event shape")
+    theories = checked_optima(training, held_out, config)
+    parts = [
+        against(theories, network, training, held_out, config, notes.get(name, name), None, show)
+        for name, network in networks.items()
+    ]
+    common = [name for name in parts[0].data_vars if str(name).startswith("transition_")]
+    axis = xr.Variable("model", list(networks))
+    result = xr.concat(
+        [part.drop_vars(common) for part in parts], dim=axis,
+        data_vars="all", coords="minimal", compat="override", combine_attrs="override",
+    ).merge(parts[0][common])  # fmt: skip
+    for name in ("network", "trained_on"):
+        values = [part.attrs[name] for part in parts]
+        result[f"model_{name}"] = (("model", "side") if name == "trained_on" else "model", values)
+    pairs = reproducibility(
+        {**networks, **theories}, training.shape, config.n_samples, sigmas=_levels(networks), seed=config.seed,
+        centre=training.images.double().mean(0), show=show,
+    ).rename(PAIRS)  # fmt: skip
+    result = result.merge(pairs.rename({name: f"pair_{name}" for name in pairs.data_vars}))
+    result.attrs = parts[0].attrs | {key: pairs.attrs[key] for key in ("threshold", "grey_values")}
+    result.attrs |= {"n_samples": config.n_samples, "network": ", ".join(networks)}
+    return result
+
+
+def _levels(networks: Mapping[str, Denoiser]) -> list[float]:
+    """A sampling grid that no network of known range has to leave."""
+    ranges = [known for network in networks.values() if (known := trained_range(network))] + [WIDEST]
+    low, high = max(low for low, _ in ranges), min(high for _, high in ranges)
+    low, high = (low, high) if low < high else WIDEST
+    return [*karras_sigmas(18, low, high), 0.0]
+
+
+def models_of(result: xr.Dataset) -> list[str]:
+    """The names of the models of a comparison; none where it is of a single network."""
+    return [str(name) for name in result.model.values] if "model" in result.dims else []
+
+
+def one_model(result: xr.Dataset, name: str) -> xr.Dataset:
+    """The comparison of one of several networks, as `compare` gives it."""
+    part = result.sel(model=name, drop=True)
+    part = part.drop_vars([key for key in part.variables if "sampler" in part[key].dims or "side" in part[key].dims])
+    low, high = result.model_trained_on.sel(model=name).values
+    return part.drop_vars("model_network").assign_attrs(
+        network=f"{name}: {result.model_network.sel(model=name).item()}", trained_on=(low, high)
+    )
+
+
+def pair_rows(result: xr.Dataset) -> list[dict[str, str]]:
+    """One row for every pair with at least one network, as text."""
+    names, models = [str(name) for name in result.sampler.values], models_of(result)
+    made = []
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            if one in models:
+                pair = result.sel(sampler=one, other_sampler=other)
+                cells = {
+                    head: estimate(float(pair[f"pair_{key}"]), float(pair[f"pair_{key}_stderr"]))
+                    for key, head in MEASURES.items()
+                }
+                made.append({"model": one, "other": other, **cells})
+    return made
+
+
+def pair_legend(result: xr.Dataset) -> str:
+    """What the columns of `pair_rows` mean."""
+    a = result.attrs
+    return (
+        f"{a['n_samples']} samples from the same noise. RP: share with cosine > {np.asarray(a['threshold']):g} of the"
+        f" centred images; MAE score: share within {np.asarray(a['grey_values']):g} grey values of 255 on average; by"
+        " chance: unrelated samples of the same two models."
+    )

@@ -1,0 +1,114 @@
+"""Accuracy over training, per class and concept, from a run or from a user's table.
+
+One Dataset serves all measurements of composition: `joint` (..., step), the share of samples with every concept right,
+and `accuracy` (..., concept, step), the share with that concept right. Other dimensions (seed, class) are free.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..._support import checks as check
+from ...errors import ArgumentError, DataFileError, ShapeError, UnknownNameError
+from ...theory.composition.laws import accuracies
+
+
+def concept_curves(
+    step: Any, joint: Any, accuracy: Any, concepts: Iterable[str], *, n_samples: int | None = None
+) -> xr.Dataset:
+    """Curves of one class as a Dataset: `joint` (step), `accuracy` (concept, step).
+
+    `n_samples`: generated samples behind each point, if known; errors are then binomial. Raises ArgumentError for
+    values outside [0, 1] or steps that do not increase, ShapeError for curves of unequal length.
+
+    >>> curves = concept_curves([0, 1], [0.1, 1.0], [[0.2, 1.0], [0.5, 1.0]], ["shape", "color"], n_samples=64)
+    >>> dict(curves.accuracy.sizes)
+    {'concept': 2, 'step': 2}
+    """
+    names, rows = list(concepts), [np.asarray(row) for row in accuracy]
+    steps = np.asarray(step)
+    if len(rows) != len(names):
+        raise ShapeError("accuracy", f"holds {len(rows)} curves", f"pass one for each of {len(names)} concepts")
+    for name, row in (*zip(names, rows), ("joint", np.asarray(joint))):
+        if row.shape != steps.shape:
+            raise ShapeError("curves", f"{name} has {row.size} points for {steps.size} steps", "use the same steps")
+    curves = xr.Dataset(
+        {"joint": ("step", np.asarray(joint, float)), "accuracy": (("concept", "step"), np.array(rows, float))},
+        {"step": steps, "concept": names},
+    )
+    if n_samples is not None:
+        curves.attrs["n_samples"] = check.integer("n_samples", n_samples, 1)
+    return checked(curves)
+
+
+def checked(curves: xr.Dataset) -> xr.Dataset:
+    """`curves` if it holds what the measurements need."""
+    for name, dims in (("joint", {"step"}), ("accuracy", {"concept", "step"})):
+        if name not in curves or not dims <= set(curves[name].dims):
+            raise ShapeError("curves", f"holds no '{name}' over {sorted(dims)}", "build it with concept_curves")
+        accuracies(f"curves.{name}", curves[name].values)
+    if bool((np.diff(curves.step.values) <= 0).any()) or curves.sizes["step"] < 2:
+        raise ArgumentError("curves.step", "does not increase", "pass at least two increasing training steps")
+    if set(curves.accuracy.dims) - {"concept"} != set(curves.joint.dims):
+        found = f"{tuple(curves.accuracy.dims)} and {tuple(curves.joint.dims)}"
+        raise ShapeError("curves", f"has dimensions {found}", "give accuracy those of joint and 'concept'")
+    return curves.transpose("concept", ..., "step")
+
+
+def read_curves(
+    path: str | os.PathLike, *, label: str = "label", step: str = "timestep", value: str = "acc", percent: bool = False
+) -> xr.DataArray:
+    """Curves `(label, step)` from a CSV table with one row per label and step, e.g. `label,timestep,acc`.
+
+    `percent`: the values are percent. Raises DataFileError where a column or a number is missing or a row occurs
+    twice, ShapeError where labels have unequal numbers of steps, ArgumentError for values outside [0, 1].
+    """
+    rows: dict[str, dict[float, float]] = {}
+    file = Path(path)
+    if not file.is_file():
+        raise DataFileError("path", f"there is no file {file}", "check the name")
+    with open(file, newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        for column in (label, step, value):
+            if column not in (reader.fieldnames or ()):
+                raise UnknownNameError(f"column of {file.name}", column, reader.fieldnames or ())
+        for number, row in enumerate(reader, start=2):
+            try:
+                point, found = float(row[step]), float(row[value])
+            except (TypeError, ValueError):
+                raise DataFileError("path", f"{file.name}, line {number} holds no number", "mend that line") from None
+            if point in rows.setdefault(row[label], {}):
+                raise DataFileError("path", f"{file.name}, line {number} repeats {row[label]} at {point:g}", "drop it")
+            rows[row[label]][point] = found
+    if not rows:
+        raise DataFileError("path", f"{file.name} holds no rows", "pass a table with a header and rows")
+    return _array(rows, file.name, percent)
+
+
+def _array(rows: dict[str, dict[float, float]], name: str, percent: bool) -> xr.DataArray:
+    steps = sorted(next(iter(rows.values())))
+    for label, curve in rows.items():
+        if sorted(curve) != steps:
+            problem = f"are of unequal length: {label} has {len(curve)} steps, {next(iter(rows))} has {len(steps)}"
+            raise ShapeError("curves", problem, f"complete the table {name}")
+    values = np.array([[curve[point] for point in steps] for curve in rows.values()]) / (100.0 if percent else 1.0)
+    accuracies("curves", values)
+    return xr.DataArray(values, {"label": list(rows), "step": steps}, ("label", "step"))
+
+
+def curves_from_table(
+    table: xr.DataArray, concepts: Iterable[str], joint: str, *, n_samples: int | None = None
+) -> xr.Dataset:
+    """Curves of one class from a table of `read_curves`: which labels are concepts, and which the joint accuracy."""
+    names, known = list(concepts), [str(label) for label in table.label.values]
+    for name in (*names, joint):
+        check.choice("label", name, known)
+    rows = [table.sel(label=name).values for name in names]
+    return concept_curves(table.step.values, table.sel(label=joint).values, rows, names, n_samples=n_samples)

@@ -1,0 +1,122 @@
+"""Linearity of a denoiser: is the denoised sum the sum of the denoised?"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from ..._support import checks as check
+from ..._support import progress
+from ..._support.estimates import mean_error
+from ..._support.results import provenance
+from ..._support.streams import normal_batch, stream
+from ...errors import NoiseLevelError
+from ...theory.denoiser import Denoiser
+
+VARIANTS = ("centred", "raw")
+METRICS = {
+    "linearity": "E cos(D(a x1 + b x2), a D(x1) + b D(x2)), a^2 + b^2 = 1",
+    "nonlinearity": "E |D(a x1 + b x2) - (a D(x1) + b D(x2))| / |D(a x1 + b x2)|, a^2 + b^2 = 1",
+}
+
+
+class _Pairs:
+    """Pairs of noised data; pair j is the same at every noise level and for every number of pairs."""
+
+    def __init__(self, data: torch.Tensor, n_pairs: int, seed: int) -> None:
+        indices = np.array([stream(seed, "linearity-datum", j).integers(len(data), size=2) for j in range(n_pairs)])
+        shape = (2, *data.shape[1:])
+        self.x0 = data[torch.from_numpy(indices).to(data.device)]
+        self.noise = normal_batch(seed, "linearity-noise", range(n_pairs), shape, dtype=data.dtype, device=data.device)
+
+    def at(self, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
+        first, second = (self.x0 + sigma * self.noise).unbind(1)
+        return first, second
+
+
+def _cosine(u: torch.Tensor, v: torch.Tensor) -> np.ndarray:
+    """Cosines of rows; two vectors of which one is zero count as parallel."""
+    u, v = u.double().flatten(1), v.double().flatten(1)
+    norms = u.norm(dim=1) * v.norm(dim=1)
+    return torch.where(norms > 0, (u * v).sum(1) / norms, torch.ones_like(norms)).numpy(force=True)
+
+
+def _relative_distance(u: torch.Tensor, v: torch.Tensor) -> np.ndarray:
+    distance, norm = (u - v).double().flatten(1).norm(dim=1), u.double().flatten(1).norm(dim=1)
+    return torch.where(distance > 0, distance / norm, torch.zeros_like(norm)).numpy(force=True)
+
+
+def linearity(
+    denoiser: Denoiser,
+    data: Any,
+    sigmas: Any,
+    *,
+    alpha_squared: Any = 0.5,
+    variant: str = "centred",
+    centre: Any = None,
+    n_pairs: int = 100,
+    seed: int = 0,
+    show: bool | None = None,
+) -> xr.Dataset:
+    """How linear a denoiser is at each of `sigmas`, as a Dataset over `(alpha_squared, sigma)`.
+
+    For x1, x2 = x0 + sigma n with x0 from `data` `(n, *event)`, a^2 = `alpha_squared` and a^2 + b^2 = 1, which keeps
+    the variance of the noise, the linearity score of [@Li2024] is
+
+        linearity = E cos(D(a x1 + b x2), a D(x1) + b D(x2)),
+
+    and `nonlinearity` is the mean distance of the two relative to the first (eq. 12). "centred", the default, takes
+    both of u -> D(mu + u) - mu with mu = `centre` (default: the mean of `data`) and keeps the sign, so that *every
+    affine map through (mu, mu), the Wiener filter above all, has exactly 1*. "raw" is the score as published: D itself
+    and |cos|; an exactly affine denoiser with mu != 0 then has less than 1, by as much as 1 % for images, so that only
+    the difference from the Gaussian optimum's means anything.
+
+    Raises EmptyDataError for fewer than two data, NoiseLevelError unless 0 < alpha_squared < 1 and sigma > 0.
+
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> x0 = torch.tensor([[0.0, 3.0], [1.0, 1.0], [2.0, 2.0]], dtype=torch.float64)
+    >>> gaussian = GaussianDenoiser.fit(x0)
+    >>> [round(linearity(gaussian, x0, [1.0], variant=v).linearity.item(), 6) for v in ("centred", "raw")]
+    [1.0, 0.998423]
+    """
+    data = check.dataset("data", data, minimum=2)
+    grid = check.positive_sigmas("sigmas", sigmas)
+    shares = check.positive_sigmas("alpha_squared", alpha_squared)
+    if (shares >= 1).any():
+        raise NoiseLevelError("alpha_squared", f"is {alpha_squared}", "pass values inside (0, 1)")
+    check.choice("variant", variant, VARIANTS)
+    pairs = _Pairs(data, check.integer("n_pairs", n_pairs, 2), seed)
+    if variant == "raw":
+        mu = torch.zeros_like(data[0])
+    else:
+        mu = data.mean(0) if centre is None else check.batch("centre", centre[None], data.shape[1:])[0]
+    found = np.empty((len(METRICS), 2, len(shares), len(grid)))
+    for j, sigma in enumerate(progress.bar(grid, label="linearity", show=show)):
+        for i, share in enumerate(shares):
+            denoised = _superposed(denoiser, pairs, mu, float(share), float(sigma))
+            cosine = _cosine(*denoised)
+            found[0, :, i, j] = mean_error(np.abs(cosine) if variant == "raw" else cosine)
+            found[1, :, i, j] = mean_error(_relative_distance(*denoised))
+    dims = ("alpha_squared", "sigma")
+    variables = {}
+    for (name, meaning), (mean, stderr) in zip(METRICS.items(), found):
+        variables[name] = (dims, mean, {"long_name": meaning})
+        variables[f"{name}_stderr"] = (dims, stderr)
+    attributes = provenance(seed=seed, device=str(data.device)) | {"variant": variant, "n_pairs": n_pairs}
+    return xr.Dataset(variables, coords={"alpha_squared": shares, "sigma": grid}, attrs=attributes)
+
+
+def _superposed(
+    denoiser: Denoiser, pairs: _Pairs, mu: torch.Tensor, share: float, sigma: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """D~(a u1 + b u2) and a D~(u1) + b D~(u2) of the centred map D~(u) = D(mu + u) - mu."""
+    a, b = math.sqrt(share), math.sqrt(1 - share)
+    first, second = pairs.at(sigma)
+    with torch.no_grad():
+        whole = denoiser(mu + a * (first - mu) + b * (second - mu), sigma) - mu
+        parts = a * (denoiser(first, sigma) - mu) + b * (denoiser(second, sigma) - mu)
+    return whole, parts

@@ -1,0 +1,134 @@
+"""A trained network against the identities of an optimal denoiser: how far it is from each, per noise level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from ..._support import checks as check_argument
+from ..._support import progress as _progress
+from ..._support.estimates import show
+from ..._support.results import provenance
+from ..._support.streams import normal_batch, stream
+from ...errors import ArgumentError
+from ...learned.data.images import ImageData
+from ...learned.networks.ensemble import EnsembleDenoiser
+from ...theory.denoiser import with_condition
+from ...theory.identities._check import IDENTITIES, Report, check
+
+
+def network_identities(
+    network: Any,
+    data: ImageData | None,
+    sigmas: Sequence[float],
+    *,
+    condition: int | None = None,
+    member: int = 0,
+    n_points: int = 4,
+    n_samples: int | None = None,
+    identities: Iterable[str] | None = None,
+    seed: int = 0,
+) -> xr.Dataset:
+    """A Dataset over (identity, sigma): `size`, the relative violation, with `size_stderr`, and `verdict`.
+
+    The network is measured in double precision, so that rounding is no part of the result. Averages and points come
+    from `data`; without data the points are standard normal draws and the averages are left out. A learned denoiser
+    is no gradient field and no posterior mean: how far it is from either is a result, not an error.
+
+    Raises ArgumentError, NoiseLevelError, UnknownNameError, DenoiserContractError.
+    """
+    levels = check_argument.positive_sigmas("sigmas", list(sigmas))
+    n_points = check_argument.integer("points", n_points, 2)
+    denoiser = _single(network, member)
+    shape, device = tuple(denoiser.shape), next(denoiser.parameters()).device
+    denoiser = denoiser.double()
+    plain = denoiser if condition is None else with_condition(denoiser, condition)
+    images = None if data is None else _of_class(data, condition, shape).double()
+
+    def prior(n: int, seed: int) -> torch.Tensor:
+        assert images is not None
+        return images[stream(seed, "identity-images").integers(0, len(images), n)].to(device)
+
+    clean = torch.zeros(n_points, *shape, dtype=torch.float64, device=device)
+    if images is None:
+        clean = clean + normal_batch(seed, "identity-points", range(n_points), shape, device=device)
+    else:
+        clean = prior(n_points, seed)
+    noise = normal_batch(seed, "identity-points-noise", range(n_points), shape, device=device)
+    findings = []
+    for sigma in _progress.bar(levels.tolist(), label="identities"):
+        findings += check(
+            plain,
+            clean + sigma * noise,
+            sigma,
+            prior=None if images is None else prior,
+            every_sigma=False,
+            identities=identities,
+            n_samples=n_samples,
+            seed=seed,
+        )
+    result = Report(tuple(findings)).to_dataset()
+    return result.assign_attrs(provenance(seed=seed, device=str(device)))
+
+
+def _single(network: Any, member: int) -> Any:
+    if not isinstance(network, EnsembleDenoiser):
+        return network
+    return network.network(check_argument.integer("member", member, 0, network.replicas - 1))
+
+
+def _of_class(data: ImageData, condition: int | None, shape: tuple[int, ...]) -> torch.Tensor:
+    if data.shape != shape:
+        raise ArgumentError(
+            "data", f"are images of shape {data.shape}", f"pass images of shape {shape}, as the network has"
+        )
+    if condition is None or data.labels is None:
+        return data.images
+    chosen = data.images[data.labels == condition]
+    if len(chosen) == 0:
+        raise ArgumentError("label", f"is {condition}, of which there are no data", "pass a class of the data")
+    return chosen
+
+
+def rows(result: xr.Dataset) -> list[dict[str, Any]]:
+    """One record per identity and noise level that was measured."""
+    return [
+        {
+            "identity": str(name),
+            "sigma": float(sigma),
+            "size": float(result["size"].sel(identity=name, sigma=sigma)),
+            "size_stderr": float(result["size_stderr"].sel(identity=name, sigma=sigma)),
+            "verdict": str(result["verdict"].sel(identity=name, sigma=sigma).item()),
+        }
+        for name in result.identity.values
+        for sigma in result.sigma.values
+        if np.isfinite(result["size"].sel(identity=name, sigma=sigma))
+    ]
+
+
+def table(result: xr.Dataset) -> str:
+    """One line per identity, one column per noise level: the relative violation with its error."""
+    measured = [name for name in result.identity.values if bool(result["size"].sel(identity=name).notnull().any())]
+    head = ["identity", *(f"sigma {sigma:.3g}" for sigma in result.sigma.values)]
+    lines = [head]
+    for name in measured:
+        cells = [
+            show(
+                float(result["size"].sel(identity=name, sigma=s)),
+                float(result["size_stderr"].sel(identity=name, sigma=s)),
+            )
+            for s in result.sigma.values
+        ]
+        lines.append([str(name), *cells])
+    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    left_out = [str(name) for name in result.identity.values if name not in measured]
+    notes = [f"{name}: {IDENTITIES[str(name)].summary}" for name in measured]
+    legend = ["", "relative violation, root mean square over places; 0 holds exactly", *notes]
+    if left_out:
+        legend += ["", f"not measured: {', '.join(left_out)}"]
+    return "\n".join([*text, *legend])

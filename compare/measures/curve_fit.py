@@ -1,0 +1,98 @@
+"""Closed forms fitted to accuracy over training, with how well they really fit.
+
+    geometric   c + (1 - c) [1 - (1 - p)^t]           the toy law of one ability, learned with p per step [@Okawa2023]
+    logistic    c + (1 - c) / [1 + e^((T - t) / w)]   the two-layer law of a concept learned alone [@Yang2025],
+                                                      w = 1 / (2 a), T its emergence time
+
+c is the accuracy before anything is learned. The two have two and three parameters, so that information criteria, not
+residuals alone, decide between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._support import checks as check
+from ...errors import EstimateError, ShapeError
+from ...theory.composition.laws import accuracies
+
+FORMS = ("geometric", "logistic")
+
+
+@dataclass(frozen=True)
+class CurveFit:
+    """A fitted form. rms: of the residuals; chi2: per degree of freedom, nan where no errors are known; aic: of
+    Gaussian residuals, to be compared between forms on one curve, smaller is better."""
+
+    form: str
+    parameters: dict[str, float]
+    stderr: dict[str, float]
+    rms: float
+    chi2: float
+    aic: float
+    n: int
+
+    def __call__(self, step: Any) -> np.ndarray:
+        return _FUNCTIONS[self.form](np.asarray(step, dtype=np.float64), *self.parameters.values())
+
+
+def _geometric(t: Any, chance: float, rate: float) -> np.ndarray:
+    return 1 - (1 - chance) * np.exp(-rate * np.asarray(t))
+
+
+def _logistic(t: Any, chance: float, time: float, width: float) -> np.ndarray:
+    from scipy.special import expit
+
+    return chance + (1 - chance) * expit((np.asarray(t) - time) / width)
+
+
+_FUNCTIONS = {"geometric": _geometric, "logistic": _logistic}
+_NAMES = {"geometric": ("chance", "rate"), "logistic": ("chance", "time", "width")}
+
+
+def fit_curve(step: Any, accuracy: Any, form: str, *, n_samples: int | None = None) -> CurveFit:
+    """Least squares of `form` to `accuracy` `(step,)`; points weigh by their binomial error where `n_samples` is known.
+
+    The rate of "geometric" is -ln(1 - p). Raises EstimateError where no fit is found, UnknownNameError for an unknown
+    form.
+
+    >>> t = np.arange(0, 100, 5)
+    >>> fit = fit_curve(t, 1 / (1 + np.exp((40 - t) / 6)), "logistic")
+    >>> round(fit.parameters["time"], 3), round(fit.parameters["width"], 3), fit.rms < 1e-4
+    (40.0, 6.0, True)
+    """
+    from scipy.optimize import curve_fit
+
+    check.choice("form", form, FORMS)
+    t, values = np.asarray(step, dtype=np.float64), accuracies("accuracy", accuracy)
+    names, function = _NAMES[form], _FUNCTIONS[form]
+    if t.ndim != 1 or t.shape != values.shape or len(t) <= len(names):
+        raise ShapeError("accuracy", f"has shape {values.shape} for {t.shape} steps", f"pass more than {len(names)}")
+    scale = float(t.max() - t.min())
+    middle = float(t[np.argmin(np.abs(values - (values.min() + values.max()) / 2))])
+    first = {"geometric": (0.1, 1 / max(middle, scale / 50)), "logistic": (0.1, middle, scale / 10)}[form]
+    lowest = {"geometric": (0.0, 0.0), "logistic": (0.0, t.min() - scale, scale * 1e-4)}[form]
+    highest = {"geometric": (1.0, 1e3 / scale), "logistic": (1.0, t.max() + 10 * scale, 10 * scale)}[form]
+    errors = None if n_samples is None else _errors(values, n_samples)
+    try:
+        best, covariance = curve_fit(
+            function, t, values, first, errors, n_samples is not None, bounds=(lowest, highest), max_nfev=20000
+        )
+    except RuntimeError as error:
+        raise EstimateError(f"no {form} fit was found: {error}") from None
+    residual = values - function(t, *best)
+    chi2 = np.nan if errors is None else float(((residual / errors) ** 2).sum() / (len(t) - len(names)))
+    squares = float((residual**2).mean())
+    aic = len(t) * float(np.log(max(squares, 1e-300))) + 2 * (len(names) + 1)
+    spread = np.sqrt(np.clip(np.diag(covariance), 0, None))
+    estimates = [dict(zip(names, map(float, numbers))) for numbers in (best, spread)]
+    return CurveFit(form, estimates[0], estimates[1], squares**0.5, chi2, aic, len(t))
+
+
+def _errors(p: np.ndarray, n: int) -> np.ndarray:
+    """Binomial errors with the rule of succession, so that 0 and 1 have an error too."""
+    shrunk = (p * n + 1) / (check.integer("n_samples", n, 1) + 2)
+    return np.sqrt(shrunk * (1 - shrunk) / n)

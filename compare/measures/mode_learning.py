@@ -1,0 +1,98 @@
+"""Learning, mode by mode: when each eigenmode of the data is learned, beside prediction [@WangPehlevan2025]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from ..._support import checks as check
+from ...errors import ArgumentError, EstimateError, ShapeError
+from ...theory.identities.derivatives import along
+from ...theory.learning.linear import LinearLearning
+
+
+def mode_gains(denoiser: Any, basis: torch.Tensor, x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """`(k,)`: u_k . J u_k averaged over the points `x` `(batch, *event)`, for the columns u_k of `basis` `(d, k)`.
+
+    For a linear denoiser this is its weight on each mode, for any other its mean response along the mode.
+
+    >>> halve = lambda x, sigma: x / 2
+    >>> mode_gains(halve, torch.eye(3), torch.ones(1, 3), 1.0)
+    tensor([0.5000, 0.5000, 0.5000])
+    """
+    if basis.ndim != 2 or basis.shape[0] != x[0].numel():
+        raise ShapeError("basis", f"has shape {tuple(basis.shape)}", f"pass eigenvectors ({x[0].numel()}, k)")
+
+    def gain(u: torch.Tensor) -> torch.Tensor:
+        event = u.reshape(1, *x.shape[1:]).expand_as(x).to(x)
+        return along(lambda y: (event * denoiser(y, sigma)).flatten(1).sum(1), x, event, 1, 1e-3 * sigma)[0].mean()
+
+    return torch.stack([gain(u) for u in basis.T])
+
+
+def crossing_times(times: Any, progress: np.ndarray, fraction: float) -> np.ndarray:
+    """First times at which `progress` `(t, k)` reaches `fraction`; nan where it does not.
+
+    Between two records 1 - progress is taken to fall exponentially, which gradient flow does exactly.
+    """
+    times = np.asarray(times, dtype=np.float64)
+    left = -np.log(np.clip(1 - progress, 1e-300, None))
+    wanted, found = -np.log1p(-fraction), np.full(progress.shape[1], np.nan)
+    for k in range(progress.shape[1]):
+        after = np.flatnonzero(left[:, k] >= wanted)
+        if len(after) == 0:
+            continue
+        j = int(after[0])
+        if j == 0:
+            found[k] = times[0]
+        else:
+            share = (wanted - left[j - 1, k]) / (left[j, k] - left[j - 1, k])
+            found[k] = times[j - 1] + share * (times[j] - times[j - 1])
+    return found
+
+
+def learning_curves(times: Any, gains: Any, theory: LinearLearning, fraction: float = 0.5) -> xr.Dataset:
+    """Measured and predicted learning time of each eigenmode.
+
+    `gains` `(t, k)` are `mode_gains` recorded at training `times` `(t,)`, which count steps of the rate of `theory`.
+    A mode is learned when its gain has gone `fraction` of the way from its first value to the theory's optimum.
+    Dataset over `mode`: `predicted`, `measured`, `ratio`; over (time, mode): `gain`, `theory`. The attributes hold
+    the slope of log(measured) against log(lambda + sigma^2), -1 in theory, with its standard error, and how many
+    modes were learned. Raises ShapeError, ArgumentError, and EstimateError where fewer than three modes were.
+    """
+    fraction = check.real("fraction", fraction, 1e-6, 1 - 1e-6)
+    times, gains = np.asarray(times, dtype=np.float64), np.asarray(gains, dtype=np.float64)
+    if gains.shape != (len(times), len(theory.eigenvalues)):
+        raise ShapeError("gains", f"has shape {gains.shape}", f"pass ({len(times)}, {len(theory.eigenvalues)})")
+    if len(times) < 2 or bool((np.diff(times) <= 0).any()):
+        raise ArgumentError("times", "do not increase", "pass at least two increasing training times")
+    check.finite("gains", gains)
+    progress = (gains - gains[0]) / (theory.optimum - gains[0])
+    measured = crossing_times(times - times[0], progress, fraction)
+    predicted = theory.time_to(fraction)
+    result = xr.Dataset(
+        {
+            "predicted": ("mode", predicted),
+            "measured": ("mode", measured),
+            "ratio": ("mode", measured / predicted),
+            "gain": (("time", "mode"), gains),
+            "theory": (("time", "mode"), theory.weights(times - times[0])),
+        },
+        coords={"mode": np.arange(len(predicted)), "time": times, "eigenvalue": ("mode", theory.eigenvalues)},
+    )
+    learned = np.isfinite(measured) & (measured > 0)
+    if int(learned.sum()) < 3:
+        raise EstimateError(f"only {int(learned.sum())} modes were learned: a slope needs three", result)
+    slope, error = _slope(np.log(theory.curvature[learned]), np.log(measured[learned]))
+    return result.assign_attrs(slope=slope, slope_stderr=error, n_learned=int(learned.sum()), fraction=fraction)
+
+
+def _slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Least-squares slope and its standard error from the residuals."""
+    centred = x - x.mean()
+    slope = float(centred @ y / (centred @ centred))
+    residual = y - y.mean() - slope * centred
+    return slope, float(np.sqrt(residual @ residual / (len(x) - 2) / (centred @ centred)))

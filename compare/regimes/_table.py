@@ -1,0 +1,108 @@
+"""The table of a regime map: one row per training-set size of each width, at the last step."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from ..._support.estimates import show
+from ..comparison._table import aligned, closest
+from ._regime_map import RegimePlan
+
+SHOWN_LEVELS = 3
+MEANINGS = {
+    "copies": "most samples are no copies",
+    "agreement": "networks on two sets agree better than a network and its empirical optimum",
+}
+
+
+def shown_levels(result: xr.Dataset) -> np.ndarray:
+    """Three noise levels from the middle of the range, where the optima differ."""
+    chosen = np.linspace(0.2, 0.75, SHOWN_LEVELS) * (result.sizes["sigma"] - 1)
+    return result.sigma.values[np.unique(chosen.round().astype(int))]
+
+
+def _estimate(cell: xr.Dataset, name: str) -> str:
+    return show(float(cell[name]), float(cell[f"{name}_stderr"]))
+
+
+def rows(result: xr.Dataset) -> list[dict[str, str]]:
+    """The cells of the table, as text: all widths at the last step."""
+    made = []
+    last = result.isel(step=-1)
+    for width in result.width.values:
+        for n in result.n_train.values:
+            cell = last.sel(width=width, n_train=n)
+            own = cell.sel(theory="empirical")
+            row = {
+                "width": f"{width}",
+                "n": f"{n}" + ("*" if float(cell.overlap) > 0 else ""),
+                "copies": _estimate(cell, "memorised"),
+                "GL": _estimate(cell, "generalisation_distance"),
+                "GL held-out": _estimate(cell, "held_out_generalisation_distance"),
+                "RP same set": _estimate(cell, "rp_same"),
+                "RP two sets": _estimate(cell, "rp_disjoint"),
+                "RP to empirical": _estimate(own, "rp_to_optimum"),
+                "chance": f"{float(cell.rp_chance_disjoint):.2f}",
+            }
+            for sigma in shown_levels(result):
+                row[f"closest, sigma {sigma:.2g}"] = closest(cell.sel(sigma=sigma, inputs="held-out"))
+            made.append(row)
+    return made
+
+
+def crossover_lines(result: xr.Dataset) -> list[str]:
+    """One sentence per width and criterion."""
+    last = result.isel(step=-1)
+    made = []
+    for width in result.width.values:
+        for criterion in result.criterion.values:
+            at = last.sel(width=width)
+            n, error = (float(at[name].sel(criterion=criterion)) for name in ("crossover", "crossover_stderr"))
+            where = f"from n = {show(n, error)} on"
+            if np.isnan(n):
+                where = "at every size measured" if _met(at.isel(n_train=-1), str(criterion)) else "at no size measured"
+            made.append(f"width {width}: {MEANINGS[str(criterion)]} {where}")
+    return made
+
+
+def _met(cell: xr.Dataset, criterion: str) -> bool:
+    if criterion == "copies":
+        return float(cell.memorised) < 0.5
+    return float(cell.cosine_disjoint) > float(cell.cosine_to_optimum.sel(theory="empirical"))
+
+
+def legend(result: xr.Dataset) -> list[str]:
+    """What the columns mean."""
+    plan = RegimePlan.of(json.loads(result.attrs["plan"]))
+    lines = [
+        f"step {int(result.step[-1])}; mean over {3 * plan.repeats} networks (pairs: {plan.repeats} repeats), "
+        f"{plan.n_samples} samples each from the same noise; "
+        "± standard error over networks, images and samples; closest: on held-out images, 'A = B' ties within two.",
+        f"copies: |x - a_1| < |x - a_2| / 3; GL: E|x - a_1| / |x|; RP: P(cosine > {plan.threshold:g}), of centred "
+        "images unless features were given; chance: of unrelated samples of the same two networks.",
+    ]
+    if bool((result.overlap > 0).any()):
+        shares = ", ".join(
+            f"{float(o):.0%} at n = {int(n)}" for n, o in zip(result.n_train, result.overlap) if float(o) > 0
+        )
+        lines.append(f"* two disjoint sets do not fit: they share {shares}.")
+    low, high = result.attrs.get("trained_on", (0.0, np.inf))
+    beyond = [sigma for sigma in (*result.sigma.values, *plan.sampling_sigmas[:-1]) if not low <= sigma <= high]
+    if beyond:
+        lines.append(
+            f"outside of the trained range {low:.3g} ... {high:.3g}, where networks extrapolate: levels from "
+            f"{min(beyond):.3g} to {max(beyond):.3g}, of the measurements or of the sampler."
+        )
+    if result.attrs.get("held_out_in_training"):
+        lines.append(
+            f"{result.attrs['held_out_in_training']} of the held-out images are also among the training images."
+        )
+    return lines
+
+
+def table(result: xr.Dataset) -> str:
+    """The whole table as text."""
+    return "\n".join([*aligned(rows(result)), *crossover_lines(result), *legend(result)])

@@ -1,0 +1,5 @@
+"""Geometry and topology of a representation: factorisation, tangents, homology, tori."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

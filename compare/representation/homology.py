@@ -1,0 +1,73 @@
+"""Loops and voids of a cloud of points: persistent homology of Vietoris-Rips complexes, by ripser."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._support import checks as check
+from ...errors import MissingDependencyError
+
+LONG = (2.0, 2.0, 1.25)  # death over birth (dimension 0: over the 0.9 quantile of deaths) beyond which a class counts
+
+
+@dataclass(frozen=True, eq=False)
+class Persistence:
+    """Lifetimes of the classes of dimension 0, 1 and 2, longest first, in units of the cloud's largest distance."""
+
+    lifetimes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    diagrams: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+    @property
+    def betti(self) -> tuple[int, int, int]:
+        """Components, loops and voids that last. A torus has (1, 2, 1).
+
+        A loop lasts when its death is above 2, a void 1.25 times its birth; a component when it dies later than twice
+        nine tenths of the others, and one never dies.
+
+        The ratios are free of scale. On 100 to 200 landmarks of a torus the next loop has at most 1.8 and the next void
+        1.12; a cloud of normal points in four dimensions reaches 1.5 and 1.21.
+        """
+        components, loops, voids = self.diagrams
+        deaths = np.sort(components[:, 1])[:-1]
+        split = int((deaths > LONG[0] * np.quantile(deaths, 0.9)).sum()) if len(deaths) else 0
+        lasting = [int((part[:, 1] > long * part[:, 0]).sum()) for part, long in ((loops, LONG[1]), (voids, LONG[2]))]
+        return 1 + split, lasting[0], lasting[1]
+
+
+def persistence(points: Any, n_landmarks: int = 100) -> Persistence:
+    """Persistent homology over Z/2 of up to `n_landmarks` of the points `(n, d)`, spread by farthest-point sampling.
+
+    Raises MissingDependencyError without ripser.
+
+    >>> angle = 2 * np.pi * np.arange(20) / 20
+    >>> persistence(np.column_stack([np.cos(angle), np.sin(angle)])).betti
+    (1, 1, 0)
+    """
+    try:
+        from ripser import ripser
+    except ImportError:
+        raise MissingDependencyError("ripser", "topology") from None
+    points = check.finite("points", np.asarray(points, dtype=np.float64))
+    chosen = points[_spread(points, check.integer("n_landmarks", n_landmarks, 4))]
+    apart = np.linalg.norm(chosen[:, None] - chosen, axis=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = ripser(apart, maxdim=2, coeff=2, distance_matrix=True)["dgms"]
+    top = apart.max()
+    diagrams = tuple(np.where(np.isinf(part), top, part) / top for part in found)
+    lifetimes = tuple(np.sort(part[:, 1] - part[:, 0])[::-1] for part in diagrams)
+    return Persistence(lifetimes, diagrams)  # type: ignore[arg-type]
+
+
+def _spread(points: np.ndarray, count: int) -> np.ndarray:
+    """Indices of landmarks, each the point farthest from those before it, from the first on."""
+    chosen = [0]
+    apart = np.linalg.norm(points - points[0], axis=1)
+    for _ in range(min(count, len(points)) - 1):
+        chosen.append(int(apart.argmax()))
+        apart = np.minimum(apart, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return np.array(chosen)

@@ -1,0 +1,5 @@
+"""Transition times predicted and measured: cloning, speciation, survival of layers."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

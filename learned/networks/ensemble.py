@@ -1,0 +1,101 @@
+"""Networks of one configuration as one denoiser: weights stacked along a first axis, replicas never mixing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from ..._support import checks as check
+from ...errors import ArgumentError, ShapeError
+from .base import NetworkDenoiser
+
+
+class _Unchecked(nn.Module):
+    def __init__(self, network: NetworkDenoiser) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *arguments: Any) -> torch.Tensor:
+        return self.network.denoise(*arguments)
+
+
+class EnsembleDenoiser(nn.Module):
+    """Networks of one configuration as one: `(replicas, batch, *shape)` to the same shape.
+
+    Inputs without the axis of replicas, `(batch, *shape)`, go to all of them; `sigma` is a number, `(batch,)` or
+    `(replicas, batch)`.
+
+    >>> from idealscore.learned.networks import MLPDenoiser
+    >>> ensemble = EnsembleDenoiser([MLPDenoiser((2,), width=8, depth=1, seed=i) for i in range(3)])
+    >>> ensemble(torch.zeros(5, 2), 1.0).shape, len(ensemble.networks())
+    (torch.Size([3, 5, 2]), 3)
+    """
+
+    def __init__(self, networks: Sequence[NetworkDenoiser]) -> None:
+        super().__init__()
+        if not networks or any(network.describe() != networks[0].describe() for network in networks):
+            raise ArgumentError("networks", "are none, or not of one configuration", "stack equal configurations")
+        self.template = copy.deepcopy(networks[0])
+        self.replicas = len(networks)
+        for name, parameter in list(self.template.named_parameters()):
+            rows = torch.stack([network.get_parameter(name).detach() for network in networks])
+            path, _, key = name.rpartition(".")
+            setattr(self.template.get_submodule(path), key, nn.Parameter(rows, parameter.requires_grad))
+
+    @property
+    def preconditioning(self) -> Any:
+        return self.template.preconditioning
+
+    def describe(self) -> dict[str, Any]:
+        return {**self.template.describe(), "replicas": self.replicas}
+
+    def seed_dropout(self, generator: None) -> None:
+        self.template.seed_dropout(generator)
+
+    def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        """`forward` without checks: x `(replicas, batch, *shape)`, sigma `(replicas, batch)`."""
+        lone = _Unchecked(self.template)
+        stacked: dict[str, torch.Tensor] = {
+            f"network.{name}": parameter for name, parameter in self.template.named_parameters()
+        }
+        given = (x, sigma) if condition is None else (x, sigma, condition)
+
+        def one(parameters: dict[str, torch.Tensor], *arguments: torch.Tensor) -> torch.Tensor:
+            return functional_call(lone, parameters, arguments)
+
+        return torch.vmap(one)(stacked, *given)
+
+    def forward(self, x: torch.Tensor, sigma: Any, condition: torch.Tensor | None = None) -> torch.Tensor:
+        shape = self.template.shape
+        if x.ndim == len(shape) + 1:
+            x = x.expand(self.replicas, *x.shape)
+        if tuple(x.shape[:1]) != (self.replicas,) or tuple(x.shape[2:]) != shape:
+            raise ShapeError("x", f"has shape {tuple(x.shape)}", f"pass ({self.replicas}, batch, *{shape})")
+        levels = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
+        if levels.ndim > 2 or any(a not in (1, b) for a, b in zip(levels.shape[::-1], x.shape[1::-1])):
+            raise ShapeError("sigma", f"has shape {tuple(levels.shape)}", f"pass one level, or {tuple(x.shape[:2])}")
+        levels = levels.expand(x.shape[:2])
+        check.sigmas("sigma", levels.reshape(-1), x.reshape(-1, *shape))
+        if condition is not None:
+            if not self.template.config.conditional:
+                raise ArgumentError("condition", "is given to unconditional networks", "leave it out")
+            condition = torch.stack([self.template.condition.check(condition, x.shape[1])] * self.replicas)
+        return self.denoise(x, levels, condition)
+
+    def networks(self) -> list[NetworkDenoiser]:
+        """The replicas as networks of their own."""
+        return [self.network(i) for i in range(self.replicas)]
+
+    @torch.no_grad()
+    def network(self, i: int) -> NetworkDenoiser:
+        """Replica `i` as a network of its own."""
+        alone = copy.deepcopy(self.template)
+        for name, rows in list(self.template.named_parameters()):
+            path, _, key = name.rpartition(".")
+            setattr(alone.get_submodule(path), key, nn.Parameter(rows[i].detach().clone(), rows.requires_grad))
+        return alone

@@ -1,0 +1,155 @@
+r"""Where is the bump? A closed-form fit of its centre, with confidence intervals [@Liang2024].
+
+Around the brightest pixel, the logarithm of a bump of known width is linear in what is sought,
+
+    ln I(i) + i^2 / (2 sigma^2) = c + mu i / sigma^2        (along each axis; i relative to the brightest pixel),
+
+so one weighted least-squares fit per image gives mu. Pixel noise of variance s^2 has variance s^2 / I^2 in ln I, hence
+the weights I^2, and the covariance of mu is sigma^4 s^2 times the inverse normal matrix, s^2 estimated from what the
+fitted bump leaves of the image. Only pixels above a fifth of the brightest enter; where it is the only one, the centre
+is taken there, and the error is how far it may lie away. A sum of stripes is fitted axis by axis on its row and column
+means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._support import checks as check
+from ...errors import ArgumentError, ShapeError
+from ...simulate.bumps.canvas import KINDS, BumpCanvas, bump_images
+
+FLOOR = 0.2  # share of the largest value below which a pixel does not enter the fit
+
+
+@dataclass(frozen=True, eq=False)
+class CentreFit:
+    """Centres `(n, 2)` in pixels (nan where nothing was bright), their standard errors `(n, 2)`, and how much the image
+    is like the fitted one: `similarity` `(n,)`, the cosine between them."""
+
+    centres: np.ndarray
+    stderr: np.ndarray
+    similarity: np.ndarray
+    canvas: BumpCanvas
+
+    def interval(self, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends of the confidence intervals, each `(n, 2)`."""
+        return self.centres - z * self.stderr, self.centres + z * self.stderr
+
+    def correct(self, wanted: Any, radius: float | None = None, similarity: float = 0.8) -> np.ndarray:
+        """True where the image is like a bump and lies within `radius` of the wanted centre `(n, 2)`.
+
+        The default radius is 3/4 of the spacing, so that the neighbour's bump does not count. An absent coordinate of
+        `wanted` is free.
+        """
+        radius = 0.75 * self.canvas.spacing if radius is None else check.real("radius", radius, 0.0)
+        wanted = self.canvas.check_centres(wanted)
+        if len(wanted) != len(self.centres):
+            raise ShapeError("wanted", f"has {len(wanted)} centres", f"pass one per image ({len(self.centres)})")
+        apart = np.where(np.isnan(wanted), 0.0, self.canvas.offset(self.centres, wanted))
+        return (np.hypot(apart[:, 0], apart[:, 1]) <= radius) & (self.similarity >= similarity)
+
+
+def fit_centres(images: Any, canvas: BumpCanvas, kind: str = "bump") -> CentreFit:
+    """Fit the centre of each of `images` `(n, 1, size, size)` in closed form.
+
+    `kind` is "bump" or "sum" (of stripes). Raises ShapeError for other shapes, NotFiniteError for nan, ArgumentError
+    for bumps narrower than a quarter of a pixel, whose centre the pixels do not show.
+
+    >>> canvas = BumpCanvas(9)
+    >>> fit = fit_centres(bump_images([[2.3, 6.1]], canvas), canvas)
+    >>> fit.centres.round(6).tolist(), bool(fit.correct([[2.0, 6.0]])[0])
+    ([[2.3, 6.1]], True)
+    """
+    check.choice("kind", kind, KINDS)
+    images = check.finite("images", np.asarray(images, dtype=np.float64))
+    if images.ndim != 4 or images.shape[1:] != (1, canvas.size, canvas.size):
+        raise ShapeError("images", f"has shape {images.shape}", f"pass (n, 1, {canvas.size}, {canvas.size})")
+    if canvas.width < 0.25:
+        raise ArgumentError("canvas", f"has bumps of {canvas.width:g} pixels", "fit bumps of at least 0.25 pixels")
+    flat = images[:, 0]
+    if kind == "bump":
+        peak = flat.reshape(len(flat), -1).argmax(axis=1)
+        corner = np.column_stack([peak % canvas.size, peak // canvas.size])
+        centres, covariance, bright = _fit_plane(flat, corner, canvas)
+    else:
+        centres, covariance, bright = _fit_sides(flat, canvas)
+    seen = bright & np.isfinite(centres).all(axis=1)
+    held = np.where(seen[:, None], centres, 0.0)
+    held = held % canvas.size if canvas.periodic else np.clip(held, 0.0, canvas.extent)
+    similarity, noise = _likeness(flat, bump_images(held, canvas, kind)[:, 0], kind)
+    centres = np.where(seen[:, None], held if canvas.periodic else centres, np.nan)
+    stderr = np.sqrt(np.maximum(covariance, 0.0)) * noise[:, None]
+    stderr = np.where(covariance > 1e-12, stderr, _lone_pixel(canvas.width))
+    return CentreFit(centres, np.where(seen[:, None], stderr, np.nan), np.where(seen, similarity, 0.0), canvas)
+
+
+def _relative(corner: np.ndarray, canvas: BumpCanvas) -> np.ndarray:
+    """Pixel minus the brightest pixel along one axis, `(n, size)`."""
+    return canvas.offset(np.arange(canvas.size), corner[:, None])
+
+
+def _solve(design: np.ndarray, target: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted least squares for each image: coefficients and the diagonal of the inverse normal matrix."""
+    normal = np.einsum("npa,np,npb->nab", design, weight, design)
+    inverse = np.linalg.pinv(normal, hermitian=True)
+    solved = np.einsum("nab,npb,np,np->na", inverse, design, weight, target)
+    return solved, np.einsum("naa->na", inverse)
+
+
+def _fit_plane(flat: np.ndarray, corner: np.ndarray, canvas: BumpCanvas) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    dx, dy = _relative(corner[:, 0], canvas), _relative(corner[:, 1], canvas)
+    n, size = len(flat), canvas.size
+    x = np.broadcast_to(dx[:, None, :], (n, size, size)).reshape(n, -1)
+    y = np.broadcast_to(dy[:, :, None], (n, size, size)).reshape(n, -1)
+    value, weight, bright = _values(flat.reshape(n, -1), np.maximum(abs(x), abs(y)), canvas)
+    target = np.log(value) + (x**2 + y**2) / (2 * canvas.width**2)
+    design = np.stack([np.ones_like(x), x, y], axis=-1)
+    solved, variance = _solve(design, target, weight)
+    scale = canvas.width**2
+    return corner + scale * solved[:, 1:], scale**2 * variance[:, 1:], bright
+
+
+def _fit_sides(flat: np.ndarray, canvas: BumpCanvas) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each axis from the mean over the other, less its smallest value, which is the other stripe's share."""
+    centres, variances, brights = [], [], []
+    for axis in (1, 2):
+        side = flat.mean(axis=axis)
+        side = side - np.median(side, axis=1, keepdims=True)
+        corner = side.argmax(axis=1)
+        u = _relative(corner, canvas)
+        value, weight, bright = _values(side, abs(u), canvas)
+        target = np.log(value) + u**2 / (2 * canvas.width**2)
+        solved, variance = _solve(np.stack([np.ones_like(u), u], axis=-1), target, weight)
+        centres.append(corner + canvas.width**2 * solved[:, 1])
+        variances.append(canvas.width**4 * variance[:, 1] / canvas.size)
+        brights.append(bright)
+    return np.stack(centres, 1), np.stack(variances, 1), brights[0] & brights[1]
+
+
+def _values(image: np.ndarray, apart: np.ndarray, canvas: BumpCanvas) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values that have a logarithm, their weights (0 for dim or distant pixels), and whether anything is bright."""
+    top = image.max(axis=1, keepdims=True)
+    used = (image > FLOOR * top) & (apart <= max(1.0, 3 * canvas.width)) & (top > 0)
+    value = np.where(used, image, 1.0)
+    return value, np.where(used, image**2, 0.0), top[:, 0] > 0
+
+
+def _lone_pixel(width: float) -> float:
+    """How far the centre of a bump may lie from the only pixel that it lights: g(1 - u) < FLOOR g(u)."""
+    return max(0.0, (1 - 2 * width**2 * np.log(1 / FLOOR)) / 2)
+
+
+def _likeness(flat: np.ndarray, fitted: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine between image and fit (about their means for sums), and the noise: rms of what the scaled fit leaves."""
+    a, b = flat.reshape(len(flat), -1), fitted.reshape(len(flat), -1)
+    if kind == "sum":
+        a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
+    size = np.linalg.norm(b, axis=1)
+    amplitude = (a * b).sum(1) / np.maximum(size**2, 1e-300)
+    left = a - amplitude[:, None] * b
+    cosine = amplitude * size / np.maximum(np.linalg.norm(a, axis=1), 1e-300)
+    return cosine, np.sqrt((left**2).sum(1) / max(a.shape[1] - 3, 1))

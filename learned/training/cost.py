@@ -1,0 +1,79 @@
+"""What a training run will take, before it starts."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..data.images import ImageData
+from ..networks.base import NetworkDenoiser
+from ..networks.ensemble import EnsembleDenoiser
+from .batches import Batches
+from .config import TrainConfig
+from .loop import Loop
+
+TIMED_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """parameters: of all replicas; memory: bytes of weights, average, gradients, moments, data and activations;
+    seconds: of the whole run, from a few timed steps; flops_per_image: forward and backward, of one replica."""
+
+    parameters: int
+    memory: int
+    seconds: float
+    flops_per_image: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters:,} parameters | {self.memory / 2**20:.0f} MiB | about {self.seconds:.0f} s | "
+            f"{self.flops_per_image / 1e6:.1f} MFLOP per image"
+        )
+
+
+def estimate(networks: Sequence[NetworkDenoiser], sets: Sequence[ImageData], config: TrainConfig) -> Estimate:
+    """Time a few steps of the run on this machine and count what it keeps; nothing is written.
+
+    `networks` are one network, or the replicas of an ensemble, each with its set of images.
+
+    >>> from idealscore.learned.networks import MLPDenoiser
+    >>> data = ImageData(torch.zeros(4, 2))
+    >>> estimate([MLPDenoiser((2,), width=8, depth=1)], [data], TrainConfig(steps=10, batch=4)).parameters
+    546
+    """
+    count, short = len(networks), replace(config, steps=TIMED_STEPS, snapshots=0)
+    activations, flops = _pass_of(networks[0], sets[0], short)
+    model = copy.deepcopy(networks[0]) if count == 1 else EnsembleDenoiser(networks)
+    batches = [
+        Batches(network, part, replace(short, seed=short.seed + i), None, networks[0].device)
+        for i, (network, part) in enumerate(zip(networks, sets))
+    ]
+    loop = Loop(model, batches, short, {}, None)
+    begun = time.perf_counter()
+    loop.run(show=False)
+    seconds = (time.perf_counter() - begun) / TIMED_STEPS * config.steps
+    parameters = count * networks[0].n_parameters
+    images = sum(part.images.numel() for part in sets)
+    return Estimate(parameters, 4 * (5 * parameters + images) + count * activations, seconds, flops // config.batch)
+
+
+def _pass_of(network: NetworkDenoiser, data: ImageData, config: TrainConfig) -> tuple[int, int]:
+    """(bytes kept for the backward pass, floating-point operations) of one batch of one network."""
+    loop = Loop(copy.deepcopy(network), [Batches(network, data, config, None, network.device)], config, {}, None)
+    kept: dict[int, int] = {}
+
+    def remember(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with saved_tensors_hooks(remember, lambda tensor: tensor), FlopCounterMode(display=False) as counter:
+        losses, _ = loop._losses(0)
+        losses.mean().backward()
+    return sum(kept.values()), counter.get_total_flops()

@@ -1,0 +1,132 @@
+"""Many networks in one pass: replicas stacked along a first axis, never mixing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import ArgumentError
+from ..data.images import ImageData
+from ..networks.base import NetworkDenoiser
+from ..networks.ensemble import EnsembleDenoiser
+from ..networks.layers import Dropout
+from .batches import Batches
+from .config import TrainConfig
+from .loop import Loop, Record, folder_path, join_ranks
+from .single import Snapshots
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleTraining:
+    """The averaged networks, as a list and as one denoiser; the log; snapshots, each an EnsembleDenoiser."""
+
+    networks: list[NetworkDenoiser]
+    batched: EnsembleDenoiser
+    history: list[Record]
+    snapshots: Snapshots
+    run_dir: Path | None = None
+
+
+def train_ensemble(
+    networks: Sequence[NetworkDenoiser],
+    data: ImageData | torch.Tensor | Sequence[ImageData],
+    config: TrainConfig | None = None,
+    run_dir: str | os.PathLike | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    condition: torch.Tensor | Sequence[torch.Tensor] | None = None,
+    device: str | torch.device | None = None,
+    show: bool | None = None,
+    tensorboard: bool = False,
+) -> EnsembleTraining:
+    """Train copies of `networks`, all of one configuration, in one batched pass.
+
+    data: for all, or one set for each (any sizes: `subset`, `halves`). seeds: of the random streams of each; by
+    default `config.seed` + 0, 1, 2, ... condition: as in `train`, for all or one for each. Replica i becomes what
+    `train(networks[i], data[i], config at seeds[i])` gives, up to rounding.
+
+    Raises ArgumentError where the configurations differ or use dropout, and all that `train` raises.
+
+    >>> from idealscore.learned.networks import MLPDenoiser
+    >>> points = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    >>> replicas = [MLPDenoiser((2,), width=8, depth=1, seed=i) for i in range(3)]
+    >>> trained = train_ensemble(replicas, points, TrainConfig(steps=2, batch=4))
+    >>> len(trained.networks), trained.batched(points, 1.0).shape
+    (3, torch.Size([3, 2, 2]))
+    """
+    config = config or TrainConfig()
+    model = EnsembleDenoiser(networks)
+    if any(isinstance(layer, Dropout) and layer.p for layer in model.modules()):
+        raise ArgumentError("networks", "use dropout", "train them one by one, or without dropout")
+    count = len(networks)
+    sets = [data] * count if isinstance(data, (ImageData, torch.Tensor)) else list(data)
+    sets = [part if isinstance(part, ImageData) else ImageData(part) for part in sets]
+    seeds = [config.seed + i for i in range(count)] if seeds is None else list(seeds)
+    conditions: list[Any] = list(condition) if isinstance(condition, (list, tuple)) else [condition] * count
+    for argument, given in (("data", sets), ("seeds", seeds), ("condition", conditions)):
+        if len(given) != count:
+            raise ArgumentError(argument, f"has {len(given)} entries", f"pass one for each of {count} networks")
+    device = networks[0].device if device is None else torch.device(device)
+    device, rank, world = join_ranks(config, device)
+    batches = [
+        Batches(network, part, replace(config, seed=seed), given, device, rank, world)
+        for network, part, seed, given in zip(networks, sets, seeds, conditions)
+    ]
+    description = {
+        "network": model.describe(),
+        "train": {**config.to_dict(), "seeds": seeds},
+        "data": [part.describe() for part in sets],
+    }
+    loop = Loop(model.to(device), batches, config, description, run_dir, tensorboard)
+    loop.run(show)
+    averaged = loop.averaged()
+    return EnsembleTraining(averaged.networks(), averaged, loop.history, Snapshots(loop.kept), folder_path(run_dir))
+
+
+def train_groups(
+    networks: Sequence[NetworkDenoiser],
+    data: ImageData | Sequence[ImageData],
+    config: TrainConfig | None = None,
+    run_dir: str | os.PathLike | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    device: str | torch.device | None = None,
+    show: bool | None = None,
+) -> list[NetworkDenoiser]:
+    """Train networks of any configurations, those that are alike in one pass each; the order is that given.
+
+    Arguments are those of `train_ensemble`; each group has a sub-folder `group-0`, `group-1`, ... of `run_dir`.
+
+    >>> from idealscore.learned.networks import MLPDenoiser
+    >>> widths = [MLPDenoiser((2,), width=width, depth=1) for width in (4, 8, 4)]
+    >>> trained = train_groups(widths, ImageData(torch.zeros(3, 2)), TrainConfig(steps=2, batch=2))
+    >>> [network.config.width for network in trained]
+    [4, 8, 4]
+    """
+    config = config or TrainConfig()
+    sets = [data] * len(networks) if isinstance(data, ImageData) else list(data)
+    seeds = [config.seed + i for i in range(len(networks))] if seeds is None else list(seeds)
+    for argument, given in (("data", sets), ("seeds", seeds)):
+        if len(given) != len(networks):
+            raise ArgumentError(argument, f"has {len(given)} entries", f"pass one for each of {len(networks)} networks")
+    groups: dict[str, list[int]] = {}
+    for i, network in enumerate(networks):
+        groups.setdefault(str(network.describe()), []).append(i)
+    trained: dict[int, NetworkDenoiser] = {}
+    for k, members in enumerate(groups.values()):
+        done = train_ensemble(
+            [networks[i] for i in members],
+            [sets[i] for i in members],
+            config,
+            None if run_dir is None else Path(run_dir) / f"group-{k}",
+            seeds=[seeds[i] for i in members],
+            device=device,
+            show=show,
+        )
+        trained.update(zip(members, done.networks))
+    return [trained[i] for i in range(len(networks))]

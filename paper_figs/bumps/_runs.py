@@ -1,0 +1,24 @@
+"""Studies on bumps for the figures, on the best device at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from ..._support import checks as check
+from ..._support.estimates import show
+from ...compare.bumps import studies as bump_studies
+from ...compare.bumps.plans import PLANS, plan
+from ...learned.device import best_device
+
+
+def study(name: str, scale: str, seed: int) -> xr.Dataset:
+    """The result of a function of `compare.bumps.studies` at a scale."""
+    chosen = plan(check.choice("scale", scale, PLANS))
+    return getattr(bump_studies, name)(chosen, seed, device=best_device())
+
+
+def told(data: Any, name: str) -> str:
+    """`value ± error` of a variable without dimensions."""
+    return show(float(data[name]), float(data[f"{name}_stderr"]))

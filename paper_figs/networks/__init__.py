@@ -1,0 +1,1 @@
+"""Figures on networks trained on digits: regimes, linearity, scores."""

@@ -1,0 +1,53 @@
+"""The one set of training runs that the figures on memorisation and generalisation share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ...compare.regimes._regime_map import RegimePlan
+    from ...learned.data.images import ImageData
+
+SMALL: dict[str, Any] = {}
+FULL: dict[str, Any] = {
+    "sizes": (64, 256, 1024, 4096, 16384, 24000), "widths": (16, 32), "network": "unet", "depth": None, "repeats": 1,
+    "held_out": 2000, "steps": 12000, "batch": 64, "learning_rate": 1e-3, "noise": "lognormal -0.6 1.4",
+    "sigma_max": 40.0, "sample_max": 40.0, "n_images": 256, "n_samples": 512, "theories": ("empirical", "gaussian"),
+}  # fmt: skip
+PLANS = {"small": SMALL, "full": FULL}
+WORKERS = 2
+SOURCES = {"small": "digits", "full": "hf:cifar10"}
+
+
+def run_folder(scale: str, seed: int) -> Path:
+    """Where the networks and measurements of a scale are kept, so that all figures train them once."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "idealscore" / f"regimes-{scale}-seed{seed}"
+
+
+def prepared(scale: str, seed: int) -> tuple[ImageData, RegimePlan, Path]:
+    """(data, plan, folder of the runs)."""
+    from ..._support import checks as check
+    from ...compare.regimes._regime_map import RegimePlan
+    from ...learned.data.images import load
+
+    plan = RegimePlan(**PLANS[check.choice("scale", scale, PLANS)], seed=seed)
+    return load(SOURCES[scale]), plan, run_folder(scale, seed)
+
+
+def regimes(scale: str, seed: int) -> xr.Dataset:
+    """The regime map: trained and measured where it is not yet in the folder."""
+    from ...compare.regimes._regime_map import regime_map
+    from ...learned.device import best_device
+
+    data, plan, folder = prepared(scale, seed)
+    return regime_map(data, plan, folder, workers=WORKERS, device=best_device())
+
+
+def only(result: xr.Dataset, kept: tuple[str, ...]) -> xr.Dataset:
+    """The variables `kept` with their standard errors."""
+    return result[[name for name in result.data_vars if str(name).removesuffix("_stderr") in kept]]

@@ -1,0 +1,113 @@
+"""When is a network closest to the Gaussian optimum: at small width, early in training? [@Li2024], Figs. 5-7.
+
+Distance to the Gaussian and to the empirical optimum of the training set on held-out images, at the noise level of the
+data's spread: (a, b) against the width, at the last step, (c, d) against the training step, for the widest network.
+Dotted: the distance between the two optima themselves, which a network that has become the one keeps to the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._findings import Findings
+from .._style import COLOURS, PAGE, panel_letter, shades, style
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+KEPT = ("rmse", "score_gap", "linearity", "denoising_error", "memorised", "optimum_denoising_error", "test_train_gap")
+SHOWN = 4
+
+
+def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
+    """Distances on held-out images over (n_train, width, step, theory, sigma), and how far the two optima are apart."""
+    import numpy as np
+    import torch
+    import xarray as xr
+
+    from ..._support.estimates import mean_error
+    from ...compare.comparison._optima import optima
+    from ...simulate.diffusion import noised
+    from ._regime_runs import only, prepared, regimes
+
+    found = regimes(scale, seed)
+    data, plan, _ = prepared(scale, seed)
+    pool, held_out = plan.pool(data)
+    images = held_out.images[: plan.n_images]
+    apart = np.empty((2, len(plan.sizes), len(plan.sigmas)))
+    for i, size in enumerate(plan.sizes):
+        both = optima(plan.sets(pool, size, 0)[0], ("empirical", "gaussian"))
+        for j, sigma in enumerate(plan.sigmas):
+            x = noised(images, float(sigma), plan.seed)
+            with torch.no_grad():
+                gap = (both["empirical"](x, float(sigma)) - both["gaussian"](x, float(sigma))).double().flatten(1)
+            apart[:, i, j] = mean_error(gap.square().mean(1).sqrt().numpy(force=True))
+    between = {
+        "optima_apart": (("n_train", "sigma"), apart[0]),
+        "optima_apart_stderr": (("n_train", "sigma"), apart[1]),
+    }
+    kept = only(found, KEPT).sel(inputs="held-out")
+    return kept.merge(xr.Dataset(between).astype("float32"))
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Distance to the Gaussian (left) and the empirical optimum (right), against width (top) and step (bottom)."""
+    from matplotlib import pyplot as plt
+
+    from ...compare.regimes.figure import middle_level, step_ticks
+
+    sigma = middle_level(dataset.expand_dims(inputs=["held-out"]))
+    at = dataset.sel(sigma=sigma)
+    sizes = at.n_train.values[:: max(1, at.sizes["n_train"] // SHOWN)]
+    with style():
+        figure, axes = plt.subplots(2, 2, figsize=(PAGE * 0.85, 4.4), sharey="col", sharex="row")
+        for (theory, word), column in zip((("gaussian", "Gaussian"), ("empirical", "empirical")), axes.T):
+            for size, colour in zip(sizes, shades(len(sizes))):
+                one = at.sel(n_train=size, theory=theory)
+                for ax, along, part in zip(column, ("width", "step"), (one.isel(step=-1), one.isel(width=-1))):
+                    options = {"color": colour, "marker": "o", "ms": 2.5, "capsize": 1.2, "label": f"$n$ = {size}"}
+                    ax.errorbar(part[along], part.rmse, part.rmse_stderr, **options)
+                    ax.axhline(float(one.optima_apart), color=colour, ls=":", lw=0.7)
+            column[0].set(xscale="log", xlabel="width")
+            column[0].set_xticks(at.width.values, [str(width) for width in at.width.values])
+            column[0].minorticks_off()
+            column[1].set(xscale="log", xlabel="training step")
+            step_ticks(column[1], at.step.values)
+            for ax in column:
+                ax.set_ylabel(f"RMSE to {word}")
+                ax.set_ylim(0, None)
+        for ax, letter in zip(axes.flat, "abcd"):
+            panel_letter(ax, letter)
+        axes[0, 0].set_title(f"step {int(at.step[-1])}", loc="right", fontsize=7, color=COLOURS["exact"])
+        axes[1, 0].set_title(f"width {int(at.width[-1])}", loc="right", fontsize=7, color=COLOURS["exact"])
+        axes[0, 1].set_title(rf"$\sigma$ = {sigma:.2g}, held-out images", loc="right", fontsize=7)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """Where the distance to the Gaussian optimum is least, over width and over steps, for a size in the middle."""
+    from ..._support.estimates import show
+    from ...compare.regimes.figure import middle_level
+
+    sigma = middle_level(dataset.expand_dims(inputs=["held-out"]))
+    middle = int(dataset.n_train[dataset.sizes["n_train"] // 2])
+    at = dataset.sel(sigma=sigma, theory="gaussian", n_train=middle)
+
+    def told(part: xr.Dataset) -> str:
+        return show(float(part.rmse), float(part.rmse_stderr))
+
+    widths = [f"{told(at.isel(step=-1).sel(width=width))} (width {width})" for width in at.width.values]
+    course = at.isel(width=-1)
+    best, last = course.isel(step=int(course.rmse.argmin("step"))), course.isel(step=-1)
+    narrow = at.isel(step=-1, width=0)
+    return Findings(
+        "closest to the Gaussian optimum at small capacity, and early in training",
+        f"n = {middle}, sigma = {sigma:.2g}, RMSE to the Gaussian: {', '.join(widths)}; over steps {told(best)} "
+        f"at step {int(best.step)} -> {told(last)} at step {int(last.step)}; copies {float(best.memorised):.2f} -> "
+        f"{float(last.memorised):.2f}",
+        f"the narrowest network is the most linear ({float(narrow.linearity):.3f}) but cannot be the Wiener filter, "
+        "which takes more channels than it has; the distance rises late also where nothing is memorised",
+    )

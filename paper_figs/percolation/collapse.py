@@ -1,0 +1,108 @@
+"""Data collapse of the largest cluster and of the mean cluster size, site percolation on the square lattice.
+
+Curves of several sizes fall on one when p - p_c is measured in L^{-1/nu} and heights in L^{-beta/nu} and L^{gamma/nu}
+[@Newman2001] [@Stauffer1994]. Left: the largest cluster as it is; middle and right: collapsed, with the fitted
+exponents beside the exact ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._findings import Findings
+from .._style import COLOURS, PAGE, panel_letter, shades, style
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+SIZES = {"small": ((16, 2000), (32, 1000), (64, 400)), "full": ((32, 20_000), (64, 8000), (128, 4000), (256, 1500))}
+
+
+def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
+    """Sweeps and fits; variables `largest_*` and `mean_size_*`, each as `finite_size_scaling` returns them."""
+    import xarray as xr
+
+    from ..._support import checks as check
+    from ...simulate.percolation.growth import finite_size_scaling, sweep
+    from ...theory.percolation import exponents, threshold
+
+    sizes = SIZES[check.choice("scale", scale, SIZES)]
+    sweeps = [sweep("square", "site", size, runs, seed, quantities=("largest", "mean_size")) for size, runs in sizes]
+    critical, exact = threshold("square", "site").value, exponents(2)
+    parts = []
+    for quantity, kappa in (("largest", -exact.beta_over_nu.value), ("mean_size", exact.gamma_over_nu.value)):
+        fit = finite_size_scaling(
+            sweeps, quantity, guess=(critical, exact.one_over_nu.value, kappa), fixed=("threshold",), window=0.5
+        )
+        exponent = {"largest": -kappa, "mean_size": kappa}[quantity]
+        parts.append(
+            fit.assign(exact=exponent).rename({name: f"{quantity}_{name}" for name in [*fit.data_vars, "exact"]})
+        )
+    return xr.merge(parts, combine_attrs="override").assign_attrs(exact_one_over_nu=exact.one_over_nu.value)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Three panels from the Dataset of `compute`."""
+    from matplotlib import pyplot as plt
+
+    with style():
+        figure, (raw, order, size) = plt.subplots(1, 3, figsize=(PAGE, 2.3))
+        colours = shades(dataset.sizes["size"])
+        for i, colour in enumerate(colours):
+            one = dataset.isel(size=i)
+            label = f"L = {int(one.size)}"
+            height = one.largest_y * float(one.size) ** float(dataset.largest_kappa)
+            raw.plot(one.largest_p, height, color=colour, label=label)
+            order.plot(one.largest_x, one.largest_y, ".", ms=3, color=colour)
+            size.plot(one.mean_size_x, one.mean_size_y, ".", ms=3, color=colour)
+        for ax, quantity, name in ((order, "largest", r"\beta/\nu"), (size, "mean_size", r"\gamma/\nu")):
+            x, master = dataset[f"{quantity}_x"], dataset[f"{quantity}_master"]
+            ax.plot(x.isel(size=-1), master.isel(size=-1), color=COLOURS["exact"], lw=0.8, zorder=0)
+            ax.text(0.04, 0.95, _caption(dataset, quantity, name), transform=ax.transAxes, va="top", fontsize=7)
+            ax.set_xlabel(r"$(p - p_c)\,L^{1/\nu}$")
+        raw.axvline(float(dataset.largest_threshold), color=COLOURS["exact"], lw=0.6, ls=":")
+        raw.set(xlabel="$p$", ylabel=r"$S_\mathrm{max}/N$")
+        raw.legend(handlelength=1)
+        order.set_ylabel(r"$L^{\beta/\nu}\,S_\mathrm{max}/N$")
+        size.set_ylabel(r"$L^{-\gamma/\nu}\,\sum s^2/N$")
+        for ax, letter in zip((raw, order, size), "abc"):
+            panel_letter(ax, letter)
+    return figure
+
+
+def _caption(dataset: xr.Dataset, quantity: str, name: str) -> str:
+    ratio, error = abs(float(dataset[f"{quantity}_kappa"])), float(dataset[f"{quantity}_kappa_stderr"])
+    inverse = float(dataset[f"{quantity}_one_over_nu"]), float(dataset[f"{quantity}_one_over_nu_stderr"])
+    return (
+        f"${name} = {ratio:.4f} \\pm {error:.4f}$\n(exact {float(dataset[f'{quantity}_exact']):.4f})\n"
+        f"$1/\\nu = {inverse[0]:.3f} \\pm {inverse[1]:.3f}$\n(exact {dataset.attrs['exact_one_over_nu']:.2f})"
+    )
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """The fitted exponents beside the exact ones."""
+    from ..._support.estimates import show
+
+    values = {
+        name: (float(dataset[name]), float(dataset[f"{name}_stderr"]))
+        for quantity in ("largest", "mean_size")
+        for name in (f"{quantity}_one_over_nu", f"{quantity}_kappa")
+    }
+    exact = {
+        "largest_one_over_nu": 0.75,
+        "largest_kappa": -5 / 48,
+        "mean_size_one_over_nu": 0.75,
+        "mean_size_kappa": 43 / 24,
+    }
+    pulls = {name: (value - exact[name]) / error for name, (value, error) in values.items()}
+    worst = max(pulls, key=lambda name: abs(pulls[name]))
+    sizes = ", ".join(f"{size:g}" for size in dataset.size.values)
+    return Findings(
+        "1/nu = 3/4, beta/nu = 5/48 = 0.1042, gamma/nu = 43/24 = 1.7917",
+        f"L = {sizes}. Largest cluster: 1/nu = {show(*values['largest_one_over_nu'])}, beta/nu = "
+        f"{show(-values['largest_kappa'][0], values['largest_kappa'][1])}; mean size: 1/nu = "
+        f"{show(*values['mean_size_one_over_nu'])}, gamma/nu = {show(*values['mean_size_kappa'])}",
+        f"the furthest from exact is {worst.replace('_', ' ')}, by {abs(pulls[worst]):.1f} standard errors; errors are "
+        "statistical, corrections to scaling of these sizes come on top",
+    )

@@ -1,0 +1,75 @@
+"""Wrapping probabilities cross at p_c, at the heights that conformal field theory gives them.
+
+Site percolation on the square torus: the chance that a cluster wraps a given direction, any, both, or exactly one
+[@Newman2000] [@Pinson1994]. The chance of exactly one direction has its maximum at p_c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._findings import Findings
+from .._style import COLOURS, PAGE, panel_letter, shades, style
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+SIZES = {"small": ((8, 8000), (16, 4000), (32, 1500)), "full": ((16, 60_000), (32, 30_000), (64, 12_000), (128, 5000))}
+EVENTS = {"horizontal": "a given direction", "either": "any direction", "both": "both directions", "one": "exactly one"}
+
+
+def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
+    """`wrapping_*` and errors over (size, p), the exact critical values as `exact_*`."""
+    import numpy as np
+    import xarray as xr
+
+    from ..._support import checks as check
+    from ...simulate.percolation.growth import sweep
+    from ...theory.percolation import threshold, wrapping_probabilities
+
+    sizes = SIZES[check.choice("scale", scale, SIZES)]
+    critical, exact = threshold("square", "site").value, wrapping_probabilities()
+    p = np.linspace(critical - 0.06, critical + 0.06, 121)
+    curves = [sweep("square", "site", L, runs, seed, quantities=("wrapping",)).canonical(p) for L, runs in sizes]
+    joined = xr.concat(curves, xr.DataArray([L for L, _ in sizes], dims="size", name="size"), combine_attrs="override")
+    return joined.assign({f"exact_{event}": getattr(exact, event) for event in EVENTS}).assign_attrs(threshold=critical)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """One panel per event from the Dataset of `compute`; bands are two standard errors."""
+    from matplotlib import pyplot as plt
+
+    with style():
+        figure, axes = plt.subplots(1, 4, figsize=(PAGE, 2.1), sharex=True)
+        for ax, (event, title), letter in zip(axes, EVENTS.items(), "abcd"):
+            for i, colour in enumerate(shades(dataset.sizes["size"])):
+                one = dataset.isel(size=i)
+                value, error = one[f"wrapping_{event}"], 2 * one[f"wrapping_{event}_stderr"]
+                ax.fill_between(one.p, value - error, value + error, color=colour, alpha=0.3, lw=0)
+                ax.plot(one.p, value, color=colour, lw=1, label=f"L = {int(one.size)}")
+            ax.axhline(float(dataset[f"exact_{event}"]), color=COLOURS["exact"], lw=0.8, ls="--")
+            ax.axvline(dataset.attrs["threshold"], color=COLOURS["exact"], lw=0.8, ls="--")
+            ax.set_xlabel("$p$")
+            ax.text(0.04, 0.96, title, transform=ax.transAxes, va="top", fontsize=7)
+            panel_letter(ax, letter)
+        axes[-1].set_ylim(0, 0.24)
+        axes[0].set_ylabel("wrapping probability")
+        axes[0].legend(loc="lower right", handlelength=1)
+    return figure
+
+
+def findings(dataset: xr.Dataset) -> Findings:
+    """Wrapping at the threshold for the largest size, beside the exact values."""
+    from ..._support.estimates import show
+
+    at = dataset.isel(size=-1).interp(p=float(dataset.attrs["threshold"]))
+    exact = {event: float(dataset[f"exact_{event}"]) for event in EVENTS}
+    found = {e: (float(at[f"wrapping_{e}"]), float(at[f"wrapping_{e}_stderr"])) for e in EVENTS}
+    pulls = {event: (found[event][0] - exact[event]) / found[event][1] for event in EVENTS}
+    worst = max(pulls, key=lambda event: abs(pulls[event]))
+    return Findings(
+        ", ".join(f"{EVENTS[event]} {exact[event]:.4f}" for event in EVENTS),
+        f"L = {int(dataset.size[-1])}: " + ", ".join(f"{EVENTS[event]} {show(*found[event])}" for event in EVENTS),
+        f"at most {abs(pulls[worst]):.1f} standard errors ({EVENTS[worst]})",
+    )

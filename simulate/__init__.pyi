@@ -1,0 +1,31 @@
+"""Samples worlds: forward and backward diffusion, percolation, grammars, bumps, concept images."""
+
+from . import bumps as bumps
+from . import concepts as concepts
+from . import diffusion as diffusion
+from . import hierarchy as hierarchy
+from . import inverse_problems as inverse_problems
+from . import percolation as percolation
+from .bumps import BumpCanvas as BumpCanvas
+from .bumps import HeldOut as HeldOut
+from .bumps import bump_images as bump_images
+from .bumps import bump_overlap as bump_overlap
+from .concepts import ConceptImages as ConceptImages
+from .concepts import ConceptWorld as ConceptWorld
+from .concepts import Split as Split
+from .concepts import concept_percolation as concept_percolation
+from .concepts import concept_split as concept_split
+from .diffusion import forward_backward as forward_backward
+from .diffusion import noised as noised
+from .diffusion import sample as sample
+from .diffusion import starting_noise as starting_noise
+from .diffusion import trajectory as trajectory
+from .hierarchy import ReverseSampler as ReverseSampler
+from .hierarchy import exact_predictor as exact_predictor
+from .hierarchy import level_profile as level_profile
+from .hierarchy import valid_fraction as valid_fraction
+from .inverse_problems import GuidedDenoiser as GuidedDenoiser
+from .inverse_problems import blurring as blurring
+from .inverse_problems import inpainting as inpainting
+from .inverse_problems import measure as measure
+from .percolation import sweep as sweep

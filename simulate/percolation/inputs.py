@@ -1,0 +1,110 @@
+"""What percolation is asked for, checked before any work: sides, quantities, graphs, fields and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..._support import checks as check
+from ..._support.memory import available_memory
+from ...errors import DeviceMemoryError, EmptyDataError, LatticeError, NotFiniteError, ShapeError
+from ...theory.percolation.lattices import Lattice
+from .result import CURVES
+
+QUANTITIES = (*CURVES, "wrapping")
+MAX_BATCHES = 32
+MARK_BYTES = 2**28
+MAX_SITES = 2**31 - 2
+
+
+def sides_of(lattice: Lattice, size: Any) -> tuple[int, ...]:
+    sides = (size,) * lattice.dimension if np.ndim(size) == 0 else tuple(size)
+    if len(sides) != lattice.dimension:
+        raise ShapeError("size", f"has {len(sides)} numbers", f"pass one, or {lattice.dimension} for {lattice.name}")
+    least = max(2, lattice.reach + 1)
+    return tuple(check.integer("size", side, least) for side in sides)
+
+
+def quantities_of(quantities: Sequence[str], periodic: bool) -> tuple[str, ...]:
+    if isinstance(quantities, str):
+        quantities = (quantities,)
+    for name in quantities:
+        check.choice("quantities", name, QUANTITIES)
+    wanted = tuple(q for q in QUANTITIES if q in quantities and (periodic or q != "wrapping"))
+    if not wanted:
+        raise EmptyDataError("quantities", "leave nothing to measure", f"choose among {', '.join(QUANTITIES)}")
+    return wanted
+
+
+def curves_of(wanted: Sequence[str]) -> tuple[str, ...]:
+    return tuple(q for q in CURVES if q in wanted)
+
+
+def edges_of(graph: Any, n_nodes: int | None) -> tuple[int, np.ndarray, str]:
+    """Number of nodes, edges as integers (n_edges, 2) and a name."""
+    name = "edge list"
+    if hasattr(graph, "number_of_nodes"):
+        if graph.is_directed():
+            raise LatticeError("graph", "is directed", "pass graph.to_undirected()")
+        number = {node: i for i, node in enumerate(graph.nodes)}
+        n_nodes, name = len(number), graph.name or "graph"
+        edges = np.array([(number[u], number[v]) for u, v in graph.edges()], np.int64).reshape(-1, 2)
+    else:
+        edges = np.asarray(graph)
+        if edges.size and (edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu"):
+            raise ShapeError("graph", f"has shape {edges.shape}, type {edges.dtype}", "pass integers (n_edges, 2)")
+        edges = edges.astype(np.int64).reshape(-1, 2)
+        found = int(edges.max()) + 1 if len(edges) else 0
+        n_nodes = check.integer("n_nodes", n_nodes, max(found, 1), MAX_SITES) if n_nodes is not None else found
+        if len(edges) and edges.min() < 0:
+            raise LatticeError("graph", "names negative nodes", "number the nodes from 0")
+    if len(edges) == 0:
+        raise LatticeError("graph", f"has {n_nodes} nodes and no edges", "pass a graph with at least one edge")
+    if bool((edges[:, 0] == edges[:, 1]).any()):
+        raise LatticeError("graph", "has self-loops", "remove them (networkx.selfloop_edges): they join nothing")
+    return n_nodes, edges, name
+
+
+def field_of(field: np.ndarray, lattice: Lattice) -> tuple[np.ndarray, tuple[int, ...]]:
+    values = np.asarray(field, dtype=np.float64)
+    axes = lattice.dimension + (lattice.n_basis > 1)
+    if values.ndim != axes or (lattice.n_basis > 1 and values.shape[-1] != lattice.n_basis):
+        sites = f" and {lattice.n_basis} sites of the cell last" if lattice.n_basis > 1 else ""
+        raise ShapeError("field", f"has shape {values.shape}", f"pass {lattice.dimension} axes of cells{sites}")
+    if bool(np.isnan(values).any()):
+        raise NotFiniteError("field", "holds NaN", "give every site a value")
+    cells = values.shape[: lattice.dimension][::-1]
+    return values.ravel(), sides_of(lattice, tuple(int(side) for side in cells))
+
+
+def require_memory(
+    n_sites: int,
+    n_total: int,
+    n_runs: int,
+    wanted: Sequence[str],
+    workers: int,
+    winding_bytes: int = 8,
+    extra: int = 0,
+) -> None:
+    """Refuse work that needs more sites than an index can name or more memory than there is."""
+    if max(n_sites, n_total) > MAX_SITES:
+        raise DeviceMemoryError("size", f"makes {max(n_sites, n_total):.3g} sites or bonds", "choose at most 2^31 - 2")
+    per_site = 4 + 2 + winding_bytes * ("wrapping" in wanted) + 4 * ("second_largest" in wanted)
+    curves = len(curves_of(wanted)) and min(8 * (n_total + 1) * len(curves_of(wanted)) * MAX_BATCHES, 2 * MARK_BYTES)
+    need = workers * (per_site * n_sites + 4 * n_total) + curves + 16 * n_runs + extra
+    free = available_memory()
+    if need > free:
+        raise DeviceMemoryError(
+            "size", f"needs about {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free", "choose a smaller one"
+        )
+
+
+def marks_of(n_total: int, n_curves: int, n_batches: int) -> np.ndarray:
+    """The occupied numbers at which curves are kept: all, or evenly spaced ones and the last."""
+    if n_curves == 0:
+        return np.zeros(0, np.int64)
+    stride = -(-(n_total + 1) * n_curves * n_batches * 8 // MARK_BYTES)
+    marks = np.arange(0, n_total + 1, stride)
+    return marks if marks[-1] == n_total else np.append(marks, n_total)

@@ -1,0 +1,155 @@
+"""One lattice at three sizes: threshold, wrapping probabilities and exponents beside the values they should have."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..._support import checks as check
+from ...errors import ArgumentError, UnknownNameError
+from ...theory.percolation.critical_exponents import exponents
+from ...theory.percolation.lattices import LATTICES
+from ...theory.percolation.thresholds import Threshold, all_thresholds
+from ...theory.percolation.wrapping import wrapping_probabilities
+from .finite_size import EVENTS, critical_exponents, estimate_threshold
+from .growth import disks, spheres, sweep
+from .result import Sweep
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CONTINUUM = {"disks": disks, "spheres": spheres}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measured number beside its expected value; None where there is none."""
+
+    name: str
+    value: float
+    stderr: float
+    expected: float | None
+    expected_stderr: float
+    source: str
+
+    @property
+    def deviation(self) -> float | None:
+        """Measured minus expected, in combined standard errors."""
+        if self.expected is None:
+            return None
+        error = float(np.hypot(self.stderr, self.expected_stderr))
+        return (self.value - self.expected) / error if error > 0 else None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `study` measured: the rows, and the curves of all sizes."""
+
+    lattice: str
+    kind: str
+    rows: tuple[Row, ...]
+    curves: xr.Dataset
+
+    def records(self) -> list[dict]:
+        """The rows as plain dictionaries."""
+        return [{**asdict(row), "deviation": row.deviation} for row in self.rows]
+
+    def table(self) -> str:
+        """The rows as text."""
+        lines = [f"{'':24}{'measured':>22}{'expected':>16}{'sigmas':>8}  source"]
+        for row in self.rows:
+            expected = "" if row.expected is None else f"{row.expected:.6f}"
+            sigmas = "" if row.deviation is None else f"{row.deviation:+.1f}"
+            measured = f"{row.value:.6f} ± {row.stderr:.1g}"
+            lines.append(f"{row.name:24}{measured:>22}{expected:>16}{sigmas:>8}  {row.source}")
+        return "\n".join(lines)
+
+
+def study(
+    lattice: str, kind: str, size: int, n_runs: int, seed: int = 0, *, workers: int = 1, show: bool | None = None
+) -> Study:
+    """Sweep a lattice (or "disks", "spheres") at sizes L/4, L/2 and L, and put the results beside what is known.
+
+    The threshold row holds statistical and finite-size error in quadrature; wrapping probabilities are those of the
+    largest size at the expected threshold (at the measured one where none is known). Raises as `sweep`; a `size` below
+    8 is refused, since three sizes are needed.
+
+    >>> rows = study("square", "bond", 32, 400, show=False).rows
+    >>> [row.name for row in rows][:2]
+    ['threshold', 'wrapping_horizontal']
+    """
+    if lattice not in LATTICES and lattice not in CONTINUUM:
+        raise UnknownNameError("lattice", lattice, [*LATTICES, *CONTINUUM])
+    size = check.integer("size", size, 8)
+    n_runs = check.integer("n_runs", n_runs, 2)
+    sizes = sorted({size // 4, size // 2, size})
+    if lattice in CONTINUUM:
+        if kind != "continuum":
+            raise ArgumentError("kind", f"is '{kind}'", f"{lattice} percolate as kind 'continuum'")
+        grow = CONTINUUM[lattice]
+        sweeps = [grow(side, n_runs, seed, workers=workers, show=show) for side in sizes]
+    else:
+        sweeps = [sweep(lattice, kind, side, n_runs, seed, workers=workers, show=show) for side in sizes]
+    estimate = estimate_threshold(sweeps)
+    known = all_thresholds().get((lattice, kind))
+    error = float(np.hypot(estimate.stderr, estimate.systematic))
+    rows = [_row("threshold", estimate.value, error, known)]
+    rows += _wrapping_rows(sweeps[-1], known.value if known else estimate.value)
+    rows += _exponent_rows(sweeps, known.value if known else estimate.value)
+    return Study(lattice, kind, tuple(rows), _curves(sweeps, estimate.value))
+
+
+def _row(name: str, value: float, stderr: float, known: Threshold | None) -> Row:
+    if known is None:
+        return Row(name, value, stderr, None, 0.0, "")
+    return Row(name, value, stderr, known.value, known.stderr, known.reference)
+
+
+def _wrapping_rows(largest: Sweep, p: float) -> list[Row]:
+    exact = wrapping_probabilities(largest.modulus) if largest.modulus is not None else None
+    found = largest.canonical(p)
+    return [
+        Row(
+            f"wrapping_{event}",
+            float(found[f"wrapping_{event}"][0]),
+            float(found[f"wrapping_{event}_stderr"][0]),
+            getattr(exact, event) if exact else None,
+            0.0,
+            exact.reference if exact else "",
+        )
+        for event in (*EVENTS, "one")
+    ]
+
+
+def _exponent_rows(sweeps: list[Sweep], p: float) -> list[Row]:
+    dimension = len(sweeps[0].size)
+    known = exponents(dimension) if dimension in (2, 3) else None
+    rows = []
+    for name, fit in critical_exponents(sweeps, p).items():
+        expected = getattr(known, name) if known else None
+        rows.append(
+            Row(
+                name,
+                fit.value,
+                fit.stderr,
+                expected.value if expected else None,
+                expected.stderr if expected else 0.0,
+                known.reference if known else "",
+            )
+        )
+    return rows
+
+
+def _curves(sweeps: list[Sweep], threshold: float) -> xr.Dataset:
+    """All quantities of all sizes on one grid around the threshold."""
+    import xarray as xr
+
+    width = min(3 * sweeps[0].size[0] ** -0.75, 0.35) * threshold
+    grid = np.linspace(
+        threshold - width, min(threshold + width, 1.0) if sweeps[0].density is None else threshold + width, 101
+    )
+    each = [sweep.canonical(grid).assign_coords(size=sweep.size[0]) for sweep in sweeps]
+    joined = xr.concat(each, dim="size", combine_attrs="override")
+    return joined.assign_attrs(lattice=sweeps[0].name, kind=sweeps[0].kind, threshold=threshold)

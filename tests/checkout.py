@@ -1,0 +1,22 @@
+"""Where the tests stand: the root of the package, its modules, and a fresh Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+from pkgutil import walk_packages
+
+import idealscore
+
+ROOT = Path(idealscore.__file__).parent
+TESTS = Path(__file__).parent
+NOT_SHIPPED = ("idealscore.tests", "idealscore.benchmarks", "idealscore.docs", "idealscore.examples")
+MODULES = sorted(
+    module.name
+    for module in walk_packages(idealscore.__path__, "idealscore.")
+    if not module.name.startswith(NOT_SHIPPED) and not module.name.endswith("__main__")
+)
+
+
+def run_python(code, cwd=None):
+    """Run `code` in a Python of its own."""
+    return subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, timeout=120)

@@ -1,0 +1,35 @@
+"""The Python blocks of README and docs run as they stand."""
+
+import re
+
+import pytest
+
+from checkout import ROOT
+
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+PAGES = [
+    page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if BLOCK.search(page.read_text())
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_run(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in BLOCK.findall(page.read_text()):
+        shortened = block.replace("network = train(network, training, recipe).network", SHORT_TRAINING)
+        shortened = shortened.replace("compare(network, training, held_out)", SHORT_COMPARISON)
+        exec(compile(shortened, str(page), "exec"), namespace)
+
+
+SHORT_TRAINING = "network = train(network, training, TrainConfig(steps=5)).network"
+SHORT_COMPARISON = (
+    "compare(network, training, held_out, __import__('idealscore.compare').compare.Comparison(levels=2, n_images=8))"
+)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda p: p.name)
+def test_relative_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("http", "mailto")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

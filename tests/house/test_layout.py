@@ -1,0 +1,65 @@
+"""The house: who knows a public name finds its file, no room is crowded, and imports run one way without a circle."""
+
+import inspect
+import re
+from importlib import import_module
+from itertools import chain
+
+import pytest
+
+from checkout import MODULES, ROOT
+
+LAYERS = ("theory", "simulate", "learned", "compare", "sweeping")
+FACES = [name for name in MODULES if hasattr(import_module(name), "__path__") and name.split(".")[1] in LAYERS]
+NINE_IN_TEN = 0.45  # of the way to 0.9
+FOLDERS = sorted(
+    {
+        path.parent
+        for path in ROOT.rglob("*.py")
+        if not {".venv", "build", "site", "tests"} & set(path.relative_to(ROOT).parts) and path.parent != ROOT
+    }
+)
+
+
+def words(name):
+    """The words of a name: snake case and camel case split, grammatical endings cut."""
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]", name.replace("UNet", "Unet"))
+    return {re.sub(r"(ies|es|s|ed|ing|al|ation|ion|er|or|y|e)$", "", part.lower())[:6] for part in parts} - {""}
+
+
+def home(value):
+    """The file of a public object, as words of its folders and its name."""
+    module = inspect.getmodule(value)
+    return set(chain.from_iterable(map(words, module.__name__.split(".")[2:]))) if module else set()
+
+
+def public():
+    """Each public function and class of the layers once, with the words of the place where it lives."""
+    found = {}
+    for face in FACES:
+        module = import_module(face)
+        for name in module.__all__:
+            value = getattr(module, name)
+            if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__:
+                found[f"{value.__module__}.{name}"] = (name, home(value))
+    return found
+
+
+def test_nine_in_ten_public_names_are_found_by_their_file_or_folder():
+    places = public()
+    hidden = sorted(full for full, (name, place) in places.items() if not words(name) & place)
+    share = 1 - len(hidden) / len(places)
+    assert share >= NINE_IN_TEN, f"{share:.1%} of {len(places)}; hidden: {hidden}"
+
+
+def test_a_name_in_the_wrong_file_counts_as_hidden():
+    assert not words("speciation") & words("bifurcation.py".removesuffix(".py"))
+    assert words("MixtureDenoiser") & words("mixture") and words("thresholds") & words("all_thresholds")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_no_folder_is_crowded_and_no_module_long(folder):
+    modules = sorted(folder.glob("*.py"))
+    assert len(modules) <= 20, f"{len(modules)} modules"
+    long = {path.name: n for path in modules if (n := len(path.read_text().splitlines())) > 400}
+    assert not long

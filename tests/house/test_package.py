@@ -1,0 +1,77 @@
+"""The package as a package: what is shipped, what is imported when, and that a user's files cannot break it."""
+
+import tomllib
+from importlib import import_module
+
+import pytest
+
+import idealscore
+
+from checkout import MODULES, ROOT, run_python
+
+FACES = [name for name in MODULES if hasattr(import_module(name), "__path__")]
+
+
+@pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="runs in a checkout only")
+def test_the_listed_packages_are_the_folders():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {"idealscore"} | {
+        "idealscore." + ".".join(path.parent.relative_to(ROOT).parts)
+        for path in ROOT.rglob("__init__.py")
+        if path.parent != ROOT
+        and not any(part.startswith(".") or part == "build" for part in path.relative_to(ROOT).parts)
+    }
+    assert set(listed) == folders
+
+
+@pytest.mark.parametrize("name", [*FACES, "idealscore"])
+def test_every_public_name_exists_and_is_not_also_a_module(name):
+    face = import_module(name)
+    submodules = {module.rsplit(".", 1)[1] for module in MODULES if module.rsplit(".", 1)[0] == name}
+    for public in face.__all__:
+        value = getattr(face, public)
+        is_module = type(value).__name__ == "module"
+        assert (public in submodules) == is_module, f"{name}.{public} is both a name and a module"
+
+
+def test_a_user_with_files_named_like_our_folders_is_safe(tmp_path):
+    for folder in ("theory", "simulate", "learned", "compare", "errors"):
+        (tmp_path / f"{folder}.py").write_text("raise SystemExit('the user file was imported')\n")
+    code = (
+        "import idealscore.theory, idealscore.simulate, idealscore.learned, idealscore.compare;"
+        "from idealscore.theory import GaussianDenoiser; from idealscore.compare import track;"
+        "from idealscore.simulate import sample; print('safe')"
+    )
+    done = run_python(code, cwd=tmp_path)
+    assert done.stdout.strip() == "safe", done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"]])
+def test_the_first_screen_imports_nothing_heavy(arguments):
+    code = (
+        f"import sys; from idealscore.cli import main; assert main({arguments!r}) == 0;"
+        "heavy = {'torch', 'numba', 'matplotlib', 'xarray', 'scipy'} & set(sys.modules); assert not heavy, heavy"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_imports_no_torch():
+    done = run_python("import sys, idealscore; idealscore.NoiseLevel(1.0); assert 'torch' not in sys.modules")
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_unpickles_or_evaluates():
+    banned = ("pickle.load", "weights_only=False", "allow_pickle=True", " eval(", " exec(", "os.system", "shell=True")
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).parts
+        if parts[0] in (".venv", "tests", "build"):
+            continue
+        text = path.read_text()
+        assert not [word for word in banned if word in text], path
+
+
+def test_version_is_the_one_of_the_metadata():
+    from importlib.metadata import version
+
+    assert idealscore.__version__ == version("idealscore")

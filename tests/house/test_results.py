@@ -1,0 +1,62 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import xarray as xr
+
+from idealscore._support import results as _results
+from idealscore.errors import DataFileError
+
+DATASET = xr.Dataset({"q": ("p", [1.0, 2.0])}, coords={"p": [0.1, 0.2]}, attrs={"seed": "0"})
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "r.nc"
+    _results.save(DATASET, path)
+    with pytest.raises(RuntimeError), _results.atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert _results.load(path).identical(DATASET)
+    assert os.listdir(tmp_path) == ["r.nc"]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "empty", "text"])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    path = tmp_path / "r.nc"
+    _results.save(DATASET, path)
+    content = path.read_bytes()
+    path.write_bytes({"truncate": content[: len(content) // 2], "empty": b"", "text": b"hello"}[damage])
+    with pytest.raises(DataFileError, match=r"r\.nc"):
+        _results.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataFileError, match=r"nothing\.nc"):
+        _results.load(tmp_path / "nothing.nc")
+
+
+def test_killed_at_random_moments_the_file_is_whole(tmp_path):
+    path = tmp_path / "r.nc"
+    code = (
+        "import xarray as xr, numpy as np; from idealscore import _results;"
+        f"d = xr.Dataset({{'q': ('i', np.arange(200000.0))}});\nprint('go', flush=True)\n"
+        f"while True: _results.save(d, {str(path)!r})"
+    )
+    for delay in (0.02, 0.05, 0.11):
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        while not path.exists():
+            time.sleep(0.01)
+        time.sleep(delay)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        assert float(_results.load(path).q[-1]) == 199999.0
+
+
+def test_provenance_says_what_made_it():
+    made = _results.provenance(seed=3, command="idealscore compare digits")
+    assert made["seed"] == "3" and made["command"] == "idealscore compare digits" and "torch" in made

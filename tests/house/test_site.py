@@ -1,0 +1,171 @@
+"""The site of the documentation: what its hooks do, and that it builds without a warning, whole and offline."""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from checkout import ROOT
+
+MISSING = [name for name in ("mkdocs", "material", "mkdocstrings", "latex2mathml") if find_spec(name) is None]
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: pip install 'idealscore[docs]'"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+PACKAGES = ("theory", "simulate", "learned", "compare", "sweeping")
+
+
+@pytest.fixture
+def hook(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_site"))
+    return importlib.import_module
+
+
+def test_a_new_page_appears_in_the_section_of_its_folder_or_at_the_end(hook):
+    pages = ["theory/zebra.md", "index.md", "theory/identities.md", "surprise.md", "questions/why.md"]
+    sections = {title: inside for part in hook("navigation").arranged(pages) for title, inside in part.items()}
+    assert sections == {
+        "Start": ["index.md"],
+        "Questions": ["questions/why.md"],
+        "Theory": ["theory/identities.md", "theory/zebra.md"],
+        "More": ["surprise.md"],
+    }
+
+
+def test_citations_become_links_except_in_code(hook):
+    linked = hook("citations").linked
+    assert linked("as in [@Li2024], eq. 5") == r"as in \[[Li et al. 2024][Li2024]\], eq. 5"
+    assert linked("[@Li2024; @Okawa2023]").count("][") == 2
+    assert linked("`[@Li2024]`") == "`[@Li2024]`" and "[@Li2024]" in linked("```\n[@Li2024]\n```")
+    with pytest.raises(KeyError):
+        linked("[@" + "Nobody1900]")
+
+
+def test_every_entry_of_the_bibliography_has_authors_a_title_and_a_year(hook):
+    citations = hook("citations")
+    for key, entry in citations.entries().items():
+        found = citations.fields(entry)
+        assert found.get("title") and re.fullmatch(r"\d{4}", found.get("year", "")), key
+        assert not re.search(r"[{}\\]", found["title"] + found.get("author", "")), key
+        assert f"{{#{key}}}" in citations.bibliography()
+
+
+def test_docstrings_keep_what_was_written(hook):
+    docstrings = hook("docstrings")
+    shown = docstrings.shown("E<x, D*> and D*, *not* [@Li2024].\n\n    a <b> *c*\n\n>>> f(1)\n2\n", {"Li2024": ENTRY})
+    assert r"E&lt;x, D\*> and D\*, *not* \[[Li 2024][Li2024]\]" in shown
+    assert "    a <b> *c*" in shown
+    assert "```pycon\n>>> f(1)\n2\n```" in shown
+
+
+ENTRY = "@article{Li2024,\n  title={T},\n  author={Li, Xiang},\n  year={2024}\n}"
+
+
+def test_formulas_become_mathml_and_other_markup_stays(hook):
+    rendered = hook("mathematics").rendered
+    marked = r'<p>if <span class="arithmatex">\(a &lt; \frac12\)</span></p>'
+    assert "<mfrac>" in rendered(marked) and "arithmatex" not in rendered(marked)
+    assert rendered("<p>(a)</p>") == "<p>(a)</p>"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_reference_lists_what_the_package_offers(hook, package):
+    face = hook("public_names").face(f"idealscore.{package}")
+    public = importlib.import_module(f"idealscore.{package}").__all__
+    assert set(public) == set(face) | {name for names in face.values() for name in names}
+
+
+def test_figures_in_the_table_are_those_of_the_command(hook):
+    from idealscore.paper_figs import catalogue
+
+    assert set(hook("figure_list").figures()) == set(catalogue.names())
+
+
+def test_a_script_becomes_a_page(hook):
+    text = hook("example_pages").page(ROOT / "examples" / "own_network.py")
+    assert text.startswith("# Hold your own network against theory\n") and "```python\nimport sys" in text
+    assert "# %%" not in text
+
+
+def build(root, folder):
+    """Build without --quiet, which would swallow the warnings that --strict counts."""
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=root, capture_output=True, text=True, timeout=300, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    done = build(ROOT, folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def one_page(text, root):
+    """A copy of the checkout, by links, whose documentation is the page `text` alone."""
+    (root / "docs").mkdir()
+    for path in ROOT.iterdir():
+        if path.name not in ("docs", "mkdocs.yml", "examples", "site"):
+            (root / path.name).symlink_to(path)
+    shutil.copy(ROOT / "mkdocs.yml", root)
+    for folder in ("_site", "_style"):
+        shutil.copytree(ROOT / "docs" / folder, root / "docs" / folder)
+    (root / "docs" / "index.md").write_text(f"# A page\n\n{text}\n")
+    return root
+
+
+MISTAKES = {
+    "[gone](gone.md)": "gone.md",
+    "as in [@" + "Nobody1900]": "Nobody1900",
+    "[somewhere][idealscore.no.such.name]": "idealscore.no.such.name",
+    "::: idealscore.theory.no_such_module": "no_such_module",
+}
+
+
+@pytest.mark.slow
+def test_a_page_without_a_mistake_builds(tmp_path):
+    done = build(one_page("[here](index.md), as in [@Li2024].", tmp_path), tmp_path / "site")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_stops_the_build_and_is_named(mistake, tmp_path):
+    done = build(one_page(mistake, tmp_path), tmp_path / "site")
+    assert done.returncode != 0 and MISTAKES[mistake] in done.stderr
+
+
+@pytest.mark.slow
+def test_the_site_builds_strictly_and_has_every_page(site):
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert (site / page.relative_to(ROOT / "docs")).with_suffix(".html").stat().st_size > 5000, page
+    for script in (ROOT / "examples").glob("*.py"):
+        assert (site / "examples" / f"{script.stem}.html").exists()
+    assert not (site / "_site").exists()
+
+
+@pytest.mark.slow
+def test_every_public_name_has_its_place(site, hook):
+    for package in PACKAGES:
+        html = (site / "api" / f"{package}.html").read_text()
+        for module, names in hook("public_names").face(f"idealscore.{package}").items():
+            for name in names:
+                assert f'id="idealscore.{package}.{module}.{name}"' in html, f"{package}.{name}"
+
+
+@pytest.mark.slow
+def test_nothing_is_left_raw_and_nothing_is_fetched(site):
+    for page in site.rglob("*.html"):
+        html = page.read_text()
+        prose = re.sub(r"<(code|pre|script|style)\b.*?</\1>", "", html, flags=re.S)
+        assert "[@" not in prose and "arithmatex" not in prose, page
+        assert "public names of" not in prose, page
+        for tag in re.findall(r"<(?:script|img|iframe|link rel=\"(?:stylesheet|preconnect)\")[^>]*>", html):
+            assert "http" not in tag, f"{page.name}: {tag}"

@@ -1,0 +1,106 @@
+"""`idealscore check`: the identity table of a saved network, with errors, and its refusals."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from idealscore._support import results as _results
+from idealscore.cli import main
+from idealscore.compare.measures import network_identities, rows, table
+from idealscore.errors import ArgumentError
+from idealscore.learned import checkpoint, data
+from idealscore.learned.networks import EnsembleDenoiser, LinearDenoiser, MLPDenoiser, UNetDenoiser
+from idealscore.theory.identities import assert_identities
+
+LOCAL = ("symmetry", "positivity", "curl_free", "denoiser_equation")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A network that has seen nothing, saved as if trained on digits."""
+    path = tmp_path_factory.mktemp("run") / "weights.safetensors"
+    network = MLPDenoiser((1, 8, 8), width=32, depth=2, seed=3)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.from_numpy(np.random.default_rng(0).standard_normal(parameter.shape)).float()
+    checkpoint.save(network, path, data={"name": "digits[train 1438, seed 0]"})
+    return path
+
+
+def test_the_table_of_a_saved_network(run, tmp_path, capsys):
+    out = tmp_path / "identities.nc"
+    command = ["check", str(run), "--sigmas", "0.5", "2.0", "--samples", "64", "--out", str(out)]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    for word in ("sigma 0.5", "sigma 2", "symmetry", "curl_free", "martingale", "±", "not measured: ", "tweedie"):
+        assert word in printed
+    result = _results.load(out)
+    symmetry = result.sel(identity="symmetry")
+    assert (symmetry["size"] > 4 * symmetry["size_stderr"]).all(), "an untrained network is no gradient field"
+    assert (symmetry["verdict"] == "broken").all()
+    assert "command" in result.attrs and result.attrs["seed"] == "0"
+
+
+def test_json_lists_what_was_measured(run, capsys):
+    assert main(["check", str(run), "--sigmas", "1.0", "--identities", *LOCAL, "--json"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    assert [record["identity"] for record in records] == list(LOCAL)
+    assert all(record["size_stderr"] >= 0 and record["sigma"] == 1.0 for record in records)
+
+
+def test_the_asymmetry_of_a_linear_network_is_that_of_its_matrix():
+    network = LinearDenoiser((1, 4, 4), seed=0)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    result = network_identities(network, None, [1.0], identities=["symmetry"], n_points=64)
+    x = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    matrix = torch.autograd.functional.jacobian(lambda y: network.double()(y, 1.0), x).reshape(16, 16)
+    wanted = float((matrix - matrix.T).norm() / matrix.norm())
+    found = result.sel(identity="symmetry", sigma=1.0)
+    assert abs(float(found["size"]) - wanted) < 5 * float(found["size_stderr"])
+
+
+def test_a_member_of_an_ensemble():
+    networks = [MLPDenoiser((1, 4, 4), width=8, depth=1, seed=seed) for seed in range(2)]
+    both = network_identities(EnsembleDenoiser(networks), None, [1.0], identities=["symmetry"], member=1)
+    alone = network_identities(networks[1], None, [1.0], identities=["symmetry"])
+    assert float(both["size"].item()) == pytest.approx(float(alone["size"].item()), rel=1e-12)
+    with pytest.raises(ArgumentError, match="member"):
+        network_identities(EnsembleDenoiser(networks), None, [1.0], member=2)
+
+
+def test_rows_and_table_agree():
+    network = MLPDenoiser((1, 8, 8), width=8, depth=1)
+    result = network_identities(network, data.load("digits"), [1.0], identities=["symmetry", "mean"], n_samples=32)
+    assert [row["identity"] for row in rows(result)] == ["symmetry", "mean"]
+    assert table(result).splitlines()[1].startswith("symmetry")
+
+
+def test_bad_input_is_one_line(run, tmp_path, capsys):
+    for arguments, word in (
+        ([str(tmp_path / "none")], "there is no file"),
+        ([str(run), "--sigmas", "-1.0"], "sigmas"),
+        ([str(run), "--identities", "symmetri"], "did you mean 'symmetry'"),
+        ([str(run), "--points", "1"], "points"),
+    ):
+        assert main(["check", *arguments]) == 2
+        assert word in capsys.readouterr().err
+    with pytest.raises(ArgumentError, match="data: are images of shape"):
+        network_identities(MLPDenoiser((1, 4, 4), width=8, depth=1), data.load("digits"), [1.0])
+
+
+@pytest.mark.slow
+def test_a_unet_of_3072_dimensions_takes_under_a_minute():
+    """Default settings, float32, one core: measured as processor time, so that a busy machine does not count."""
+    import time
+
+    network = UNetDenoiser((3, 32, 32)).eval()
+    prior = lambda n, seed: torch.from_numpy(np.random.default_rng(seed).standard_normal((n, 3, 32, 32)))  # noqa: E731
+    start = time.process_time()
+    with pytest.raises(AssertionError):
+        assert_identities(network, (3, 32, 32), [1.0], prior=prior, every_sigma=False, dtype=torch.float32)
+    assert time.process_time() - start < 60

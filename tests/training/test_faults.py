@@ -1,0 +1,440 @@
+"""Faults by injection: kills at random moments, full and read-only disks, damaged files, a dead scheduler, Ctrl-C.
+
+Nothing finished is lost, nothing half-written is read, and the same call goes on.
+"""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import idealscore
+from idealscore import sweeping
+from idealscore._support import results as _results
+from idealscore.errors import CheckpointError, ClusterError, DataFileError, IdealScoreError, OutputError
+from idealscore.learned import checkpoint
+from idealscore.learned.networks import MLPDenoiser
+from idealscore.learned.training import TrainConfig, train
+from idealscore.sweeping import engines
+
+import sweep_functions as functions
+from checkout import TESTS
+
+
+def python(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-W", "ignore", *map(str, arguments)], env=environment, **options)
+
+
+def gone(group, seconds=15):
+    """Whether all processes of a group have ended."""
+    for _ in range(int(seconds / 0.1)):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+class Nursery:
+    """Children that are forked, killed, and reaped."""
+
+    def __init__(self):
+        self.process = python(TESTS / "_nursery.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def run(self, *command, kill_after=None, until=lambda: True):
+        """The exit code of a child, -9 where it was killed, so many seconds after `until` came true."""
+        self.process.stdin.write(" ".join(map(str, command)) + "\n")
+        self.process.stdin.flush()
+        child = int(self.process.stdout.readline())
+        if kill_after is not None:
+            while not until() and os.path.exists(f"/proc/{child}/stat") and not self.ended(child):
+                time.sleep(0.001)
+            time.sleep(kill_after)
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        return int(self.process.stdout.readline())
+
+    @staticmethod
+    def ended(child):
+        try:
+            return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+def finished(folder):
+    """The finished points of a sweep, each checked to be whole, with the time at which it was written."""
+    paths = sorted((folder / "points").rglob("*.nc"))
+    assert all(_results.intact(path) is True for path in paths)
+    return {int(path.stem): path.stat().st_mtime_ns for path in paths}
+
+
+def kill_sweeps(nursery, folder, kills, points=60):
+    """Kill a sweep `kills` times, starting the next when one is complete; returns how many were completed."""
+    rng, before, number, killed = random.Random(1), {}, 0, 0
+    while killed < kills:
+        out = folder / f"sweep{number}"
+        wanted = len(before) + rng.randrange(6)  # at once, or when it has computed some points
+        until = partial(lambda out, wanted: len(list(out.rglob("*.nc"))) >= wanted, out, wanted)
+        code = nursery.run("sweep", out, points, 0, kill_after=rng.uniform(0, 0.01), until=until)
+        now = finished(out)
+        assert before.items() <= now.items(), "a finished point was lost or computed again"
+        killed, before = killed + (code == -9), now
+        if code == 0:
+            assert len(now) == points
+            number, before = number + 1, {}
+        else:
+            assert code == -9
+    assert nursery.run("sweep", out, points, 0) == 0
+    found = sweeping.results(out)
+    np.testing.assert_array_equal(found.q, np.arange(points))
+    assert not list(out.rglob(".*.part")) and not list((out / "running").iterdir())
+    return number
+
+
+def weights(run):
+    """What a run ended with, bit by bit."""
+    tensors, metadata = checkpoint.read_tensors(run / "weights.safetensors")
+    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}, metadata
+
+
+def _is_newer(path, time_ns):
+    return time_ns < 0 or (path.exists() and path.stat().st_mtime_ns > time_ns)
+
+
+def kill_trainings(nursery, folder, kills, steps=24):
+    """The same for training runs; the last completed one must end with the bits of a run that was never stopped."""
+    assert nursery.run("train", folder / "whole", steps) == 0
+    whole = weights(folder / "whole")
+    rng, step, number, killed, completed = random.Random(2), 0, 0, 0, 0
+    while killed < kills:
+        out = folder / f"run{number}"
+        state = out / "state.safetensors"
+        old, fresh = state.stat().st_mtime_ns if state.exists() else 0, rng.random() < 0.8
+        until = partial(_is_newer, state, old if fresh else -1)  # at once, or when a checkpoint was written
+        code = nursery.run("train", out, steps, kill_after=rng.uniform(0, 0.02), until=until)
+        reached = 0
+        if (out / "state.safetensors").exists():
+            reached = checkpoint.read_tensors(out / "state.safetensors")[1]["step"]
+            assert checkpoint.load(out).metadata["step"] >= reached >= step
+        killed, step = killed + (code == -9), reached
+        if code == 0:
+            assert weights(out) == whole
+            number, step, completed = number + 1, 0, completed + 1
+    assert nursery.run("train", out, steps) == 0
+    assert weights(out) == whole
+    return completed
+
+
+def test_killed_sweeps_lose_nothing(nursery, tmp_path):
+    kill_sweeps(nursery, tmp_path, 6)
+
+
+def test_killed_trainings_lose_nothing(nursery, tmp_path):
+    kill_trainings(nursery, tmp_path, 3)
+
+
+@pytest.mark.slow
+def test_a_hundred_and_twenty_killed_sweeps(nursery, tmp_path, capsys):
+    completed = kill_sweeps(nursery, tmp_path, 120)
+    with capsys.disabled():
+        print(f"\n120 kills of sweeps, {completed} completed on the way, no point lost, no file unreadable")
+
+
+@pytest.mark.slow
+def test_sixty_killed_trainings(nursery, tmp_path, capsys):
+    completed = kill_trainings(nursery, tmp_path, 60)
+    with capsys.disabled():
+        print(f"\n60 kills of training runs, {completed} completed on the way, all with the bits of an unbroken run")
+
+
+CONFIG = """
+function = "sweep_functions:slow"
+[grid]
+a = {{range = [{points}]}}
+[fixed]
+seconds = {seconds}
+"""
+
+
+def command(folder, workers, points=60, seconds=0.02):
+    """`idealscore sweep` in a process group of its own."""
+    (folder / "c.toml").write_text(CONFIG.format(points=points, seconds=seconds))
+    options = ["--out", folder / "s", "--workers", workers, "--allow", "sweep_functions"]
+    return python(
+        "-m", "idealscore", "sweep", folder / "c.toml", *options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=folder,
+    )  # fmt: skip
+
+
+def wait_for_points(folder, number, seconds=60):
+    for _ in range(int(seconds / 0.02)):
+        if len(list((folder / "s").rglob("*.nc"))) >= number:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no points were computed")
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
+    running = command(tmp_path, workers=2, points=150)
+    wait_for_points(tmp_path, 5)
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130 and gone(running.pid)
+    assert "stopped with " in said and "of 150 points" in said and "repeat the same command to go on" in said
+    assert "Traceback" not in said
+    kept = finished(tmp_path / "s")
+    assert 5 <= len(kept) < 150 and not list((tmp_path / "s/running").iterdir())
+    again = command(tmp_path, workers=0, points=150)
+    assert "150 of 150 points finished" in again.communicate(timeout=120)[0] and again.returncode == 0
+    assert kept.items() <= finished(tmp_path / "s").items() and len(finished(tmp_path / "s")) == 150
+
+
+def kill_with_workers(folder, seed, whom):
+    """Kill the sweep, or one of its workers, once it computes; returns its exit code."""
+    running = command(folder, workers=2, points=120)
+    wait_for_points(folder, 3)
+    time.sleep(random.Random(seed).uniform(0, 0.3))
+    if whom == "sweep":
+        os.kill(running.pid, signal.SIGKILL)
+    else:
+        listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(running.pid)], capture_output=True, text=True)
+        workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
+        os.kill(workers[seed % len(workers)], signal.SIGKILL)
+    running.communicate(timeout=120)
+    assert gone(running.pid), "workers outlive their sweep"
+    return running.returncode
+
+
+@pytest.mark.parametrize("whom", ["sweep", pytest.param("worker", marks=pytest.mark.slow)])
+def test_a_killed_sweep_with_workers_goes_on(tmp_path, whom):
+    code = kill_with_workers(tmp_path, 0, whom)
+    before = finished(tmp_path / "s")
+    assert code == (-9 if whom == "sweep" else 0)
+    found = idealscore.sweep(functions.slow, {"a": range(120)}, tmp_path / "s", fixed={"seconds": 0.02}, workers=0)
+    np.testing.assert_array_equal(found.q, np.arange(120))
+    assert before.items() <= finished(tmp_path / "s").items()
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_sweeps_with_workers(tmp_path, capsys):
+    for i in range(20):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        whom = ("sweep", "worker")[i % 2]
+        assert kill_with_workers(folder, i, whom) == (-9 if whom == "sweep" else 0)
+        before = finished(folder / "s")
+        found = idealscore.sweep(functions.slow, {"a": range(120)}, folder / "s", fixed={"seconds": 0.02}, workers=0)
+        np.testing.assert_array_equal(found.q, np.arange(120))
+        assert before.items() <= finished(folder / "s").items() and found.attrs["failed"] == 0
+    with capsys.disabled():
+        print("\n10 kills of sweeps and 10 of workers, two workers each: no point lost")
+
+
+@contextmanager
+def small_disk(folder, size, mode="rw"):
+    """A file system of `size` in memory; skips the test where mounting is not allowed."""
+    folder.mkdir()
+    try:
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size},{mode}", "none", folder], check=True, capture_output=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a small file system needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_stops_a_sweep_which_then_goes_on(tmp_path):
+    with small_disk(tmp_path / "disk", "600k") as disk:
+        for workers in (0, 1):
+            with pytest.raises(OutputError, match=r"cannot be written \(No space left.*make room and repeat"):
+                idealscore.sweep(functions.sized, {"n": range(12)}, disk / "s", workers=workers)
+        kept = finished(disk / "s")
+        assert 3 <= len(kept) < 12 and not list((disk / "s/failed").iterdir())
+        subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
+        found = idealscore.sweep(functions.sized, {"n": range(12)}, disk / "s", workers=0)
+        assert float(found.q.isel(n=11)[-1]) == 12499 * 11
+        assert kept.items() <= finished(disk / "s").items()
+
+
+def test_a_full_disk_stops_a_training_run_at_its_last_checkpoint(tmp_path):
+    data = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    network = MLPDenoiser((3,), width=64, depth=1)
+    config = TrainConfig(steps=40, batch=8, warmup=2, log_every=4, checkpoint_every=4, snapshots=10)
+    with small_disk(tmp_path / "disk", "800k") as disk:
+        with pytest.raises(OutputError, match="cannot be written"):
+            train(network, data, config, disk / "run")
+        step = checkpoint.read_tensors(disk / "run/state.safetensors")[1]["step"]
+        assert checkpoint.load(disk / "run").metadata["step"] >= step >= 4
+        subprocess.run(["mount", "-o", "remount,size=32m", disk], check=True)
+        resumed = train(network, data, config, disk / "run").network
+    whole = train(network, data, config).network
+    assert all(torch.equal(a, b) for a, b in zip(resumed.parameters(), whole.parameters()))
+
+
+def test_a_quota_is_a_full_disk(tmp_path):
+    code = (
+        "import resource, sys, idealscore, sweep_functions\n"
+        "from idealscore.errors import OutputError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+        "try: idealscore.sweep(sweep_functions.sized, {'n': [1, 2]}, sys.argv[1], workers=0)\n"
+        "except OutputError as error: print(error)"
+    )
+    done = python("-c", code, tmp_path / "s", stdout=subprocess.PIPE, text=True)
+    said = done.communicate(timeout=60)[0]
+    assert "cannot be written (File too large); make room" in said and finished(tmp_path / "s") == {}
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_a_read_only_folder_is_named(tmp_path):
+    dataset = xr.Dataset({"q": 1.0})
+    if os.geteuid() == 0:
+        with small_disk(tmp_path / "disk", "100k", "ro") as disk:
+            refuse_to_write(disk, dataset)
+    else:
+        (tmp_path / "disk").mkdir(mode=0o555)
+        refuse_to_write(tmp_path / "disk", dataset)
+
+
+def refuse_to_write(folder, dataset):
+    for write in (
+        lambda: idealscore.sweep(functions.affine, {"a": [1]}, folder / "s", workers=0),
+        lambda: _results.save(dataset, folder / "r.nc"),
+        lambda: checkpoint.save(MLPDenoiser((2,), width=4, depth=1), folder / "n.safetensors"),
+        lambda: train(MLPDenoiser((2,), width=4, depth=1), torch.zeros(4, 2), TrainConfig(steps=1), folder / "run"),
+    ):
+        with pytest.raises(OutputError, match=r"cannot be written .*pass another folder"):
+            write()
+    (folder.parent / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        _results.save(dataset, folder.parent / "file" / "r.nc")
+
+
+def flips(content, number, seed):
+    rng = random.Random(seed)
+    for _ in range(number):
+        place = rng.randrange(len(content))
+        yield bytes([*content[:place], content[place] ^ (1 << rng.randrange(8)), *content[place + 1 :]])
+
+
+def test_a_flipped_bit_in_a_result_never_goes_unnoticed(tmp_path):
+    path = _results.save(xr.Dataset({"q": ("x", np.arange(20.0)), "word": "yes"}), tmp_path / "r.nc")
+    whole, content = _results.load(path), path.read_bytes()
+    noticed = 0
+    for flipped in flips(content, 60, seed=3):
+        path.write_bytes(flipped)
+        try:
+            assert _results.load(path).identical(whole)
+        except DataFileError:
+            noticed += 1
+    assert noticed >= 55
+
+
+def test_a_flipped_bit_in_a_checkpoint_never_changes_what_is_read(tmp_path):
+    """A flip in the name of the digest turns the digest off, and is the only one that is not refused."""
+    path = checkpoint.save(MLPDenoiser((2,), width=4, depth=1), tmp_path / "n.safetensors", note="mine")
+    whole, content = checkpoint.load(path), path.read_bytes()
+    for flipped in flips(content, 150, seed=4):
+        path.write_bytes(flipped)
+        try:
+            again = checkpoint.load(path)
+        except CheckpointError:
+            continue
+        assert {key: again.metadata.get(key) for key in whole.metadata} == whole.metadata
+        assert all(torch.equal(a, b) for a, b in zip(again.parameters(), whole.parameters()))
+
+
+def test_a_damaged_run_folder_is_named(tmp_path):
+    data, config = torch.zeros(8, 2), TrainConfig(steps=4, batch=4, warmup=1, log_every=1, checkpoint_every=2)
+    network, run = MLPDenoiser((2,), width=4, depth=1), tmp_path / "run"
+    train(network, data, config, run)
+    originals = {name: (run / name).read_bytes() for name in ("config.json", "state.safetensors", "stats.jsonl")}
+    for name, content in originals.items():
+        for damaged in (b"", content[: len(content) // 2], b"[1]", b"\xff" * 40, b"[" * 99_999, *flips(content, 12, 5)):
+            (run / name).write_bytes(damaged)
+            try:
+                train(network, data, config, run)
+            except IdealScoreError as error:
+                assert name in str(error) or str(run) in str(error)
+            (run / name).write_bytes(content)
+
+
+@pytest.fixture
+def scheduler():
+    """A Dask cluster in another process."""
+    pytest.importorskip("distributed")
+    code = (
+        "import time; from distributed import LocalCluster\n"
+        "cluster = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol='tcp://', "
+        "dashboard_address=None)\nprint(cluster.scheduler_address, flush=True)\ntime.sleep(600)"
+    )
+    process = python("-c", code, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process.address = process.stdout.readline().strip()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_dead_scheduler_is_named_and_the_work_kept(scheduler, tmp_path, monkeypatch):
+    import threading
+
+    monkeypatch.setattr(engines, "CLUSTER_PATIENCE", 1.0)
+
+    def kill_later():
+        wait_for_points(tmp_path, 5)
+        scheduler.kill()
+
+    threading.Thread(target=kill_later).start()
+    with pytest.raises(ClusterError, match="finished points are kept"):
+        idealscore.sweep(functions.slow, {"a": range(200)}, tmp_path / "s", cluster=scheduler.address)
+    kept = finished(tmp_path / "s")
+    assert 5 <= len(kept) < 200
+    found = idealscore.sweep(functions.slow, {"a": range(200)}, tmp_path / "s", workers=0)
+    assert kept.items() <= finished(tmp_path / "s").items()
+    np.testing.assert_array_equal(found.q, np.arange(200))
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_dask_cluster_gives_the_bytes_of_one_process(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    grid = {"scale": [0.1, 1.0]}
+    idealscore.sweep(functions.sums, grid, tmp_path / "here", seeds=3, workers=1)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        idealscore.sweep(functions.sums, grid, tmp_path / "there", seeds=3, cluster=cluster)
+        idealscore.sweep(functions.many, {"a": range(4)}, tmp_path / "there2", cluster=cluster)
+        flag = {"flag": str(tmp_path / "flag")}
+        lucky = idealscore.sweep(functions.dies_once, {"a": range(6)}, tmp_path / "t", cluster=cluster, fixed=flag)
+        assert lucky.q.values.tolist() == [0, 1, 2, 3, 4, 5] and lucky.attrs["failed"] == 0
+    assert sweeping.results(tmp_path / "there2").q.sel(a=3).values.tolist() == [0.0, 3.0, 6.0]
+    files = [{p.name: p.read_bytes() for p in (tmp_path / name).rglob("*.nc")} for name in ("here", "there")]
+    assert files[0] == files[1] and len(files[0]) == 6

@@ -1,0 +1,5 @@
+"""Composition of concepts in closed form: concept graph, multiplicative and additive laws, emergence."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,194 @@
+"""Composition: what the accuracy of a class should be, given the accuracy of each of its concepts [@Okawa2023].
+
+    multiplicative   A(t) = prod_i p_i(t)       abilities that succeed or fail independently of each other
+    additive         A(t) = mean_i p_i(t)       the measure that shows no sudden emergence
+
+A joint accuracy lies between max(0, sum_i p_i - n + 1) and min_i p_i whatever the dependence (Frechet's bounds). In
+the toy model of the paper (Sec. 4) each ability is learned with probability p per step and never lost,
+
+    P(n, t) = (1 - (1 - p)^t)^n,   t*(n, p) = ceil[ln(1 - P*^(1/n)) / ln(1 - p)],
+
+so that composing n abilities takes t* ~ [ln n - ln ln(1/P*)] / p for small p and large n: later with n, yet only as
+its logarithm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..._support import checks as check
+from ...errors import ArgumentError, ShapeError
+from .concept_graph import Class, ConceptGraph
+
+__all__ = [
+    "ConceptGraph",
+    "Law",
+    "additive_law",
+    "concept_signal",
+    "emergence_time",
+    "joint_bounds",
+    "multiplicative_law",
+    "predicted_emergence",
+    "toy_law",
+]
+
+
+class Law(NamedTuple):
+    """A predicted accuracy and its standard error, both without the axis of concepts."""
+
+    value: np.ndarray
+    stderr: np.ndarray
+
+
+def accuracies(argument: str, value: Any) -> np.ndarray:
+    """`value` as float64 accuracies in [0, 1]."""
+    array = check.finite(argument, np.asarray(value, dtype=np.float64))
+    if array.size and (array.min() < 0 or array.max() > 1):
+        found = f"holds values from {array.min():.4g} to {array.max():.4g}"
+        raise ArgumentError(argument, found, "pass accuracies in [0, 1] (divide percent by 100)")
+    return array
+
+
+def _curves(curves: Any, stderr: Any, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(curves, (list, tuple)) and len({np.shape(curve) for curve in curves}) > 1:
+        lengths = ", ".join(str(np.shape(curve)) for curve in curves)
+        raise ShapeError("curves", f"are of unequal length ({lengths})", "evaluate every concept at the same steps")
+    values = accuracies("curves", curves)
+    if values.ndim == 0 or values.shape[axis] == 0:
+        raise ShapeError("curves", f"has shape {values.shape}", "pass one curve per concept, (concepts, steps)")
+    errors = np.zeros_like(values) if stderr is None else np.asarray(stderr, dtype=np.float64)
+    if errors.shape != values.shape or bool((errors < 0).any()):
+        raise ShapeError("stderr", f"has shape {errors.shape} or negative entries", f"pass errors {values.shape}")
+    return np.moveaxis(values, axis, 0), np.moveaxis(errors, axis, 0)
+
+
+def multiplicative_law(curves: Any, stderr: Any = None, axis: int = 0) -> Law:
+    """prod_i p_i over the concepts along `axis` [@Okawa2023]; errors of the p_i are taken as independent.
+
+    The variance of a product of independent estimates is prod(p^2 + s^2) - prod p^2, exact also at p = 0. Raises
+    ArgumentError for accuracies outside [0, 1], ShapeError for curves of unequal length.
+
+    >>> value, stderr = multiplicative_law([[0.5, 1.0], [0.8, 1.0]], [[0.1, 0.0], [0.0, 0.0]])
+    >>> value.round(3).tolist(), stderr.round(3).tolist()
+    ([0.4, 1.0], [0.08, 0.0])
+    """
+    p, s = _curves(curves, stderr, axis)
+    value = p.prod(0)
+    variance = (p**2 + s**2).prod(0) - value**2
+    return Law(value, np.sqrt(np.maximum(variance, 0.0)))
+
+
+def additive_law(curves: Any, stderr: Any = None, axis: int = 0) -> Law:
+    """mean_i p_i over the concepts along `axis` (Fig. 6, dashed); errors of the p_i are taken as independent.
+
+    >>> additive_law([[0.5, 1.0], [0.8, 1.0]]).value.tolist()
+    [0.65, 1.0]
+    """
+    p, s = _curves(curves, stderr, axis)
+    return Law(p.mean(0), np.sqrt((s**2).sum(0)) / len(p))
+
+
+def joint_bounds(curves: Any, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(max(0, sum p_i - n + 1), min_i p_i): any joint accuracy lies between them, whatever the dependence.
+
+    The upper one is reached where the abilities fail together, the lower where they never do: the two nulls of the
+    multiplicative law.
+
+    >>> [float(bound[0]) for bound in joint_bounds([[0.75], [0.5]])]
+    [0.25, 0.5]
+    """
+    p, _ = _curves(curves, None, axis)
+    return np.maximum(p.sum(0) - len(p) + 1, 0.0), p.min(0)
+
+
+def _rates(n: int, p: Any) -> np.ndarray:
+    n = check.integer("n", n, 0)
+    rates = np.asarray(p, dtype=np.float64)
+    if rates.ndim == 0:
+        rates = np.full(n, float(rates))
+    if rates.shape != (n,):
+        raise ShapeError("p", f"has shape {rates.shape}", f"pass one probability, or one for each of {n} abilities")
+    if rates.size and not ((rates > 0) & (rates < 1)).all():
+        raise ArgumentError("p", f"is {p}", "pass probabilities per step inside (0, 1)")
+    return rates
+
+
+def toy_law(n: int, p: Any, t: Any) -> np.ndarray:
+    """P(n, t) = prod_i [1 - (1 - p_i)^t]: all of n abilities are known at step t [@Okawa2023].
+
+    `p` is one probability per step, or one for each ability.
+
+    >>> toy_law(3, 0.05, [0, 30]).round(4).tolist()
+    [0.0, 0.4844]
+    """
+    rates, t = _rates(n, p), np.asarray(t, dtype=np.float64)
+    if bool((t < 0).any()):
+        raise ArgumentError("t", "is negative", "pass steps >= 0")
+    return (
+        -np.expm1(t[..., None] * np.log1p(-rates)) if n == 0 else (-np.expm1(t[..., None] * np.log1p(-rates))).prod(-1)
+    )
+
+
+def emergence_time(n: int, p: Any, threshold: float = 0.5) -> int:
+    """t*(n, p): the first step at which n abilities are all known with probability `threshold` [@Okawa2023].
+
+    For equal p it is ceil[ln(1 - P*^(1/n)) / ln(1 - p)]; with a probability for each ability it is found by
+    bisection. No ability at all is known from the start.
+
+    >>> [emergence_time(n, 0.05) for n in (1, 2, 3, 4, 8)]
+    [14, 24, 31, 36, 49]
+    >>> emergence_time(2, [0.05, 0.2])
+    15
+    """
+    rates = _rates(n, p)
+    threshold = check.real("threshold", threshold, math.ulp(0.0), math.nextafter(1.0, 0.0))
+    if n == 0:
+        return 0
+    missing = -math.expm1(math.log(threshold) / n)
+    low = math.floor(math.log(missing) / math.log1p(-rates.max())) - 2
+    high = math.ceil(math.log(missing) / math.log1p(-rates.min())) + 2
+    low = max(low, 0)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if toy_law(n, rates, middle) >= threshold else (middle, high)
+    return high
+
+
+def predicted_emergence(
+    graph: ConceptGraph, training: Iterable[str | Sequence[int]], p: Any, threshold: float = 0.5
+) -> dict[Class, int]:
+    """t* of every class: the abilities that it needs are the concepts changed from its nearest training class.
+
+    `p`: probability per step of learning to change a concept, one for all or one for each. A training class needs
+    none and has t* = 0; of several nearest training classes the fastest way counts.
+
+    >>> times = predicted_emergence(ConceptGraph((2, 2, 2)), ["000", "001", "010", "100"], 0.05)
+    >>> times[0, 0, 1], times[0, 1, 1], times[1, 1, 1]
+    (0, 14, 24)
+    """
+    seen = graph.training(training)
+    rates = _rates(len(graph.counts), p)
+    return {
+        node: min(emergence_time(len(way), rates[list(way)], threshold) for way in graph.changes(node, seen))
+        for node in graph.classes
+    }
+
+
+def concept_signal(generate: Callable[[np.ndarray], Any], values: Any, step: float = 1e-3) -> np.ndarray:
+    """sigma_i = |dG/dz_i|: how strongly each concept variable moves the data [@Park2024].
+
+    `generate` is G, from `(k,)` variables to an array; the derivative at `values` is a central difference over
+    2 `step`. Concepts with a larger signal are learned sooner.
+
+    >>> concept_signal(lambda z: np.array([3 * z[0], z[1] ** 2]), [1.0, 2.0]).round(6).tolist()
+    [3.0, 4.0]
+    """
+    point = np.atleast_1d(check.finite("values", np.asarray(values, dtype=np.float64)))
+    step = check.real("step", step, 1e-12)
+    shifts = step * np.eye(len(point))
+    apart = [np.asarray(generate(point + s), float) - np.asarray(generate(point - s), float) for s in shifts]
+    return np.array([np.linalg.norm(difference) for difference in apart]) / (2 * step)

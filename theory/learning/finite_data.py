@@ -1,0 +1,107 @@
+"""What population gradient flow leaves out: mini-batches, finite training sets, when to stop [@WangPehlevan2025]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import optimize
+
+from ..._support import checks as check
+from ...errors import ArgumentError, ShapeError
+from ..covariance import Covariance, moments
+from ..transition import Transition
+from .linear import REFERENCE, LinearLearning
+
+
+def minibatch_error(theory: LinearLearning, steps: Any, batch_size: int) -> np.ndarray:
+    """E[(W_ij - W*_ij)^2] in the eigenbasis after `steps` of mini-batch descent, `(*steps, k, k)`.
+
+    Exact for Gaussian data, fresh data and noise at each step. Row i regresses x0_i on x, whose covariance is
+    diag(h), h = lambda + sigma^2, with the noise v_i = lambda_i sigma^2 / h_i left over; by Isserlis' theorem
+
+        c_ij <- (1 - 2 eta h_j)^2 c_ij + (4 eta^2 / B) h_j (h_j c_ij + sum_l h_l c_il + v_i).
+
+    Raises ArgumentError where the second moment grows without bound.
+
+    >>> theory = LinearLearning([1.0], sigma=1.0, rate=0.01)
+    >>> float(minibatch_error(theory, 10_000, batch_size=10)[0, 0]).__round__(6)
+    0.000512
+    """
+    batch_size = check.integer("batch_size", batch_size, 1)
+    wanted = np.asarray(steps)
+    if not np.issubdtype(wanted.dtype, np.integer) or bool((wanted < 0).any()):
+        raise ArgumentError("steps", f"is {steps!r}", "pass whole numbers >= 0")
+    h, eta = theory.curvature, theory.rate
+    step = np.diag((1 - 2 * eta * h) ** 2 + 4 * eta**2 / batch_size * h**2)
+    step = step + 4 * eta**2 / batch_size * np.outer(h, h)
+    values, basis = np.linalg.eigh(step)
+    if float(np.abs(values).max()) >= 1:
+        raise ArgumentError(
+            "rate", f"is {eta:.3g}, where mini-batch descent diverges", "pass a smaller rate or larger batches"
+        )
+    leftover = theory.optimum * theory.sigma**2
+    source = 4 * eta**2 / batch_size * h
+    start = np.diag((theory.initial - theory.optimum) ** 2)
+    return _recursion(values, basis, start, np.outer(leftover, source), wanted)
+
+
+def _recursion(
+    values: np.ndarray, basis: np.ndarray, start: np.ndarray, source: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """c_n = S^n c_0 + (1 + S + ... + S^(n-1)) source for each row, by the eigenvectors of the symmetric S."""
+    power = values ** steps[..., None, None]
+    return ((start @ basis) * power + (source @ basis) * (1 - power) / (1 - values)) @ basis.T
+
+
+def population_loss(
+    rate: float, data: Any, population: Any, sigma: float, times: Any, initial: float = 0.0
+) -> np.ndarray:
+    """E|D - x0|^2 on new data, `(*times,)`, for a linear denoiser trained by gradient flow on the set `data`.
+
+    W(tau) = U w(tau) U^T in the eigenbasis of the training covariance ([@WangPehlevan2025] on the sample), so that
+    L = tr[(I - W) (C + m m^T) (I - W)^T] + sigma^2 tr[W W^T], with C `population` `(d, d)` and m the error of the
+    training mean, 0 where `population` is a covariance about that mean.
+    """
+    flat = check.dataset("data", data, dtype=torch.float64).flatten(1)
+    covariance = population if isinstance(population, Covariance) else Covariance.full(population)
+    if covariance.dim != flat.shape[1]:
+        raise ShapeError(
+            "population", f"has {covariance.dim} dimensions", f"pass one of {flat.shape[1]}, as the data have"
+        )
+    _, sample = moments(flat)
+    learned = LinearLearning(sample.spectrum.numpy(force=True), sigma, rate, initial)
+    basis = _full_basis(sample)
+    projected = np.einsum("ij,jk,ki->i", basis.T, covariance.dense().double().numpy(force=True), basis)
+    weights = learned.weights(times)
+    return ((1 - weights) ** 2 * projected + sigma**2 * weights**2).sum(-1)
+
+
+def _full_basis(covariance: Covariance) -> np.ndarray:
+    """Orthonormal columns in the order of `spectrum`: those of the basis, then any completion."""
+    if covariance.basis is None:
+        return np.eye(covariance.dim)
+    known = covariance.basis.double().numpy(force=True)
+    full, _ = np.linalg.qr(np.concatenate([known, np.eye(covariance.dim)], axis=1))
+    return np.concatenate([known, full[:, known.shape[1] :]], axis=1)
+
+
+def early_stopping(rate: float, data: Any, population: Any, sigma: float, initial: float = 0.0) -> Transition:
+    """The training time at which the loss on new data is least; `value` is None if it only falls."""
+    slowest = 1 / (2 * rate * sigma**2)
+
+    def loss(log_time: float) -> float:
+        return float(population_loss(rate, data, population, sigma, np.exp(log_time), initial))
+
+    grid = np.log(slowest) + np.linspace(-25, 4, 400)
+    curve = population_loss(rate, data, population, sigma, np.exp(grid), initial)
+    best = int(curve.argmin())
+    equation = r"\partial_\tau L_{new}(\tau) = 0"
+    ends = float(population_loss(rate, data, population, sigma, np.inf, initial))
+    if best in (0, len(grid) - 1) or ends <= curve[best]:
+        return Transition(
+            "early stopping", None, None, 0.0, "training time", equation, REFERENCE, "the loss only falls"
+        )
+    found = optimize.minimize_scalar(loss, bracket=tuple(grid[best - 1 : best + 2]))
+    return Transition("early stopping", None, float(np.exp(found.x)), 0.0, "training time", equation, REFERENCE)

@@ -1,0 +1,91 @@
+r"""How much data makes its manifold connected: percolation of overlapping bumps [@Liang2024].
+
+Images of a Gaussian bump of width sigma, centred on a square lattice of spacing d, of which a random fraction lambda
+is kept. Two images are neighbours where their normalised overlap exceeds theta. The overlap of two equal bumps at
+distance D is exp(-D^2 / (4 sigma^2)), so neighbours lie within
+
+    r = 2 sigma sqrt(ln(1 / theta)),
+
+and the data are site percolation on the square lattice with the z sites within r / d as neighbours. The threshold
+lambda_c is that of the lattice where it is known, else c / (z + b) with c = 4 eta_c of overlapping disks, which is
+exact for large z, and b = 3.3 [@Xun2021].
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..._support import checks as check
+from ...errors import ArgumentError
+from ..transition import Transition
+from .lattices import sites_within
+from .thresholds import all_thresholds, threshold
+
+OFFSET = 3.3
+OFFSET_ERROR = 0.05  # largest relative deviation of c / (z + 3.3) from known thresholds, z = 4 ... 36
+
+
+def link_radius(width: float, overlap: float) -> float:
+    """r = 2 sigma sqrt(ln(1 / theta)), in the unit of `width`.
+
+    >>> round(link_radius(1.0, 0.005), 4)
+    4.6036
+    """
+    width = check.real("width", width, 0.0)
+    overlap = check.real("overlap", overlap, 0.0, 1.0)
+    if width == 0.0 or overlap in (0.0, 1.0):
+        raise ArgumentError(
+            "width" if width == 0.0 else "overlap", "is at the edge of its range", "pass 0 < theta < 1, sigma > 0"
+        )
+    return 2 * width * math.sqrt(math.log(1 / overlap))
+
+
+def extended_threshold(coordination: int) -> tuple[float, float, str]:
+    """Site threshold of the square lattice with z neighbours in a disk: value, standard error and source.
+
+    >>> extended_threshold(8)[0] == 1 - threshold("square", "site").value
+    True
+    """
+    name = "square" if coordination == 4 else f"square{coordination}"
+    held = all_thresholds().get((name, "site"))
+    if held is not None:
+        return held.value, held.stderr, held.reference
+    value = 4 * threshold("disks", "continuum").value / (coordination + OFFSET)
+    return value, OFFSET_ERROR * value, "Xun2021"
+
+
+def critical_data_fraction(spacing: float, width: float, overlap: float = 0.005) -> Transition:
+    """The fraction lambda_c of the data at which bumps of `width` on a lattice of `spacing` become connected.
+
+    `overlap` is the threshold theta above which two images are neighbours. The returned value is None, with the
+    reason in `note`, where not even nearest neighbours overlap. Raises ArgumentError for values outside their ranges.
+
+    >>> round(critical_data_fraction(1.0, 0.25).value, 6)
+    0.592746
+    >>> critical_data_fraction(1.0, 0.2).note
+    'bumps one spacing apart do not overlap: r/d = 0.9207 < 1'
+    """
+    spacing = check.real("spacing", spacing, 0.0)
+    if spacing == 0.0:
+        raise ArgumentError("spacing", "is 0", "pass the distance of neighbouring bumps")
+    ratio = link_radius(width, overlap) / spacing
+    equation = r"\lambda_c = p_c(z), z = \#\{0 < i^2 + j^2 \le (r/d)^2\}, r = 2\sigma\sqrt{\ln 1/\theta}"
+    unit, name = "fraction", "connected data"
+    if ratio < 1:
+        reason = f"bumps one spacing apart do not overlap: r/d = {ratio:.4g} < 1"
+        return Transition(name, None, None, 0.0, unit, equation, "Liang2024", reason)
+    z = sites_within(ratio)
+    value, stderr, source = extended_threshold(z)
+    return Transition(name, None, value, stderr, unit, equation, "Liang2024", f"z = {z}, p_c from {source}")
+
+
+def critical_data_number(canvas: float, width: float, overlap: float = 0.005) -> float:
+    """Images needed on a `canvas` x `canvas` frame with fine spacing: 4 eta_c (canvas / r)^2 / pi.
+
+    The mean degree at the threshold of overlapping disks is 4 eta_c = 4.5123 [@Mertens2012].
+
+    >>> round(critical_data_number(32.0, 1.0), 1)
+    69.4
+    """
+    canvas = check.real("canvas", canvas, 0.0)
+    return 4 * threshold("disks", "continuum").value * (canvas / link_radius(width, overlap)) ** 2 / math.pi

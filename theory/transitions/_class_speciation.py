@@ -1,0 +1,114 @@
+r"""Speciation class by class: at which noise level do two classes of the data part?
+
+For two Gaussian classes a, b of the covariance C and the half difference of means m = (mu_a - mu_b) / 2 the clones of
+a trajectory agree with a probability phi that depends on c^2(sigma) = m^T (C + sigma^2 I)^-1 m alone (see `clones`).
+They part at
+
+    c^2(sigma) = 1,    phi = 0.7752,
+
+which for C = v I is |m|^2 e^-2t = Gamma_t and for late times the criterion |m|^2 e^-2t = 1 of [@Biroli2024]. No
+transition where c^2(0) <= 1: such classes overlap without any noise. Unlike Lambda e^-2t = 1 this has no preferred
+scale, and it takes into account how the classes vary along m.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..._support import checks as check
+from ...errors import ArgumentError, ShapeError
+from ..covariance import Covariance, moments
+from ..mixture import MixtureDenoiser
+from ..transition import Transition
+from ._cloning import Separation
+from .roots import at_sigma, below, none, root
+
+EQUATION, REFERENCE = r"m^T (C + \sigma^2)^{-1} m = 1", "Biroli2024"
+
+
+def _transition(
+    pair: tuple[int, int], m: torch.Tensor, covariance: Covariance, stderr: Callable[[float], float]
+) -> Transition:
+    name, separation = f"speciation {pair[0]} | {pair[1]}", Separation.of(m, covariance)
+
+    def excess(sigma: float) -> float:
+        return float(separation.squared(sigma)) - 1
+
+    highest = math.sqrt(separation.squares.sum())
+    if highest == 0 or excess(0.0) <= 0:
+        return none(name, EQUATION, REFERENCE, "the classes overlap even without noise: c^2(0) <= 1")
+    lowest = below(excess, highest)
+    sigma = highest if lowest is None else root(excess, lowest, highest * (1 + 1e-12))
+    return at_sigma(name, sigma, stderr(sigma), EQUATION, REFERENCE)
+
+
+def _of_mixture(mixture: MixtureDenoiser) -> dict[tuple[int, int], Transition]:
+    weights, means = mixture.log_weights.exp(), mixture.means.flatten(1)
+    pooled = torch.stack([w * component.dense() for w, component in zip(weights, mixture.covariances)]).sum(0)
+    covariance = Covariance.full(pooled)
+    pairs = [(a, b) for a in range(len(means)) for b in range(a + 1, len(means))]
+    return {(a, b): _transition((a, b), (means[a] - means[b]) / 2, covariance, lambda _: 0.0) for a, b in pairs}
+
+
+def _of_data(data: torch.Tensor, labels: torch.Tensor) -> dict[tuple[int, int], Transition]:
+    flat = data.flatten(1).double()
+    classes = [int(label) for label in labels.unique()]
+    members = {label: labels == label for label in classes}
+    means = {label: flat[members[label]].mean(0) for label in classes}
+    within = flat.clone()
+    for label in classes:
+        within[members[label]] -= means[label]
+    _, covariance = moments(within)
+    pairs = [(a, b) for i, a in enumerate(classes) for b in classes[i + 1 :]]
+    found = {}
+    for a, b in pairs:
+        m = (means[a] - means[b]) / 2
+
+        def stderr(sigma: float, a: int = a, b: int = b, m: torch.Tensor = m) -> float:
+            return _stderr(within, members[a], members[b], m, covariance, sigma)
+
+        found[a, b] = _transition((a, b), m, covariance, stderr)
+    return found
+
+
+def _stderr(
+    within: torch.Tensor, a: torch.Tensor, b: torch.Tensor, m: torch.Tensor, covariance: Covariance, sigma: float
+) -> float:
+    """By the influence of each datum on c^2, through the two means and through C, with w = (C + sigma^2)^-1 m.
+
+    d c^2 = 2 w . dm - w^T dC w and d c^2 / d sigma^2 = -|w|^2, so that d sigma = d c^2 / (2 sigma |w|^2).
+    """
+    eigenvalues, floor = covariance.eigenvalues + covariance.floor, covariance.floor
+    w = covariance.rescale(m[None], 1 / (eigenvalues + sigma**2), 1 / (floor + sigma**2))[0]
+    projected = within @ w
+    influence = -(projected.square() - projected.square().mean()) / len(within)
+    influence[a] += projected[a] / int(a.sum())
+    influence[b] -= projected[b] / int(b.sum())
+    return float(influence.square().sum().sqrt() / (2 * sigma * w.square().sum()))
+
+
+def class_speciation(source: Any, labels: Any = None) -> dict[tuple[int, int], Transition]:
+    r"""Where each pair of classes parts: m^T (C + \sigma^2)^{-1} m = 1, as {(a, b): Transition} with a < b.
+
+    `source`: data `(n, *event)` with `labels` `(n,)`, C being the covariance within the classes, pooled; or a
+    `MixtureDenoiser`, whose components are the classes. For data `stderr` is the sampling error of means and C; c^2
+    itself is biased upwards by about tr[C (C + sigma^2)^-1] (1/n_a + 1/n_b) / 4. Raises ArgumentError without
+    labels, ShapeError where they do not fit.
+
+    >>> mixture = MixtureDenoiser([0.5, 0.5], [[-2.0, 0.0], [2.0, 0.0]], [1.0, 1.0])
+    >>> round(class_speciation(mixture)[0, 1].value ** 2, 9)
+    3.0
+    """
+    if isinstance(source, MixtureDenoiser):
+        return _of_mixture(source)
+    data = check.dataset("source", source, minimum=2)
+    if labels is None:
+        raise ArgumentError("labels", "are missing", "pass one class per datum, or a MixtureDenoiser as source")
+    labels = torch.as_tensor(labels, device=data.device)
+    if tuple(labels.shape) != (len(data),):
+        raise ShapeError("labels", f"has shape {tuple(labels.shape)}", f"pass one per datum ({len(data)},)")
+    return _of_data(data, labels)

@@ -1,0 +1,93 @@
+r"""Memorisation in training time: the more data, the later it begins.
+
+Training first learns what all samples of the population share, in a time tau_gen that does not depend on the number n
+of training data, and only much later the finer structure of the particular n: [@Bonnaire2025] find that memorisation
+begins at
+
+    tau_mem = c n,
+
+with a prefactor c that depends on architecture, optimiser and learning rate, and not on n: between tau_gen and tau_mem
+there is a window, growing with n, in which a network generalises although it could memorise. c is no universal number;
+it is given, or fitted to onsets measured at several n.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._support import checks as check
+from ...errors import ArgumentError, EmptyDataError, ShapeError
+from ..transition import Transition
+
+EQUATION, REFERENCE = r"\tau_{mem} = c\, n", "Bonnaire2025"
+
+
+@dataclass(frozen=True)
+class OnsetLaw:
+    """tau = prefactor n^1, with the free exponent of the same fit as a check on the law."""
+
+    prefactor: float
+    prefactor_stderr: float = 0.0
+    exponent: float | None = None
+    exponent_stderr: float | None = None
+
+    def __post_init__(self) -> None:
+        check.real("prefactor_stderr", self.prefactor_stderr, 0.0)
+        if not check.real("prefactor", self.prefactor) > 0:
+            raise ArgumentError("prefactor", f"is {self.prefactor!r}", "pass training steps per datum > 0")
+
+    @classmethod
+    def fit(cls, n_train: Any, onset: Any) -> OnsetLaw:
+        r"""From onsets `(k,)` measured at `n_train` `(k,)`, k >= 2, in the logarithm of both.
+
+        log c is the mean of log(tau / n), its error that of the scatter; `exponent` is the slope of log tau on log n
+        (with an error for k >= 3). Raises ArgumentError on values <= 0, EmptyDataError for fewer than two different n.
+
+        >>> law = OnsetLaw.fit([100, 200, 400], [3.1e4, 5.9e4, 12.2e4])
+        >>> round(law.prefactor), round(law.exponent, 2)
+        (303, 0.99)
+        """
+        n, tau = np.asarray(n_train, dtype=np.float64), np.asarray(onset, dtype=np.float64)
+        if n.ndim != 1 or n.shape != tau.shape:
+            raise ShapeError("onset", f"has shape {tau.shape}", f"pass one per n_train {n.shape}")
+        if not bool(((n > 0) & (tau > 0) & np.isfinite(n) & np.isfinite(tau)).all()):
+            raise ArgumentError("onset", "or n_train holds values that are not > 0", "leave unobserved onsets out")
+        if np.unique(n).size < 2:
+            raise EmptyDataError("n_train", "has fewer than two different values", "measure at two n or more")
+        log_n, log_ratio = np.log(n), np.log(tau / n)
+        centred = log_n - log_n.mean()
+        excess = float(centred @ log_ratio / (centred @ centred))
+        residual = log_ratio - log_ratio.mean() - excess * centred
+        exponent_stderr = None
+        if n.size > 2:
+            exponent_stderr = math.sqrt(float(residual @ residual) / (n.size - 2) / float(centred @ centred))
+        prefactor = math.exp(log_ratio.mean())
+        stderr = prefactor * float(log_ratio.std(ddof=1)) / math.sqrt(n.size)
+        return cls(prefactor, stderr, 1 + excess, exponent_stderr)
+
+    @property
+    def note(self) -> str:
+        """How well the measured onsets bear the law out."""
+        if self.exponent is None:
+            return "prefactor as given"
+        error = "" if self.exponent_stderr is None else f" ± {self.exponent_stderr:.2g}"
+        return f"fitted; with a free exponent, tau ~ n^({self.exponent:.3g}{error})"
+
+
+def memorisation_onset(n_train: int, law: OnsetLaw | float) -> Transition:
+    r"""The training step from which a network on `n_train` data begins to memorise: \tau_{mem} = c n ([@Bonnaire2025]).
+
+    `law` is c, in steps per datum, or an `OnsetLaw` fitted to measured onsets. Its clock is training time, so that
+    `.noise` is None and `.value` is in steps.
+
+    >>> print(memorisation_onset(1000, law=300.0))
+    memorisation onset: 3e+05 steps (exact)
+    """
+    n_train = check.integer("n_train", n_train, 1)
+    law = law if isinstance(law, OnsetLaw) else OnsetLaw(check.real("law", law))
+    value, stderr = law.prefactor * n_train, law.prefactor_stderr * n_train
+    return Transition("memorisation onset", None, value, stderr, "steps", EQUATION, REFERENCE, law.note)
