@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -30,16 +29,6 @@ def ratio_error(top: np.ndarray, bottom: np.ndarray, axis: int = 0) -> tuple[np.
         ratio = top.mean(axis) / scale
         residual = (top - np.expand_dims(ratio, axis) * bottom) / np.expand_dims(scale, axis)
     return ratio, mean_error(residual, axis)[1]
-
-
-def passage(x: Any, y: Any, k: int, level: float) -> float:
-    """Where y passes `level` between its points k and k + 1, linear in log x.
-
-    >>> round(passage([1.0, 100.0], [0.0, 1.0], 0, 0.5), 6)
-    10.0
-    """
-    share = (level - y[k]) / (y[k + 1] - y[k])
-    return float(x[k] * (x[k + 1] / x[k]) ** share)
 
 
 def show(value: float, error: float) -> str:

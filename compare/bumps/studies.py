@@ -20,7 +20,8 @@ from ...learned.training.bumps import encode_centres
 from ...simulate.bumps.canvas import BumpCanvas, bump_images, random_share, stripe_labels
 from ...simulate.bumps.regions import REGIONS
 from ...simulate.diffusion import starting_noise
-from ..measures._power_law import crossing, power_law
+from ..measures._power_law import power_law
+from ..measures.crossings import mean_crossing
 from ..representation._factorisation import factorisation, factorisation_of_values
 from .plans import BumpPlan
 
@@ -98,7 +99,7 @@ def data_efficiency(
     needed, error = np.full(shape[:2], np.nan), np.full(shape[:2], np.nan)
     for s in range(2):
         for k in range(len(plan.sizes)):
-            needed[s, k], error[s, k] = crossing(examples[s, k], accuracy[s, k], REACHED)
+            needed[s, k], error[s, k] = mean_crossing(examples[s, k], accuracy[s, k], REACHED)
     laws = np.array([power_law(np.array(plan.sizes), needed[s], error[s]) for s in range(2)])
     return xr.Dataset(
         {

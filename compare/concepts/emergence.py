@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.crossing import crossing
 from ..._support.estimates import mean_error
 from ...errors import ArgumentError
 from ...theory.composition.laws import additive_law, joint_bounds, multiplicative_law
@@ -82,18 +83,11 @@ def crossing_time(step: Any, curve: Any, threshold: float, settled: bool = False
     >>> crossing_time([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5, settled=True).item()
     25.0
     """
-    steps, values = np.asarray(step, dtype=np.float64), np.asarray(curve, dtype=np.float64)
+    values = np.asarray(curve, dtype=np.float64)
     above = values >= threshold
-    if settled:
-        above = np.flip(np.logical_and.accumulate(np.flip(above, -1), axis=-1), -1)
-    index = above.argmax(-1)
-    before = np.maximum(index - 1, 0)
-    take = lambda array, at: np.take_along_axis(array, at[..., None], -1)[..., 0]  # noqa: E731
-    low, high = take(values, before), take(values, index)
-    rise = np.where(high > low, high - low, 1.0)
-    share = np.where(index > 0, np.clip((threshold - low) / rise, 0.0, 1.0), 0.0)
-    found = steps[before] + share * (steps[index] - steps[before])
-    return np.where(above.any(-1), found, np.nan)
+    always = above.all(-1) if settled else above[..., 0]
+    found = crossing(step, values, threshold, direction="rising", pick="last" if settled else "first")
+    return np.where(always, np.asarray(step, dtype=np.float64)[0], found)
 
 
 def independence_error(accuracy: Any, n: int) -> np.ndarray:

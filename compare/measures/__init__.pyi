@@ -8,12 +8,12 @@ from ._memorisation import wilson_interval as wilson_interval
 from ._network_identities import network_identities as network_identities
 from ._network_identities import rows as rows
 from ._network_identities import table as table
-from ._power_law import crossing as crossing
 from ._power_law import power_law as power_law
 from ._reproducibility import paired_samples as paired_samples
 from ._reproducibility import pairwise_reproducibility as pairwise_reproducibility
 from ._reproducibility import reproducibility as reproducibility
 from .controlled_noise import controlled_reproducibility as controlled_reproducibility
+from .crossings import mean_crossing as mean_crossing
 from .curve_fit import fit_curve as fit_curve
 from .distillation import AffineDenoiser as AffineDenoiser
 from .distillation import distill_linear as distill_linear

@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.crossing import crossing
 from ...errors import ArgumentError, EstimateError, ShapeError
 from ...theory.identities.derivatives import along
 from ...theory.learning.linear import LinearLearning
@@ -40,18 +41,9 @@ def crossing_times(times: Any, progress: np.ndarray, fraction: float) -> np.ndar
     """
     times = np.asarray(times, dtype=np.float64)
     left = -np.log(np.clip(1 - progress, 1e-300, None))
-    wanted, found = -np.log1p(-fraction), np.full(progress.shape[1], np.nan)
-    for k in range(progress.shape[1]):
-        after = np.flatnonzero(left[:, k] >= wanted)
-        if len(after) == 0:
-            continue
-        j = int(after[0])
-        if j == 0:
-            found[k] = times[0]
-        else:
-            share = (wanted - left[j - 1, k]) / (left[j, k] - left[j - 1, k])
-            found[k] = times[j - 1] + share * (times[j] - times[j - 1])
-    return found
+    wanted = -np.log1p(-fraction)
+    found = crossing(times, left.T, wanted, direction="rising")
+    return np.where(left[0] >= wanted, times[0], found)
 
 
 def learning_curves(times: Any, gains: Any, theory: LinearLearning, fraction: float = 0.5) -> xr.Dataset:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..._support import results as _results
-from ..measures._crossover import crossover
+from ._crossover import crossover
 from .ground import stacked
 from .plan import RegimePlan
 

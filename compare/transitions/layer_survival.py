@@ -18,12 +18,13 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
+from ..._support.crossing import with_error
 from ..._support.estimates import mean_error
 from ..._support.results import provenance
 from ...errors import DenoiserContractError
 from ...simulate.diffusion import METHODS, forward_backward
 from ...theory.denoiser import Denoiser
-from ..measures.crossings import measured_crossings, spread
+from ..measures.crossings import falling_crossing, image_bootstrap
 from .cloning_experiment import Labeller, labels_of
 
 Layers = Callable[[torch.Tensor], Mapping[str, torch.Tensor] | torch.Tensor]
@@ -137,11 +138,12 @@ def _estimates(layers: list[str], grid: np.ndarray, value: np.ndarray, chance: n
     for name, each in (("cosine", value), ("cosine_chance", chance)):
         mean, error = mean_error(each, axis=1)
         variables |= {name: (("layer", "sigma"), mean), f"{name}_stderr": (("layer", "sigma"), error)}
-    halves, widths = [], []
-    for one, null in zip(value, chance):
-        found = measured_crossings(grid, one, null, np.array([0.75, 0.5, 0.25]), seed)
-        halves.append(found[:, 1])
-        widths.append(np.log(found[:, 2] / found[:, 0]))
-    for name, rows in (("half_sigma", np.array(halves)), ("width", np.array(widths))):
-        variables |= {name: ("layer", rows[:, 0]), f"{name}_stderr": ("layer", spread(rows[:, 1:].T))}
+
+    def half_and_width(curves: np.ndarray) -> np.ndarray:
+        early, half, late = falling_crossing(grid, curves, [[0.75], [0.5], [0.25]])
+        return np.stack([half, np.log(late / early)], -1)
+
+    found = np.array([with_error(half_and_width, image_bootstrap(v, c, seed)) for v, c in zip(value, chance)])
+    for k, name in enumerate(("half_sigma", "width")):
+        variables |= {name: ("layer", found[:, 0, k]), f"{name}_stderr": ("layer", found[:, 1, k])}
     return xr.Dataset(variables, coords={"layer": layers, "sigma": grid})

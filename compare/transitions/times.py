@@ -21,6 +21,7 @@ import torch
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.crossing import with_error
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
 from ...errors import ArgumentError, ShapeError
@@ -32,7 +33,7 @@ from ...theory.transition import Transition
 from ...theory.transitions import class_speciation, collapse, speciation
 from ...theory.transitions._cloning import classes, cloning_probability
 from ...theory.transitions.roots import at_sigma, none, root, slope
-from ..measures.crossings import measured_crossings, spread
+from ..measures.crossings import falling_crossing, image_bootstrap
 from .cloning_experiment import Labeller, clone_experiment
 
 SPECIATION = 2 * float(cloning_probability(1.0)) - 1
@@ -165,11 +166,11 @@ def measured_transitions(
     schedule = schedule or DiscreteSchedule.linear(1000, 1e-4, 0.02)
     table = {name: [] for name in ("predicted", "predicted_stderr", "measured", "measured_stderr")}
     for curve, level, transition in rows.values():
-        found = _crossings(result, curve, level, seed)
+        found, found_error = _crossing(result, curve, level, seed)
         sigma = math.nan if transition.value is None else transition.value
         for name, (value, error) in {
             "predicted": _on_clocks(sigma, transition.stderr, schedule),
-            "measured": _on_clocks(float(found[0]), float(spread(found[1:, None])[0]), schedule),
+            "measured": _on_clocks(found, found_error, schedule),
         }.items():
             table[name].append(value)
             table[f"{name}_stderr"].append(error)
@@ -183,9 +184,11 @@ def measured_transitions(
     return result
 
 
-def _crossings(result: xr.Dataset, curve: str, level: float, seed: int) -> np.ndarray:
-    value, chance = result[f"{curve}_each"].values, result[f"{curve}_chance_each"].values
-    return measured_crossings(result.sigma.values, value, chance, np.array([level]), seed)[:, 0]
+def _crossing(result: xr.Dataset, curve: str, level: float, seed: int) -> tuple[float, float]:
+    """The noise level where a curve of `result` passes `level` above chance, and its error over starting images."""
+    resampled = image_bootstrap(result[f"{curve}_each"].values, result[f"{curve}_chance_each"].values, seed)
+    sigma, error = with_error(lambda curves: falling_crossing(result.sigma, curves, level), resampled)
+    return float(sigma), float(error)
 
 
 def _on_clocks(sigma: float, error: float, schedule: DiscreteSchedule) -> tuple[np.ndarray, np.ndarray]:

@@ -90,7 +90,7 @@ def findings(dataset: xr.Dataset) -> Findings:
     """How the learned accuracy orders with the connected share."""
     from scipy.stats import spearmanr
 
-    from ...compare.measures._power_law import crossing
+    from ...compare.measures.crossings import mean_crossing
     from .._findings import Findings
 
     connected, unseen = dataset.connected.values.ravel(), dataset.unseen.values.ravel()
@@ -99,7 +99,8 @@ def findings(dataset: xr.Dataset) -> Findings:
     ranks = [float(spearmanr(values, unseen, nan_policy="omit")[0]) for values in (connected, ratio, share)]  # pyright: ignore
     worst = max(float(abs(dataset[f"matrix_{n}"] - dataset[f"matrix_predicted_{n}"]).max()) for n in NAMES)
     critical = [f"{float(v):.3f} at sigma/d = {float(w):g}" for w, v in zip(dataset.width, dataset.predicted)]
-    half = [crossing(dataset.share, one[:, None], 0.5)[0] for one in dataset.unseen.transpose("width", "share").values]
+    unseen_by_width = dataset.unseen.transpose("width", "share").values
+    half = [mean_crossing(dataset.share.values, one[:, None], 0.5)[0] for one in unseen_by_width]
     late = [f"{h / float(v):.1f}" for h, v in zip(half, dataset.predicted) if h == h]
     return Findings(
         "accuracy at unseen places rises where the data percolate: one curve over the share in units of the critical "

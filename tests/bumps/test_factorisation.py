@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from idealscore.compare.measures import crossing, power_law
+from idealscore.compare.measures import mean_crossing, power_law
 from idealscore.compare.representation import (
     CLIFFORD,
     additive_share,
@@ -163,6 +163,8 @@ def test_crossings_and_power_laws():
         value, error = power_law(sizes, noisy, 0.05 * noisy)
         assert abs(value - slope) < 4 * error and error < 0.1
     assert np.isnan(power_law(sizes, [1.0, np.nan, np.nan, np.nan], np.zeros(4))[0])
-    value, error = crossing([1, 10, 100], [[0.0, 0.1], [0.4, 0.5], [0.9, 1.0]], 0.6)
+    value, error = mean_crossing([1, 10, 100], [[0.0, 0.1], [0.4, 0.5], [0.9, 1.0]], 0.6)
     assert 10 < value < 100 and 0 < error < value
-    assert np.isnan(crossing([1, 10], [[0.7], [0.9]], 0.6)[0]) and np.isnan(crossing([1, 10], [[0.1], [0.2]], 0.6)[0])
+    assert np.isnan(mean_crossing([1, 10], [[0.7], [0.9]], 0.6)[0]) and np.isnan(
+        mean_crossing([1, 10], [[0.1], [0.2]], 0.6)[0]
+    )

@@ -6,9 +6,8 @@ import torch
 import xarray as xr
 
 from idealscore.compare import RegimePlan, regime_figure, regime_map, regime_networks
-from idealscore.compare.measures import crossing
-from idealscore.compare.measures._crossover import crossover
 from idealscore.compare.regimes import rows, table
+from idealscore.compare.regimes._crossover import crossover
 from idealscore.compare.regimes._summary import averaged
 from idealscore.compare.regimes.cell import measure
 from idealscore.compare.regimes.ground import Ground, Remembered
@@ -166,9 +165,11 @@ def test_means_over_networks_have_true_errors():
 def test_a_crossover_is_found_with_its_error():
     sizes = np.array([16.0, 64.0, 256.0, 1024.0])
     truth = np.array([1.0, 0.75, 0.25, 0.0])
-    assert crossing(sizes, truth, 0.5, rising=False) == pytest.approx(128)
-    assert crossing(sizes, 1 - truth, 0.5, rising=True) == pytest.approx(128)
-    assert np.isnan(crossing(sizes, truth, 1.5, rising=False)) and np.isnan(crossing(sizes, truth, 0.5, rising=True))
+    zero = np.zeros(4)
+    assert crossover(sizes, truth, zero, 0.5, False, 0) == pytest.approx((128, 0), abs=1e-9)
+    assert crossover(sizes, 1 - truth, zero, 0.5, True, 0) == pytest.approx((128, 0), abs=1e-9)
+    for level, rising in ((1.5, False), (0.5, True)):
+        assert np.isnan(crossover(sizes, truth, zero, level, rising, 0)).all()
     rng = np.random.default_rng(1)
     noisy = truth + 0.05 * rng.standard_normal((300, 4))
     pairs = np.array([crossover(sizes, row, np.full(4, 0.05), 0.5, False, 0) for row in noisy])

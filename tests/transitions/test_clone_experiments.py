@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from idealscore._support.crossing import with_error
 from idealscore.compare import (
     clone_experiment,
     clones,
@@ -12,8 +13,7 @@ from idealscore.compare import (
     measured_transitions,
     predicted_transition_times,
 )
-from idealscore.compare.measures import crossing
-from idealscore.compare.measures.crossings import measured_crossings, spread
+from idealscore.compare.measures.crossings import falling_crossing, image_bootstrap
 from idealscore.errors import ArgumentError, DenoiserContractError, NoiseLevelError, ShapeError
 from idealscore.theory import (
     EmpiricalDenoiser,
@@ -150,13 +150,12 @@ def test_rows_without_training_images_are_those_of_the_classes(mixture):
 def test_crossings():
     grid = np.geomspace(0.1, 10, 41)
     curve = 1 / (1 + grid**2)
-    assert crossing(grid, curve, 0.5) == pytest.approx(1.0, rel=1e-3)
-    assert np.isnan(crossing(grid, curve, 0.001)) and np.isnan(crossing(grid, curve, 0.999))
+    assert falling_crossing(grid, curve, 0.5) == pytest.approx(1.0, rel=1e-3)
+    assert np.isnan(falling_crossing(grid, curve, 0.001)) and np.isnan(falling_crossing(grid, curve, 0.999))
     generator = np.random.default_rng(0)
     draws = (generator.random((400, 41)) < curve).astype(float)
-    found = measured_crossings(grid, draws, 0 * draws, np.array([0.5]), 0)
-    error = spread(found[1:])[0]
-    assert abs(found[0, 0] - 1) < 4 * error and 0.01 < error < 0.15
+    found, error = with_error(lambda y: falling_crossing(grid, y, 0.5), image_bootstrap(draws, 0 * draws, 0))
+    assert abs(found - 1) < 4 * error and 0.01 < error < 0.15
 
 
 # layers
