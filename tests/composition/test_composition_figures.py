@@ -39,7 +39,9 @@ def test_the_saved_result_is_drawn_and_readable(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_computation_makes_what_was_saved(name, monkeypatch):
     from idealscore.compare.concepts import with_options
-    from idealscore.paper_figs import _composition_runs, composition_frequency, composition_swing_by
+    from idealscore.paper_figs.composition import _runs as _composition_runs
+    from idealscore.paper_figs.composition import frequency as composition_frequency
+    from idealscore.paper_figs.composition import swing_by as composition_swing_by
 
     preset = _composition_runs.concept_plan
     tiny = lambda *given, **options: with_options(preset(*given, **options), **TINY)  # noqa: E731

@@ -232,7 +232,7 @@ def test_missing_package_says_how_to_install(tmp_path, monkeypatch):
 
 
 def test_names_of_data_sets():
-    assert data_module.DATASETS == ("digits",)
+    assert data_module.images.DATASETS == ("digits",)
 
 
 @pytest.mark.parametrize("encoded", [True, False])

@@ -9,7 +9,9 @@ import idealscore
 
 from checkout import MODULES, ROOT, run_python
 
-FACES = [name for name in MODULES if hasattr(import_module(name), "__path__")]
+FACES = [
+    name for name in MODULES if hasattr(import_module(name), "__all__") and hasattr(import_module(name), "__path__")
+]
 
 
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="runs in a checkout only")

@@ -41,7 +41,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_killed_at_random_moments_the_file_is_whole(tmp_path):
     path = tmp_path / "r.nc"
     code = (
-        "import xarray as xr, numpy as np; from idealscore import _results;"
+        "import xarray as xr, numpy as np; from idealscore._support import results as _results;"
         f"d = xr.Dataset({{'q': ('i', np.arange(200000.0))}});\nprint('go', flush=True)\n"
         f"while True: _results.save(d, {str(path)!r})"
     )

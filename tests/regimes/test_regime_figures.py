@@ -8,8 +8,9 @@ import pytest
 from idealscore import paper_figs
 from idealscore._support import results as _results
 from idealscore.errors import UnknownNameError
-from idealscore.paper_figs import _regime_runs, catalogue
+from idealscore.paper_figs import catalogue
 from idealscore.paper_figs._layout import layout_faults
+from idealscore.paper_figs.networks import _regime_runs
 
 RESULTS = Path(paper_figs.__file__).parent / "results"
 NAMES = (
