@@ -51,10 +51,10 @@ def train(
     from .._support import checks as check
     from .._support.estimates import mean_error
     from .._support.streams import normal_batch
-    from ..learned.data import images as data_module
+    from ..learned import data as data_module
     from ..learned.networks import NETWORKS
+    from ..learned.training import train as fit
     from ..learned.training.config import TrainConfig
-    from ..learned.training.single import train as fit
 
     training, held = data_module.load(data).split(held_out, 0)
     training = training.subset(n_train, seed) if n_train else training

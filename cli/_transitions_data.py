@@ -33,7 +33,7 @@ class Data:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..learned.data.images import load
+        from ..learned.data import load
 
         data = load(self.data)
         found = self.transitions(data)

@@ -60,10 +60,10 @@ class Command:
         from .._support import checks as check
 
         name = STUDIES[check.choice("study", self.study, STUDIES)]
+        from .._support.device import best_device
         from .._support.results import save
         from ..compare.bumps import studies as bump_studies
         from ..compare.bumps._table import records, table
-        from ..learned.device import best_device
 
         plan = self._plan()
         out = Path(self.out or f"bumps-{self.study}")

@@ -64,7 +64,7 @@ class Command:
 
     def _data(self, network: Any) -> Any:
         """The data that were asked for, else those of the run where they come with the package, else None."""
-        from ..learned.data import images as data
+        from ..learned import data
 
         recorded = (getattr(network, "metadata", None) or {}).get("data", {}).get("name", "")
         known = recorded.split("[")[0]

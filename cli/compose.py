@@ -80,8 +80,8 @@ class Command:
         if self.rare:
             self._rare(plan, out)
             return
+        from .._support.device import best_device
         from ..compare.concepts.training import concept_study
-        from ..learned.device import best_device
 
         found = concept_study(plan, out, device=best_device(self.device))
         result = composition(found, threshold=self.threshold, settled=self.settled)
@@ -109,12 +109,12 @@ class Command:
     def _rare(self, plan: ConceptPlan, out: Path) -> None:
         import json
 
+        from .._support.device import best_device
         from .._support.estimates import mean_error
         from .._support.results import save
         from ..compare.concepts.rare_concepts import critical_samples
         from ..compare.concepts.training import frequency_study
         from ..errors import EstimateError
-        from ..learned.device import best_device
 
         found = frequency_study(plan, self.rare, self.kept, out, device=best_device(self.device))
         path = save(found, out / "frequency.nc")

@@ -8,11 +8,11 @@ from pathlib import Path
 import tyro
 
 from .._support import results as _results
+from .._support.device import best_device
 from ..compare.regimes._regime_map import RegimePlan, regime_map
 from ..compare.regimes._table import rows, table
 from ..compare.regimes.figure import regime_figure
-from ..learned.data import images as data_module
-from ..learned.device import best_device
+from ..learned import data as data_module
 
 
 @dataclass(frozen=True)

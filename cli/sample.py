@@ -34,8 +34,8 @@ class Command:
 
     def run(self) -> None:
         from .._support import checks as check
+        from .._support.device import best_device
         from ..learned import checkpoint
-        from ..learned.device import best_device
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
         from ..theory.noise import karras_sigmas

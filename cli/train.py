@@ -10,17 +10,16 @@ from typing import Any
 import tyro
 
 from .._support import checks as check
+from .._support.device import best_device
 from ..errors import ArgumentError
-from ..learned.data import images as data_module
+from ..learned import data as data_module
 from ..learned.data.images import ImageData
-from ..learned.device import best_device
 from ..learned.networks import NETWORKS, NetworkDenoiser
+from ..learned.training import estimate, train
 from ..learned.training.config import TrainConfig
-from ..learned.training.cost import estimate
 from ..learned.training.ensemble import train_ensemble
-from ..learned.training.objective import noise_from_text, noise_to_text
+from ..learned.training.noise_levels import noise_from_text, noise_to_text
 from ..learned.training.presets import PRESETS
-from ..learned.training.single import train
 
 NETWORK_OPTIONS = (
     "width", "depth", "multipliers", "blocks", "attention", "heads", "dropout", "kernel", "padding", "sigmas", "head",

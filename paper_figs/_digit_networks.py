@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from ..learned.data.images import ImageData, load
+from ..learned.data import ImageData, load
 from ..learned.networks import NETWORKS
 from ..learned.probes.classifier import Classifier, train_classifier
+from ..learned.training import train
 from ..learned.training.config import TrainConfig
-from ..learned.training.objective import LogNormal
-from ..learned.training.single import train
+from ..learned.training.noise_levels import LogNormal
 
 HELD_OUT = 0.2
 NOISE = LogNormal(-0.4, 1.2)

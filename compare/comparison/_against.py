@@ -16,10 +16,10 @@ import xarray as xr
 from ..._support import checks as check
 from ...errors import CovarianceError, EmptyDataError, ShapeError
 from ...learned import checkpoint
-from ...learned.data.images import ImageData, load
+from ...learned.data import ImageData, load
 from ...learned.networks import NetworkDenoiser, UNetDenoiser
+from ...learned.training import TrainConfig, train
 from ...learned.training.presets import preset
-from ...learned.training.single import TrainConfig, train
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
 from ...theory.transition import Transition

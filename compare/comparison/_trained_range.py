@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ...learned.training.objective import Noise, noise_from_dict
+from ...learned.training.noise_levels import Noise, noise_from_dict
 
 Range = tuple[float, float]
 TAIL = 1e-3
@@ -15,7 +15,7 @@ TAIL = 1e-3
 def noise_range(noise: Noise) -> Range:
     """The levels between which all but a thousandth at either end of a training distribution fall.
 
-    >>> from idealscore.learned.training.objective import Levels, LogUniform
+    >>> from idealscore.learned.training.noise_levels import Levels, LogUniform
     >>> noise_range(Levels((0.5, 2.0)))
     (0.5, 2.0)
     >>> [round(level, 3) for level in noise_range(LogUniform(0.01, 100.0))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..._support import checks as check
-from ...learned.training.objective import LogNormal, Steps
+from ...learned.training.noise_levels import LogNormal, Steps
 from ...simulate.concepts.world import ConceptWorld
 from .training import ConceptPlan, EvenConfig
 

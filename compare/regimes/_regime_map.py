@@ -36,7 +36,7 @@ from ...errors import DataFileError
 from ...learned import checkpoint
 from ...learned.data.images import ImageData
 from ...learned.training.ensemble import train_ensemble
-from ...learned.training.objective import noise_from_text
+from ...learned.training.noise_levels import noise_from_text
 from ..comparison._trained_range import noise_range
 from ..measures._memorisation import Features, exact_duplicates
 from ._summary import summary

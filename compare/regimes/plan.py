@@ -12,7 +12,7 @@ from ...errors import ArgumentError, NoiseLevelError
 from ...learned.data.images import ImageData
 from ...learned.networks import NETWORKS, NetworkDenoiser
 from ...learned.training.config import TrainConfig
-from ...learned.training.objective import noise_from_text
+from ...learned.training.noise_levels import noise_from_text
 from ...theory.noise import karras_sigmas
 from ..comparison._optima import THEORIES
 

@@ -1,5 +1,7 @@
 """The trainable denoisers by name, and their making from plain data."""
 
+from ._build import NETWORKS as NETWORKS
+from ._build import build as build
 from .base import NetworkConfig as NetworkConfig
 from .base import NetworkDenoiser as NetworkDenoiser
 from .ensemble import EnsembleDenoiser as EnsembleDenoiser
@@ -12,7 +14,5 @@ from .local import LocalNet as LocalNet
 from .mlp import MLPConfig as MLPConfig
 from .mlp import MLPDenoiser as MLPDenoiser
 from .preconditioning import Preconditioning as Preconditioning
-from .registry import NETWORKS as NETWORKS
-from .registry import build as build
 from .unet import UNetConfig as UNetConfig
 from .unet import UNetDenoiser as UNetDenoiser

@@ -4,6 +4,6 @@ from .bump_centres import CentreFit as CentreFit
 from .bump_centres import fit_centres as fit_centres
 from .classifier import Classifier as Classifier
 from .classifier import train_classifier as train_classifier
+from .foreign_weights import load_weights as load_weights
 from .layer_features import LayerFeatures as LayerFeatures
-from .layer_features import load_weights as load_weights
 from .linear_probe import LinearProbe as LinearProbe

@@ -22,7 +22,7 @@ from ..._support import progress as _progress
 from ..._support import streams as _streams
 from ..._support.estimates import mean_error
 from ...errors import ArgumentError, CheckpointError, TrainingError
-from ..checkpoint import fill, read_tensors, write_tensors
+from .._tensor_files import fill, read_tensors, write_tensors
 from ..data.images import ImageData
 from ..networks.layers import initialise
 

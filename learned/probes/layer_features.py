@@ -1,54 +1,15 @@
-"""Features of foreign networks: any torch module, read layer by layer; weights only from safetensors.
-
-Published extractors, such as the copy-detection network of [@Pizzi2022] that [@Zhang2024] compare images with, come as
-TorchScript archives. Such an archive contains a program which runs when it is loaded and called, so that it is refused
-here like any pickle. Where you trust one, save its weights on your side,
-
-    safetensors.torch.save_file(torch.jit.load("sscd_disc_mixup.torchscript.pt").state_dict(), "sscd.safetensors")
-
-build the architecture as a torch module (for sscd_disc_mixup: a ResNet-50, generalised-mean pooling, one linear map)
-and fill it by `load_weights(module, "sscd.safetensors")`. Wherever this package takes `features`, it takes that module.
-"""
+"""Features of foreign networks: any torch module, read layer by layer."""
 
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
 from ..._support import checks as check
-from ...errors import ArgumentError, CheckpointError
-from ..checkpoint import fill, read_tensors
-
-Module = TypeVar("Module", bound=nn.Module)
-
-
-def is_torchscript(path: str | os.PathLike) -> bool:
-    """Whether a file is a TorchScript archive: a zip with code inside."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
-
-
-def load_weights(module: Module, path: str | os.PathLike) -> Module:
-    """`module` filled with the safetensors weights of `path`, in evaluation mode and without gradients.
-
-    Raises CheckpointError where the file is a TorchScript archive or a pickle, is missing or truncated, or has not
-    exactly the tensors of `module`.
-    """
-    if os.path.isfile(path) and is_torchscript(path):
-        raise CheckpointError(
-            "path",
-            f"{path} is a TorchScript archive, which holds a program that runs when it is loaded and called",
-            "where you trust it, save its state_dict by safetensors.torch.save_file and pass the architecture",
-        )
-    fill(module, read_tensors(path)[0], path)
-    return module.eval().requires_grad_(False)
+from ...errors import ArgumentError
 
 
 class LayerFeatures:

@@ -11,6 +11,7 @@ from typing import Any
 from ..._support import results as _results
 from ...errors import ArgumentError, CheckpointError, MissingDependencyError
 from .. import checkpoint
+from .._tensor_files import read_tensors, write_tensors
 from .state import TrainingState
 
 
@@ -48,7 +49,7 @@ class RunFolder:
         """Restore `state` from the last checkpoint, if there is one."""
         if not self.state_path.exists():
             return
-        tensors, metadata = checkpoint.read_tensors(self.state_path)
+        tensors, metadata = read_tensors(self.state_path)
         step = metadata.get("step")
         if not isinstance(step, int):
             raise CheckpointError("run_dir", f"{self.state_path} holds no training state", "pass another run folder")
@@ -78,7 +79,7 @@ class RunFolder:
     def save(self, state: TrainingState, averaged: Any) -> None:
         """The averaged weights that a user loads, then the state: what a resumed run takes for done is written."""
         self.save_network(self.path / "weights.safetensors", averaged, state.step)
-        checkpoint.write_tensors(self.state_path, state.tensors(), {"step": state.step})
+        write_tensors(self.state_path, state.tensors(), {"step": state.step})
 
     def snapshot_path(self, step: int) -> Path:
         return self.path / "snapshots" / f"step-{step:09d}.safetensors"

@@ -1,9 +1,4 @@
-r"""Conditional networks that paint bumps at a wanted place: labels as a code, recipes, training, generation.
-
-A label (mu_x, mu_y) becomes the code [cos(k w mu), sin(k w mu), k = 1 ... K; 1] for each coordinate, zeros where it
-is absent, with w = 2 pi / P and P the period of the canvas (twice its size where it has borders) [@Liang2024]. The
-code resolves P / (2 K) pixels: two labels closer than that look alike to the network from the start.
-"""
+"""Conditional networks that paint bumps at a wanted place: recipes, training, generation."""
 
 from __future__ import annotations
 
@@ -25,37 +20,12 @@ from ...theory.noise import karras_sigmas
 from ..data.images import ImageData
 from ..networks import NETWORKS, EnsembleDenoiser
 from ..networks.base import NetworkDenoiser
+from .centre_code import encode_centres, harmonics
 from .config import TrainConfig
 from .ensemble import train_ensemble
-from .objective import LogUniform
+from .noise_levels import LogUniform
 
 SIGMA_DATA = 0.1  # scale of what the condition leaves open in an image of values 0 to 1
-
-
-def encode_centres(centres: Any, canvas: BumpCanvas, resolution: float = 2.0) -> torch.Tensor:
-    """The condition `(n, 4 K + 2)`, float32, of labels `(n, 2)` with nan for an absent coordinate [@Liang2024].
-
-    `resolution`, in pixels, decides K = P / (2 resolution), at least 1. Raises ArgumentError where it is not positive.
-
-    >>> encode_centres([[1.0, np.nan]], BumpCanvas(4))[0, 5:].tolist()
-    [0.0, 0.0, 0.0, 0.0, 0.0]
-    """
-    centres = canvas.check_centres(centres)
-    period = canvas.size if canvas.periodic else 2 * canvas.size
-    harmonics = np.arange(1, _harmonics(canvas, resolution) + 1)
-    parts = []
-    for k in (0, 1):
-        present = ~np.isnan(centres[:, k, None])
-        angle = 2 * np.pi / period * np.where(present, centres[:, k, None], 0.0) * harmonics
-        parts += [present * np.cos(angle), present * np.sin(angle), present]
-    return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
-
-
-def _harmonics(canvas: BumpCanvas, resolution: float) -> int:
-    if check.real("resolution", resolution, 0.0) == 0.0:
-        raise ArgumentError("resolution", "is 0", "pass a number of pixels > 0")
-    period = canvas.size if canvas.periodic else 2 * canvas.size
-    return max(1, round(period / (2 * resolution)))
 
 
 @dataclass(frozen=True)
@@ -93,7 +63,7 @@ class BumpRecipe:
 
     def build(self, canvas: BumpCanvas, seed: int = 0) -> NetworkDenoiser:
         """A fresh network for the canvas."""
-        shape, condition_dim = (1, canvas.size, canvas.size), 4 * _harmonics(canvas, self.resolution) + 2
+        shape, condition_dim = (1, canvas.size, canvas.size), 4 * harmonics(canvas, self.resolution) + 2
         common: dict[str, Any] = {"head": self.head, "sigma_data": SIGMA_DATA, "condition_dim": condition_dim}
         if self.attend:
             common["attention"] = (canvas.size // 2 ** (len(self.options["multipliers"]) - 1),)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..._support import checks as check
 from ...errors import UnknownNameError
-from . import objective
-from .objective import LogNormal, Noise
+from .noise_levels import LogNormal, Noise, noise_from_dict, noise_to_dict
+from .objective import WEIGHTINGS
 
 NUMERICS = ("float32", "bfloat16")
 DECAYS = ("constant", "linear", "cosine")
@@ -61,12 +61,12 @@ class TrainConfig:
         for beta in self.betas:
             check.real("betas", beta, 0.0, 1 - 1e-9)
         check.choice("decay", self.decay, DECAYS)
-        check.choice("weighting", self.weighting, objective.WEIGHTINGS)
+        check.choice("weighting", self.weighting, WEIGHTINGS)
         check.choice("precision", self.precision, NUMERICS)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, from which `from_dict` makes an equal configuration."""
-        return {**asdict(self), "betas": list(self.betas), "noise": objective.noise_to_dict(self.noise)}
+        return {**asdict(self), "betas": list(self.betas), "noise": noise_to_dict(self.noise)}
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> TrainConfig:
@@ -81,7 +81,7 @@ class TrainConfig:
             if name not in (known := [entry.name for entry in fields(cls)]):
                 raise UnknownNameError("train", name, known)
         if "noise" in options:
-            options["noise"] = objective.noise_from_dict(options["noise"])
+            options["noise"] = noise_from_dict(options["noise"])
         if "betas" in options:
             options["betas"] = tuple(options["betas"])
         return cls(**options)

@@ -18,7 +18,7 @@ from ..networks.layers import Dropout
 from .batches import Batches
 from .config import TrainConfig
 from .loop import Loop, Record, folder_path, join_ranks
-from .single import Snapshots
+from .snapshots import Snapshots
 
 
 @dataclass(frozen=True, eq=False)

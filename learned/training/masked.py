@@ -20,11 +20,12 @@ from ..._support import checks as check
 from ...errors import ArgumentError
 from ..data.images import ImageData
 from ..networks.hierarchy import HierarchyNet
+from ._train import Training
 from .batches import Batch, Batches
 from .config import TrainConfig
 from .loop import Loop, folder_path, join_ranks
 from .objective import stratified_uniforms
-from .single import Snapshots, Training
+from .snapshots import Snapshots
 
 
 class _MaskedBatches(Batches):

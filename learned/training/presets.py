@@ -10,7 +10,7 @@ from ..data.images import ImageData
 from ..networks import NETWORKS
 from ..networks.base import NetworkDenoiser
 from .config import TrainConfig
-from .objective import LogNormal
+from .noise_levels import LogNormal
 
 
 @dataclass(frozen=True)

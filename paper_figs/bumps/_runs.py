@@ -7,10 +7,10 @@ from typing import Any
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.device import best_device
 from ..._support.estimates import show
 from ...compare.bumps import studies as bump_studies
 from ...compare.bumps.plans import PLANS, plan
-from ...learned.device import best_device
 
 
 def study(name: str, scale: str, seed: int) -> xr.Dataset:

@@ -8,10 +8,10 @@ from typing import Any
 
 import xarray as xr
 
+from ..._support.device import best_device
 from ...compare.concepts.emergence import composition
 from ...compare.concepts.presets import concept_plan
 from ...compare.concepts.training import ConceptPlan, concept_study, frequency_study, with_options
-from ...learned.device import best_device
 
 
 def plan(

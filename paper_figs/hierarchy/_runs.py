@@ -10,10 +10,10 @@ import torch
 
 from ..._support.streams import stream_seed
 from ...learned.networks.hierarchy import HierarchyNet
+from ...learned.training import Training, train
 from ...learned.training.config import TrainConfig
 from ...learned.training.masked import train_masked
-from ...learned.training.objective import LogNormal, LogUniform, Noise
-from ...learned.training.single import Training, train
+from ...learned.training.noise_levels import LogNormal, LogUniform, Noise
 from ...simulate.diffusion import noised
 from ...simulate.hierarchy.strings import sample
 from ...theory.belief_propagation.channels import one_hot

@@ -85,12 +85,12 @@ def _trained_on(source: str, plan: dict[str, Any], seed: int) -> tuple[str, Any,
 
     from torch.nn.functional import adaptive_avg_pool2d
 
-    from ...learned.data.images import load
+    from ...learned.data import load
     from ...learned.networks.unet import UNetDenoiser
     from ...learned.probes.classifier import train_classifier
+    from ...learned.training import train
     from ...learned.training.config import TrainConfig
-    from ...learned.training.objective import LogNormal
-    from ...learned.training.single import train
+    from ...learned.training.noise_levels import LogNormal
 
     data = load(source)
     if min(data.shape[1:]) > plan["pixels"]:

@@ -33,7 +33,7 @@ def prepared(scale: str, seed: int) -> tuple[ImageData, RegimePlan, Path]:
     """(data, plan, folder of the runs)."""
     from ..._support import checks as check
     from ...compare.regimes._regime_map import RegimePlan
-    from ...learned.data.images import load
+    from ...learned.data import load
 
     plan = RegimePlan(**PLANS[check.choice("scale", scale, PLANS)], seed=seed)
     return load(SOURCES[scale]), plan, run_folder(scale, seed)
@@ -41,8 +41,8 @@ def prepared(scale: str, seed: int) -> tuple[ImageData, RegimePlan, Path]:
 
 def regimes(scale: str, seed: int) -> xr.Dataset:
     """The regime map: trained and measured where it is not yet in the folder."""
+    from ..._support.device import best_device
     from ...compare.regimes._regime_map import regime_map
-    from ...learned.device import best_device
 
     data, plan, folder = prepared(scale, seed)
     return regime_map(data, plan, folder, workers=WORKERS, device=best_device())

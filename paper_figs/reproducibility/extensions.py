@@ -110,8 +110,8 @@ def _two(pair: list[Any]) -> tuple[Any, Any]:
 def _conditional(data: Any, scale: str, seed: int) -> Any:
     """The conditional twin of the recipe "mlp"."""
     from ...learned.networks.mlp import MLPDenoiser
+    from ...learned.training import train
     from ...learned.training.config import TrainConfig
-    from ...learned.training.single import train
     from .._digit_networks import NOISE as LEVELS
     from .._digit_networks import RECIPES
 
@@ -145,8 +145,8 @@ def _tuning(plan: dict[str, int], scale: str, seed: int) -> dict[str, Case]:
     import torch
 
     from ...learned.networks.mlp import MLPDenoiser
+    from ...learned.training import train
     from ...learned.training.config import TrainConfig
-    from ...learned.training.single import train
     from ...theory.empirical.optimum import EmpiricalDenoiser
     from .._digit_networks import NOISE as LEVELS
     from .._digit_networks import RECIPES, part

@@ -24,6 +24,7 @@ from idealscore import sweeping
 from idealscore._support import results as _results
 from idealscore.errors import CheckpointError, ClusterError, DataFileError, IdealScoreError, OutputError
 from idealscore.learned import checkpoint
+from idealscore.learned._tensor_files import read_tensors
 from idealscore.learned.networks import MLPDenoiser
 from idealscore.learned.training import TrainConfig, train
 from idealscore.sweeping import engines
@@ -120,7 +121,7 @@ def kill_sweeps(nursery, folder, kills, points=60):
 
 def weights(run):
     """What a run ended with, bit by bit."""
-    tensors, metadata = checkpoint.read_tensors(run / "weights.safetensors")
+    tensors, metadata = read_tensors(run / "weights.safetensors")
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}, metadata
 
 
@@ -141,7 +142,7 @@ def kill_trainings(nursery, folder, kills, steps=24):
         code = nursery.run("train", out, steps, kill_after=rng.uniform(0, 0.02), until=until)
         reached = 0
         if (out / "state.safetensors").exists():
-            reached = checkpoint.read_tensors(out / "state.safetensors")[1]["step"]
+            reached = read_tensors(out / "state.safetensors")[1]["step"]
             assert checkpoint.load(out).metadata["step"] >= reached >= step
         killed, step = killed + (code == -9), reached
         if code == 0:
@@ -293,7 +294,7 @@ def test_a_full_disk_stops_a_training_run_at_its_last_checkpoint(tmp_path):
     with small_disk(tmp_path / "disk", "800k") as disk:
         with pytest.raises(OutputError, match="cannot be written"):
             train(network, data, config, disk / "run")
-        step = checkpoint.read_tensors(disk / "run/state.safetensors")[1]["step"]
+        step = read_tensors(disk / "run/state.safetensors")[1]["step"]
         assert checkpoint.load(disk / "run").metadata["step"] >= step >= 4
         subprocess.run(["mount", "-o", "remount,size=32m", disk], check=True)
         resumed = train(network, data, config, disk / "run").network

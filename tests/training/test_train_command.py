@@ -12,7 +12,8 @@ from idealscore.learned import checkpoint
 from idealscore.learned.data import ImageData, load
 from idealscore.learned.networks import LinearDenoiser, MLPDenoiser
 from idealscore.learned.sampling import sample_to_folder
-from idealscore.learned.training import Levels, LogNormal, Steps, TrainConfig, estimate, noise_from_text, train
+from idealscore.learned.training import Levels, LogNormal, Steps, TrainConfig, estimate, train
+from idealscore.learned.training.noise_levels import noise_from_text
 
 TINY = ["--network", "mlp", "--width", "8", "--depth", "1", "--steps", "4", "--batch", "8"]
 

@@ -12,11 +12,13 @@ import torch
 
 from idealscore.errors import ArgumentError, CheckpointError, ShapeError, TrainingError, UnknownNameError
 from idealscore.learned import checkpoint
+from idealscore.learned._tensor_files import read_tensors
 from idealscore.learned.data import ImageData
 from idealscore.learned.networks import LinearDenoiser, MLPDenoiser, UNetDenoiser
 from idealscore.learned.training import Levels, LogNormal, LogUniform, Steps, TrainConfig, objective, preset, train
 from idealscore.learned.training.batches import Batches
 from idealscore.learned.training.loop import Loop
+from idealscore.learned.training.noise_levels import noise_from_dict, noise_to_dict
 from idealscore.learned.training.state import TrainingState, ema_exponent
 from idealscore.theory.noise import DiscreteSchedule
 
@@ -146,7 +148,7 @@ def test_noise_distributions():
     sigmas = Steps("linear", 1000).quantile(u).numpy()
     assert set(sigmas) == set(DiscreteSchedule.linear(1000).sigmas[1:])
     for noise in (LogNormal(), LogUniform(), Levels((1.0, 2.0)), Steps("cosine", 10)):
-        assert objective.noise_from_dict(json.loads(json.dumps(objective.noise_to_dict(noise)))) == noise
+        assert noise_from_dict(json.loads(json.dumps(noise_to_dict(noise)))) == noise
 
 
 @pytest.mark.parametrize("head", ["edm", "eps", "v"])
@@ -337,7 +339,7 @@ def test_nan_stops_at_its_step_and_noise_level_with_the_last_checkpoint_kept(tmp
     with pytest.raises(TrainingError, match=rf"step 6 at noise level sigma = {worst:.3g}") as caught:
         train(network, points(), config, tmp_path)
     assert str(tmp_path) in str(caught.value)
-    tensors, metadata = checkpoint.read_tensors(tmp_path / "state.safetensors")
+    tensors, metadata = read_tensors(tmp_path / "state.safetensors")
     assert metadata["step"] == 4 and all(tensor.isfinite().all() for tensor in tensors.values())
 
 
@@ -369,8 +371,8 @@ def test_other_errors_pass_through(monkeypatch):
         (lambda: TrainConfig(ema=0.9), ArgumentError, "ema"),
         (lambda: TrainConfig(precision="float8"), UnknownNameError, "precision"),
         (lambda: TrainConfig.from_dict({"stpes": 3}), UnknownNameError, "steps"),
-        (lambda: objective.noise_from_dict({"kind": "normal"}), UnknownNameError, "noise"),
-        (lambda: objective.noise_from_dict({"kind": "levels", "sigma": 1}), UnknownNameError, "sigmas"),
+        (lambda: noise_from_dict({"kind": "normal"}), UnknownNameError, "noise"),
+        (lambda: noise_from_dict({"kind": "levels", "sigma": 1}), UnknownNameError, "sigmas"),
         (lambda: LogUniform(1.0, 0.5), ArgumentError, "high"),
         (lambda: train(small(), points(d=4), SHORT), ShapeError, "data"),
         (lambda: train(small(n_classes=2), points(), SHORT), ArgumentError, "condition"),

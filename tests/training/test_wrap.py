@@ -15,6 +15,7 @@ from idealscore.errors import (
 )
 from idealscore.learned import checkpoint, wrap
 from idealscore.learned.networks import MLPDenoiser
+from idealscore.learned.wrap.clocks import time_of
 from idealscore.theory.noise import DiscreteSchedule, NoiseLevel
 
 SCHEDULE = DiscreteSchedule.linear(1000)
@@ -145,7 +146,7 @@ def test_edm_modules():
         (lambda: wrap.function(lambda z, t: z, shape=(3,))(torch.zeros(2, 2), 1.0), ShapeError),
         (lambda: wrap.function(lambda z, t: z)(torch.zeros(2, 2), -1.0), NoiseLevelError),
         (lambda: wrap.function(lambda z, t: z)(torch.zeros(2, 2), torch.inf), NoiseLevelError),
-        (lambda: wrap.time_of(torch.ones(1), "index"), ArgumentError),
+        (lambda: time_of(torch.ones(1), "index"), ArgumentError),
     ],
 )
 def test_bad_input_is_refused(make, error):

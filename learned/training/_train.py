@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import checkpoint
 from ..data.images import ImageData
 from ..networks.base import NetworkDenoiser
 from .batches import Batches
 from .config import TrainConfig
 from .loop import Loop, Record, folder_path, join_ranks
-
-__all__ = ["Snapshots", "TrainConfig", "Training", "train"]
-
-
-class Snapshots(Mapping[int, Any]):
-    """The averaged networks at the kept steps, each loaded when asked for."""
-
-    def __init__(self, kept: dict[int, Any]) -> None:
-        self._kept = dict(sorted(kept.items()))
-
-    def __getitem__(self, step: int) -> Any:
-        kept = self._kept[step]
-        return checkpoint.load(kept) if isinstance(kept, Path) else kept
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._kept)
-
-    def __len__(self) -> int:
-        return len(self._kept)
+from .snapshots import Snapshots
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,43 @@
+r"""Where a bump shall be, as the condition of a network.
+
+A label (mu_x, mu_y) becomes the code [cos(k w mu), sin(k w mu), k = 1 ... K; 1] for each coordinate, zeros where it
+is absent, with w = 2 pi / P and P the period of the canvas (twice its size where it has borders) [@Liang2024]. The
+code resolves P / (2 K) pixels: two labels closer than that look alike to the network from the start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..._support import checks as check
+from ...errors import ArgumentError
+from ...simulate.bumps.canvas import BumpCanvas
+
+
+def encode_centres(centres: Any, canvas: BumpCanvas, resolution: float = 2.0) -> torch.Tensor:
+    """The condition `(n, 4 K + 2)`, float32, of labels `(n, 2)` with nan for an absent coordinate [@Liang2024].
+
+    `resolution`, in pixels, decides K = P / (2 resolution), at least 1. Raises ArgumentError where it is not positive.
+
+    >>> encode_centres([[1.0, np.nan]], BumpCanvas(4))[0, 5:].tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    centres = canvas.check_centres(centres)
+    period = canvas.size if canvas.periodic else 2 * canvas.size
+    orders = np.arange(1, harmonics(canvas, resolution) + 1)
+    parts = []
+    for k in (0, 1):
+        present = ~np.isnan(centres[:, k, None])
+        angle = 2 * np.pi / period * np.where(present, centres[:, k, None], 0.0) * orders
+        parts += [present * np.cos(angle), present * np.sin(angle), present]
+    return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
+
+
+def harmonics(canvas: BumpCanvas, resolution: float) -> int:
+    if check.real("resolution", resolution, 0.0) == 0.0:
+        raise ArgumentError("resolution", "is 0", "pass a number of pixels > 0")
+    period = canvas.size if canvas.periodic else 2 * canvas.size
+    return max(1, round(period / (2 * resolution)))
