@@ -22,8 +22,8 @@ def percolate(
     >>> float(found.largest)
     1.0
     """
-    from ..simulate.percolation import growth as percolation
-    from ..simulate.percolation.lattice_study import CONTINUUM
+    from ..simulate import percolation
+    from ..simulate.percolation._study import CONTINUUM
 
     if lattice in CONTINUUM:
         return CONTINUUM[lattice](size, runs, seed).canonical(p).squeeze("eta", drop=True)

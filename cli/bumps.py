@@ -85,7 +85,7 @@ class Command:
         from .._support import checks as check
         from ..compare.bumps.plans import plan
         from ..compare.representation._factorisation import representation_layers
-        from ..simulate.bumps.regions import HeldOut
+        from ..simulate.bumps import HeldOut
 
         chosen = plan(self.scale)
         train = chosen.recipe.train

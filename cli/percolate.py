@@ -30,7 +30,7 @@ class Command:
 
     def run(self) -> None:
         from .._support.results import save
-        from ..simulate.percolation.lattice_study import study
+        from ..simulate.percolation import study
 
         result = study(self.lattice, self.kind, self.size, self.runs, self.seed, workers=self.workers)
         path = save(result.curves, Path(self.out or f"percolate-{self.lattice}-{self.kind}.nc"))

@@ -8,8 +8,7 @@ from typing import Any
 from ..._support import checks as check
 from ...learned.training.bumps import BumpRecipe
 from ...learned.training.config import TrainConfig
-from ...simulate.bumps.canvas import BumpCanvas
-from ...simulate.bumps.regions import HeldOut
+from ...simulate.bumps import BumpCanvas, HeldOut
 
 
 @dataclass(frozen=True)

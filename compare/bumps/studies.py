@@ -17,8 +17,8 @@ from ..._support.streams import stream_seed
 from ...learned.networks import EnsembleDenoiser
 from ...learned.probes.bump_centres import fit_centres
 from ...learned.training.bumps import encode_centres
-from ...simulate.bumps.canvas import BumpCanvas, bump_images, random_share, stripe_labels
-from ...simulate.bumps.regions import REGIONS
+from ...simulate.bumps import REGIONS, BumpCanvas, bump_images, stripe_labels
+from ...simulate.bumps.labels import random_share
 from ...simulate.diffusion import starting_noise
 from ..measures._power_law import power_law
 from ..measures.crossings import mean_crossing
@@ -204,7 +204,7 @@ def connected_share(kept: np.ndarray, canvas: BumpCanvas, overlap: float) -> flo
     >>> connected_share(np.arange(16) < 8, canvas, 0.005), connected_share(np.arange(16) % 8 == 0, canvas, 0.005)
     (1.0, 0.5)
     """
-    from ...simulate.percolation.growth import label
+    from ...simulate.percolation import label
     from ...theory.percolation import extended_square, link_radius
 
     kept = np.asarray(kept, dtype=bool)

@@ -16,8 +16,7 @@ from ..._support.results import provenance
 from ..._support.streams import stream_seed
 from ...errors import ArgumentError, DenoiserContractError, EmptyDataError, NoiseLevelError
 from ...simulate.diffusion import starting_noise
-from ...simulate.hierarchy.reverse import Predictor, ReverseSampler
-from ...simulate.hierarchy.strings import corrupt, sample
+from ...simulate.hierarchy import Predictor, ReverseSampler, corrupt, sample
 from ...theory.belief_propagation.channels import LeafChannel, channel_of
 from ...theory.belief_propagation.exact import BeliefPropagation
 from ...theory.belief_propagation.filtered import FilteredPropagation

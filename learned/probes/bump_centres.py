@@ -20,7 +20,8 @@ import numpy as np
 
 from ..._support import checks as check
 from ...errors import ArgumentError, ShapeError
-from ...simulate.bumps.canvas import KINDS, BumpCanvas, bump_images
+from ...simulate.bumps import BumpCanvas, bump_images
+from ...simulate.bumps._bump_images import KINDS
 
 FLOOR = 0.2  # share of the largest value below which a pixel does not enter the fit
 

@@ -13,7 +13,7 @@ import torch
 from ..._support import checks as check
 from ..._support.streams import stream_seed
 from ...errors import ArgumentError
-from ...simulate.bumps.canvas import BumpCanvas, bump_images
+from ...simulate.bumps import BumpCanvas, bump_images
 from ...simulate.diffusion import sample, starting_noise
 from ...theory.denoiser import with_condition
 from ...theory.noise import karras_sigmas

@@ -28,7 +28,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     import numpy as np
 
     from ...compare.bumps.plans import plan
-    from ...simulate.concepts.matrix import concept_percolation
+    from ...simulate.concepts import concept_percolation
     from ...theory.percolation import bipartite_threshold
     from ..percolation.bumps import connected_fraction
     from ._runs import study

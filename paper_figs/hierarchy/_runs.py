@@ -15,7 +15,7 @@ from ...learned.training.config import TrainConfig
 from ...learned.training.masked import train_masked
 from ...learned.training.noise_levels import LogNormal, LogUniform, Noise
 from ...simulate.diffusion import noised
-from ...simulate.hierarchy.strings import sample
+from ...simulate.hierarchy import sample
 from ...theory.belief_propagation.channels import one_hot
 from ...theory.grammar import Grammar
 

@@ -24,7 +24,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     import numpy as np
 
     from ..._support import checks as check
-    from ...simulate.hierarchy.strings import level_profile
+    from ...simulate.hierarchy import level_profile
     from ...theory.hierarchy.mean_field import HierarchyTheory
 
     case, n_grammars, n_data = SCALES[check.choice("scale", scale, SCALES)]

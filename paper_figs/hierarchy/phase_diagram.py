@@ -26,7 +26,8 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
 
     from ..._support import checks as check
     from ..._support.results import provenance
-    from ...simulate.hierarchy.strings import crossing, level_profile
+    from ...simulate.hierarchy import level_profile
+    from ...simulate.hierarchy._level_profile import halfway
     from ...theory.hierarchy.mean_field import HierarchyTheory
 
     (v, s, depth), rules, n_grammars = SCALES[check.choice("scale", scale, SCALES)]
@@ -41,7 +42,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
         assert middle is not None
         grid = np.clip(middle + np.linspace(-0.12, 0.12, 9), 0, 1)
         profile = level_profile(v, number, s, depth, "epsilon", grid, n_grammars=n_grammars, n_data=16, seed=seed)
-        found.append(crossing(grid, profile.upward[:, -1].values, v))
+        found.append(halfway(grid, profile.upward[:, -1].values, v))
     return xr.Dataset(
         {
             "belief": (("epsilon", "m"), belief),

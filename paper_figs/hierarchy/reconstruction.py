@@ -49,7 +49,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support import checks as check
     from ..._support.results import provenance
     from ...compare.hierarchy.tracking import hierarchy_track
-    from ...simulate.hierarchy.strings import level_profile
+    from ...simulate.hierarchy import level_profile
     from ...theory.hierarchy.mean_field import HierarchyTheory
     from ._runs import NEAR_TRANSITION, Recipe
 

@@ -30,7 +30,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support import checks as check
     from ..._support.results import provenance
     from ..._support.streams import stream_seed
-    from ...simulate.hierarchy.strings import forward_backward
+    from ...simulate.hierarchy import forward_backward
     from ...theory.grammar import Grammar
     from ...theory.hierarchy.mean_field import HierarchyTheory
 

@@ -66,7 +66,7 @@ def connected_fraction(width: float, overlap: float, fractions, size: int, n_run
     """Mean size of the largest connected set over the mean number of kept images, on an open size x size canvas."""
     import numpy as np
 
-    from ...simulate.percolation.growth import sweep
+    from ...simulate.percolation import sweep
     from ...theory.percolation import extended_square, link_radius
 
     radius = link_radius(width, overlap)
@@ -103,7 +103,7 @@ def _draw_canvas(ax, field, fraction: float, width: float) -> None:
     import numpy as np
     from matplotlib.collections import LineCollection
 
-    from ...simulate.percolation.growth import label
+    from ...simulate.percolation import label
     from ...theory.percolation import extended_square, link_radius
 
     radius = link_radius(width, OVERLAPS[0])

@@ -30,8 +30,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support import checks as check
     from ..._support.results import provenance
     from ..._support.streams import stream
-    from ...simulate.percolation.continuum import disk_clusters
-    from ...simulate.percolation.growth import label
+    from ...simulate.percolation import disk_clusters, label
     from ...theory.percolation import threshold
 
     large, small, box = PLAN[check.choice("scale", scale, PLAN)]

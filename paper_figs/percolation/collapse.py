@@ -24,7 +24,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     import xarray as xr
 
     from ..._support import checks as check
-    from ...simulate.percolation.growth import finite_size_scaling, sweep
+    from ...simulate.percolation import finite_size_scaling, sweep
     from ...theory.percolation import exponents, threshold
 
     sizes = SIZES[check.choice("scale", scale, SIZES)]

@@ -49,7 +49,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
 
     from ..._support import checks as check
     from ..._support.results import provenance
-    from ...simulate.percolation.growth import disks, estimate_threshold, sweep
+    from ...simulate.percolation import disks, estimate_threshold, sweep
     from ...theory.percolation import threshold
 
     plan = PLAN[check.choice("scale", scale, PLAN)]

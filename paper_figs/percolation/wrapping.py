@@ -25,7 +25,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     import xarray as xr
 
     from ..._support import checks as check
-    from ...simulate.percolation.growth import sweep
+    from ...simulate.percolation import sweep
     from ...theory.percolation import threshold, wrapping_probabilities
 
     sizes = SIZES[check.choice("scale", scale, SIZES)]

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -27,37 +28,103 @@ from ..._support import checks as check
 from ...errors import ArgumentError
 from .canvas import BumpCanvas
 
+if TYPE_CHECKING:
+    from ..._support.types import Array, ArrayLike
+
+Kernel: TypeAlias = Callable[[np.ndarray, np.ndarray, BumpCanvas], np.ndarray]
 MODES = ("continuous", "pixels")
 FINEST = 0.25  # pixels; below it the pixels no longer see the shape of a bump
 
 
-def continuous_overlap(distance: Any, width: float) -> np.ndarray:
-    """exp(-D^2 / (4 sigma^2)) of two equal bumps at `distance` D on a plane without borders [@Liang2024].
+def continuous_overlap(distance: ArrayLike, width: float) -> Array:
+    """exp(-D^2 / (4 sigma^2)): the overlap of two equal bumps on a plane without borders [@Liang2024].
 
+    Parameters
+    ----------
+    distance : float or array
+        Distance D of the centres in pixels, any shape.
+    width : float
+        Standard deviation sigma of the bumps in pixels, > 0.
+
+    Returns
+    -------
+    array
+        Overlaps within (0, 1], of the shape of `distance`.
+
+    Raises
+    ------
+    ArgumentError
+        For a width that is not > 0.
+
+    Examples
+    --------
     >>> round(float(continuous_overlap(4.6036, 1.0)), 6)
     0.005
     """
     return np.exp(-((np.asarray(distance, dtype=np.float64) / (2 * _width(width))) ** 2))
 
 
-def pixel_overlap(a: Any, b: Any, width: float) -> np.ndarray:
-    """The overlap along one axis of bumps at `a` and `b`, summed over the pixels ..., -1, 0, 1, ... (the theta series).
+def pixel_overlap(a: ArrayLike, b: ArrayLike, width: float) -> Array:
+    """The overlap along one axis, summed over the pixels ..., -1, 0, 1, ...: the theta series [@Liang2024].
 
+    Parameters
+    ----------
+    a, b : float or array
+        Coordinates of the two bumps in pixels, of shapes that broadcast.
+    width : float
+        Standard deviation sigma of the bumps in pixels, > 0.
+
+    Returns
+    -------
+    array
+        Overlaps, of the common shape of `a` and `b`.
+
+    Raises
+    ------
+    ArgumentError
+        For a width that is not > 0.
+
+    Examples
+    --------
     >>> round(float(pixel_overlap(0.0, 1.0, 1.0) - continuous_overlap(1.0, 1.0)), 6)
     -0.000161
     """
-    a, b, width = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), _width(width)
-    weight = _theta((a + b) / 2, width) / np.sqrt(_theta(a, width) * _theta(b, width))
-    return continuous_overlap(a - b, width) * weight
+    one, two, width = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), _width(width)
+    weight = _theta((one + two) / 2, width) / np.sqrt(_theta(one, width) * _theta(two, width))
+    return continuous_overlap(one - two, width) * weight
 
 
-def bump_overlap(first: Any, second: Any, canvas: BumpCanvas, mode: str = "continuous") -> np.ndarray:
-    """The overlap of the bumps at `first` and `second`, each `(n, 2)`, on `canvas` with its borders: `(n,)`.
+def bump_overlap(first: ArrayLike, second: ArrayLike, canvas: BumpCanvas, mode: str = "continuous") -> Array:
+    """The overlap of bumps on a canvas with its borders: the normalised inner product of two images [@Liang2024].
 
-    `mode` "continuous" integrates over the canvas, 0 to size - 1 (or around the torus); "pixels" sums over its pixels
-    and is the cosine similarity of the images. Raises ArgumentError for a centre outside the canvas or an absent
-    coordinate; warns where the pixels are too coarse for the width.
+    Warns where the pixels are too coarse for the width.
 
+    Parameters
+    ----------
+    first, second : array
+        Centres in pixels, both of shape (n, 2).
+    canvas : BumpCanvas
+        Where the bumps lie.
+    mode : str
+        "continuous" integrates over the canvas, 0 to size - 1 (or around the torus); "pixels" sums over its pixels
+        and is the cosine similarity of the images.
+
+    Returns
+    -------
+    array
+        Overlaps, shape (n,).
+
+    Raises
+    ------
+    ArgumentError
+        For a centre outside the canvas, or an absent coordinate.
+    ShapeError, EmptyDataError
+        Where the centres do not have shape (n, 2) with n >= 1.
+    UnknownNameError
+        For another mode.
+
+    Examples
+    --------
     >>> canvas = BumpCanvas(12, periodic=True)
     >>> around = bump_overlap([[0.0, 3.0]], [[11.0, 3.0]], canvas)
     >>> bool(abs(around - np.exp(-0.25)) < 1e-8)
@@ -75,10 +142,29 @@ def bump_overlap(first: Any, second: Any, canvas: BumpCanvas, mode: str = "conti
 
 
 def aliasing(width: float, resolution: int = 64) -> float:
-    """Largest difference of pixelised and continuous overlap along one axis, over all sub-pixel offsets.
+    """Largest difference of pixelised and continuous overlap along one axis, over all sub-pixel offsets [@Liang2024].
 
-    Near 2 exp(-pi^2 sigma^2) for wide bumps [@Liang2024].
+    Near 2 exp(-pi^2 sigma^2) for wide bumps.
 
+    Parameters
+    ----------
+    width : float
+        Standard deviation sigma of the bumps in pixels, > 0.
+    resolution : int
+        Number of sub-pixel offsets per pixel.
+
+    Returns
+    -------
+    float
+        The largest difference.
+
+    Raises
+    ------
+    ArgumentError
+        For a width that is not > 0.
+
+    Examples
+    --------
     >>> [float(f"{aliasing(sigma):.2g}") for sigma in (1.5, 1.0, 0.75, 0.5)]
     [8.2e-10, 0.00016, 0.011, 0.19]
     """
@@ -99,6 +185,7 @@ def warn_where_too_coarse(width: float) -> None:
 
 
 def _width(width: float) -> float:
+    """`width` if it is > 0."""
     width = check.real("width", width, 0.0)
     if width == 0.0:
         raise ArgumentError("width", "is 0", "pass a number of pixels > 0")
@@ -115,7 +202,8 @@ def _theta(m: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-((apart / width) ** 2)).sum(-1) / (width * math.sqrt(math.pi))
 
 
-def _normalised(kernel: Any, a: np.ndarray, b: np.ndarray, canvas: BumpCanvas) -> np.ndarray:
+def _normalised(kernel: Kernel, a: np.ndarray, b: np.ndarray, canvas: BumpCanvas) -> np.ndarray:
+    """The inner product along one axis over the root of those of each bump with itself."""
     return kernel(a, b, canvas) / np.sqrt(kernel(a, a, canvas) * kernel(b, b, canvas))
 
 
@@ -132,6 +220,7 @@ def _continuous_kernel(a: np.ndarray, b: np.ndarray, canvas: BumpCanvas) -> np.n
 
 
 def _pixel_kernel(a: np.ndarray, b: np.ndarray, canvas: BumpCanvas) -> np.ndarray:
+    """The sum of g_a g_b over the pixels."""
     if canvas.periodic:
         return (canvas.profile(a) * canvas.profile(b)).sum(-1)
     weight = np.exp(-(((np.arange(canvas.size) - (a + b)[:, None] / 2) / canvas.width) ** 2)).sum(-1)

@@ -29,16 +29,38 @@ SPLITS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
-    """The training classes of a graph; all other classes are never seen."""
+    """The training classes of a concept graph; all other classes are never seen [@Okawa2023].
+
+    Parameters
+    ----------
+    name : str
+        Name of the split.
+    graph : ConceptGraph
+        The graph of all classes.
+    train : tuple of classes
+        The training classes, each a tuple with one value per concept.
+
+    Examples
+    --------
+    >>> split = concept_split("H22-train1", ConceptGraph((2, 2)))
+    >>> split
+    Split('H22-train1', trained on 00 01 10, 1 held out)
+    >>> split.labels, split.held_out
+    (['00', '01', '10'], ((1, 1),))
+    """
 
     name: str
     graph: ConceptGraph
     train: tuple[Class, ...]
 
+    def __repr__(self) -> str:
+        return f"Split({self.name!r}, trained on {' '.join(self.labels)}, {len(self.held_out)} held out)"
+
     @property
     def held_out(self) -> tuple[Class, ...]:
+        """The classes that are not trained on."""
         seen = set(self.train)
         return tuple(node for node in self.graph.classes if node not in seen)
 
@@ -49,11 +71,29 @@ class Split:
 
 
 def concept_split(name: str, graph: ConceptGraph) -> Split:
-    """A split by name, or of the classes listed in `name`, "000,011,101".
+    """A split by name, or of listed classes [@Okawa2023].
 
-    Raises UnknownNameError with the nearest name, and ArgumentError where the split is of another graph or leaves a
-    concept value unseen (which it names).
+    Parameters
+    ----------
+    name : str
+        A name in `SPLITS`; "star" (the class 00...0 and all classes one step away); or classes, "000,011,101".
+    graph : ConceptGraph
+        The graph of all classes.
 
+    Returns
+    -------
+    Split
+        The training classes.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown name, with the nearest one.
+    ArgumentError
+        Where the split is of another graph, or leaves a concept value unseen (which it names).
+
+    Examples
+    --------
     >>> cube = ConceptGraph((2, 2, 2))
     >>> concept_split("H32-train1", cube).labels, len(concept_split("star", ConceptGraph((3, 2))).train)
     (['000', '001', '100', '010'], 4)
@@ -75,6 +115,7 @@ def concept_split(name: str, graph: ConceptGraph) -> Split:
 
 
 def _fitting(name: str, graph: ConceptGraph) -> tuple[str, ...]:
+    """The classes of a named split, if it is one of `graph`."""
     labels = SPLITS[name]
     if len(labels[0]) != len(graph.counts) or any(count != 2 for count in graph.counts):
         problem = f"'{name}' is of {len(labels[0])} concepts with two values each, not of {graph!r}"

@@ -9,9 +9,9 @@ frequent one. The worlds of [@Okawa2023] and [@Park2024] in our own drawing: nei
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from .splits import Split
 
 if TYPE_CHECKING:
     import torch
+
+Classes: TypeAlias = Sequence[str | Sequence[int]] | np.ndarray
+"""Classes of a concept graph: labels, tuples of values, or integers (n, n_concepts)."""
 
 VALUES = {
     "shape": ("circle", "triangle", "square"),
@@ -38,29 +41,68 @@ FACTORS = ("place x", "place y", "radius", "red", "green", "blue", "background")
 
 
 class ConceptImages(NamedTuple):
-    """images `(n, 3, h, w)` float32 about [-1, 1]; classes `(n, concepts)`; condition `(n, k)`: what a network is told.
+    """Pictures with what they show.
 
-    The condition holds the true values of each picture (shape one of so many, colour, radius, ...), as in the papers.
+    Parameters
+    ----------
+    images : tensor
+        Pictures in float32 about [-1, 1], shape (n, 3, height, width).
+    classes : array of int
+        The value of each concept, shape (n, n_concepts).
+    condition : tensor
+        What a network is told, shape (n, k): the true values of each picture (shape one of so many, colour, radius,
+        ...), as in the papers.
+
+    Examples
+    --------
+    >>> ConceptWorld(pixels=8).draw(["000", "011"])
+    ConceptImages(n=2, image=(3, 8, 8), condition=6)
     """
 
     images: torch.Tensor
     classes: np.ndarray
     condition: torch.Tensor
 
+    def __repr__(self) -> str:
+        n, *image = self.images.shape
+        return f"ConceptImages(n={n}, image={tuple(image)}, condition={self.condition.shape[1]})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class ConceptWorld:
-    """How classes become pictures.
+    """How classes become pictures [@Okawa2023; @Park2024].
 
-    concepts: of shape, color, size, position, background, each with the number of its values or, without, two.
-    pixels: side of the picture. Lengths are in units of half of it: size_mean +- size_gap / 2 are the radii of large
-    and small, place_gap the shift of left and right. color_gap: distance of two colours along a channel. jitter: spread
-    (uniform, half-width) of place; size_jitter and color_jitter: of radius and colour; noise: standard deviation of
-    a pixel in [-1, 1]. Raises UnknownNameError for an unknown concept.
+    Parameters
+    ----------
+    concepts : mapping or sequence of str
+        Concepts among shape, color, size, position, background, each with the number of its values, or without, two.
+    pixels : int
+        Pixels along a side of the picture, >= 4.
+    size_mean, size_gap : float
+        The radii of large and small are size_mean +- size_gap / 2, in units of half the picture.
+    color_gap : float
+        Distance of two colours along a channel.
+    place_gap : float
+        Shift of left and right from the middle, in units of half the picture.
+    jitter : float
+        Spread of the place, the half-width of a uniform law.
+    size_jitter, color_jitter : float
+        Spread of radius and colour, half-widths of uniform laws.
+    noise : float
+        Standard deviation of the noise of a pixel in [-1, 1].
 
+    Raises
+    ------
+    UnknownNameError
+        For an unknown concept.
+    ArgumentError
+        Without a concept, for a number of values that a concept does not have, or lengths outside [0, 1].
+
+    Examples
+    --------
     >>> world = ConceptWorld(pixels=12)
-    >>> world.graph
-    ConceptGraph({'shape': 2, 'color': 2, 'size': 2})
+    >>> world
+    ConceptWorld(shape=2, color=2, size=2, pixels=12)
     >>> world.draw(["000", "011"], seed=1).images.shape
     torch.Size([2, 3, 12, 12])
     """
@@ -77,7 +119,7 @@ class ConceptWorld:
     noise: float = 0.02
 
     def __post_init__(self) -> None:
-        counts = dict(self.concepts) if isinstance(self.concepts, Mapping) else dict.fromkeys(self.concepts, 2)
+        counts = self.counts
         if not counts:
             raise ArgumentError("concepts", "is empty", f"choose from {', '.join(VALUES)}")
         for name, count in counts.items():
@@ -89,10 +131,21 @@ class ConceptWorld:
             check.real(name, getattr(self, name), 0.0, 1.0)
         check.real("size_mean", self.size_mean, self.size_gap / 2 + self.size_jitter, 1.0)
 
+    def __repr__(self) -> str:
+        given = {field.name: getattr(self, field.name) for field in fields(self)[2:]}
+        changed = {field.name: given[field.name] for field in fields(self)[2:] if given[field.name] != field.default}
+        shown = {**self.counts, "pixels": self.pixels, **changed}
+        return f"ConceptWorld({', '.join(f'{name}={value}' for name, value in shown.items())})"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of values of each concept."""
+        return dict(self.concepts) if isinstance(self.concepts, Mapping) else dict.fromkeys(self.concepts, 2)
+
     @cached_property
     def graph(self) -> ConceptGraph:
-        counts: Any = self.concepts
-        return ConceptGraph({name: VALUES[name][:count] for name, count in counts.items()})
+        """The graph of all classes."""
+        return ConceptGraph({name: VALUES[name][:count] for name, count in self.counts.items()})
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -101,20 +154,39 @@ class ConceptWorld:
 
     @property
     def condition_dim(self) -> int:
+        """Number of entries of a condition."""
         return self.condition(self.graph.classes[:1]).shape[1]
 
-    def draw(
-        self, classes: Sequence[Any] | np.ndarray, seed: int = 0, numbers: Sequence[int] | np.ndarray | None = None
-    ) -> ConceptImages:
-        """One picture for each of `classes`; `numbers` says which of its class (0, 1, 2, ... when not given)."""
+    def draw(self, classes: Classes, seed: int = 0, numbers: Sequence[int] | np.ndarray | None = None) -> ConceptImages:
+        """One picture for each of some classes.
+
+        Parameters
+        ----------
+        classes : sequence of str or of class, or array
+            Labels like "011", tuples of values, or an array of int, shape (n, n_concepts).
+        seed : int
+            Seed of the pictures.
+        numbers : sequence of int, optional
+            Which picture of its class each one is, shape (n,); 0, 1, 2, ... unless given.
+
+        Returns
+        -------
+        ConceptImages
+            The n pictures.
+
+        Raises
+        ------
+        ArgumentError
+            For classes that the graph does not have, or not one number per picture.
+        """
         import torch
 
         nodes = self._nodes(classes)
         which = np.arange(len(nodes)) if numbers is None else np.asarray(numbers)
         if which.shape != (len(nodes),):
             raise ArgumentError("numbers", f"has shape {which.shape}", f"pass one number for each of {len(nodes)}")
-        places: Any = np.ravel_multi_index(tuple(nodes.T), self.graph.counts)
-        indices = [int(place) << 32 | int(number) for place, number in zip(places, which)]
+        places = np.atleast_1d(np.ravel_multi_index(tuple(nodes.T), self.graph.counts))
+        indices = [int(place) << 32 | int(number) for place, number in zip(places, which, strict=True)]
         draws = normal_batch(seed, "concept jitter", indices, (len(FACTORS),)).numpy()
         factors = self.factors(nodes, draws)
         pictures = torch.from_numpy(self.render(nodes, factors))
@@ -123,14 +195,36 @@ class ConceptWorld:
             pictures += self.noise * noise
         return ConceptImages(pictures, nodes, self.condition(nodes, factors))
 
-    def sample(
-        self, split: Split | Sequence[Any], n: int | Mapping[str, int], seed: int = 0, skip: int = 0
-    ) -> ConceptImages:
-        """`n` pictures of each class of `split`, or {label: n} with the number of each, in which "*" is all others.
+    def sample(self, split: Split | Classes, n: int | Mapping[str, int], seed: int = 0, skip: int = 0) -> ConceptImages:
+        """Some pictures of each class.
 
-        `skip` leaves out the first pictures of each class: a set that shares none with another. Raises
-        EmptyDataError for a class without pictures.
+        Parameters
+        ----------
+        split : Split or sequence of classes
+            Which classes.
+        n : int or mapping
+            Pictures of each class, or {label: n} with the number of each, in which "*" is all others.
+        seed : int
+            Seed of the pictures.
+        skip : int
+            Leave out the first pictures of each class: a set that shares none with another.
 
+        Returns
+        -------
+        ConceptImages
+            The pictures, class after class.
+
+        Raises
+        ------
+        EmptyDataError
+            For a class without pictures.
+        UnknownNameError
+            For a label in `n` that is not among the classes.
+        ArgumentError
+            For classes that the graph does not have, or a number that is not whole and >= 0.
+
+        Examples
+        --------
         >>> world = ConceptWorld(pixels=8)
         >>> len(world.sample(["000", "111"], {"*": 3, "111": 1}).images)
         4
@@ -142,7 +236,7 @@ class ConceptWorld:
             if label != "*":
                 check.choice("n", label, labels)
         wanted = [counts.get(label, counts.get("*", 0)) for label in labels]
-        for label, count in zip(labels, wanted):
+        for label, count in zip(labels, wanted, strict=True):
             if check.integer(f"n[{label}]", count, 0) == 0:
                 raise EmptyDataError(
                     "n", f"gives class {label} no picture", "take it out of the split, or give it some"
@@ -150,10 +244,20 @@ class ConceptWorld:
         repeated = np.repeat(np.array(nodes), wanted, axis=0)
         return self.draw(repeated, seed, np.concatenate([skip + np.arange(count) for count in wanted]))
 
-    def factors(self, classes: Sequence[Any] | np.ndarray, draws: np.ndarray | None = None) -> np.ndarray:
-        """`(n, 7)` place x, y, radius, red, green, blue, brightness of the background; `draws` are standard normal.
+    def factors(self, classes: Classes, draws: np.ndarray | None = None) -> np.ndarray:
+        """What varies from picture to picture.
 
-        Without `draws`: the means of the classes.
+        Parameters
+        ----------
+        classes : sequence of classes or array
+            Labels, tuples of values, or an array of int, shape (n, n_concepts).
+        draws : array, optional
+            Standard normal draws, shape (n, 7); the means of the classes unless given.
+
+        Returns
+        -------
+        array
+            Place x, y, radius, red, green, blue, brightness of the background, shape (n, 7).
         """
         from scipy.special import ndtr
 
@@ -170,8 +274,21 @@ class ConceptWorld:
         spread = [self.jitter, self.jitter, self.size_jitter, *[self.color_jitter] * 4]
         return means + np.array(spread) * (2 * ndtr(draws) - 1)
 
-    def render(self, classes: Sequence[Any] | np.ndarray, factors: np.ndarray) -> np.ndarray:
-        """Pictures `(n, 3, h, w)` of the given factors, without noise."""
+    def render(self, classes: Classes, factors: np.ndarray) -> np.ndarray:
+        """Pictures of given factors, without noise.
+
+        Parameters
+        ----------
+        classes : sequence of classes or array
+            Labels, tuples of values, or an array of int, shape (n, n_concepts).
+        factors : array
+            As `factors` returns them, shape (n, 7).
+
+        Returns
+        -------
+        array
+            Pictures in float32 within [-1, 1], shape (n, 3, height, width).
+        """
         from ._kernels import paint
 
         nodes = self._nodes(classes)
@@ -182,8 +299,21 @@ class ConceptWorld:
         paint(images, shapes, factors[:, :2].copy(), factors[:, 2].copy(), colours, grounds)
         return images
 
-    def condition(self, classes: Sequence[Any] | np.ndarray, factors: np.ndarray | None = None) -> torch.Tensor:
-        """`(n, k)` float32: for each concept its values, scaled to about [-1, 1]; without `factors`, class means."""
+    def condition(self, classes: Classes, factors: np.ndarray | None = None) -> torch.Tensor:
+        """What a network is told: for each concept its values, scaled to about [-1, 1].
+
+        Parameters
+        ----------
+        classes : sequence of classes or array
+            Labels, tuples of values, or an array of int, shape (n, n_concepts).
+        factors : array, optional
+            As `factors` returns them, shape (n, 7); the means of the classes unless given.
+
+        Returns
+        -------
+        tensor
+            Conditions in float32, shape (n, k).
+        """
         import torch
 
         nodes = self._nodes(classes)
@@ -202,15 +332,21 @@ class ConceptWorld:
         """How far one step of each concept from class 00...0 moves the mean picture, in root mean square per pixel.
 
         The finite-difference form of the concept signal |dG/dz_i| [@Park2024], per concept value.
+
+        Returns
+        -------
+        dict of str to float
+            The signal of each concept that has more than one value.
         """
         origin = (0,) * len(self.graph.counts)
         steps = [tuple(int(j == i) for j in range(len(origin))) for i in range(len(origin))]
-        moving = [step for step, count in zip(steps, self.graph.counts) if count > 1]
+        moving = [step for step, count in zip(steps, self.graph.counts, strict=True) if count > 1]
         first, *others = self.render([origin, *moving], self.factors([origin, *moving]))
-        names = [name for name, count in zip(self.graph.concepts, self.graph.counts) if count > 1]
-        return {name: float(np.sqrt(((one - first) ** 2).mean())) for name, one in zip(names, others)}
+        names = [name for name, count in zip(self.graph.concepts, self.graph.counts, strict=True) if count > 1]
+        return {name: float(np.sqrt(((one - first) ** 2).mean())) for name, one in zip(names, others, strict=True)}
 
-    def _nodes(self, classes: Sequence[Any] | np.ndarray) -> np.ndarray:
+    def _nodes(self, classes: Classes) -> np.ndarray:
+        """The classes as integers (n, n_concepts), all of which exist."""
         if isinstance(classes, np.ndarray) and classes.ndim == 2 and classes.dtype.kind in "iu":
             if (
                 classes.shape[1] != len(self.graph.counts)

@@ -1,11 +1,11 @@
 """Strings of a random hierarchy: sampling, noise and denoising, step-by-step reverse processes."""
 
-from .reverse import ReverseSampler as ReverseSampler
-from .reverse import exact_predictor as exact_predictor
-from .strings import corrupt as corrupt
-from .strings import crossing as crossing
-from .strings import forward_backward as forward_backward
-from .strings import level_profile as level_profile
-from .strings import moments_by_level as moments_by_level
-from .strings import sample as sample
-from .strings import valid_fraction as valid_fraction
+from ._corrupt import corrupt as corrupt
+from ._exact_predictor import Predictor as Predictor
+from ._exact_predictor import exact_predictor as exact_predictor
+from ._forward_backward import forward_backward as forward_backward
+from ._level_profile import level_profile as level_profile
+from ._sample import sample as sample
+from ._valid_fraction import valid_fraction as valid_fraction
+from .posterior_sampler import PosteriorSampler as PosteriorSampler
+from .reverse_sampler import ReverseSampler as ReverseSampler

@@ -9,10 +9,10 @@ import numpy as np
 
 from ...errors import EstimateError, UnknownNameError
 from ._canonical_kernels import wrapping
-from .result import CURVES, WRAPPING, Sweep, batch_mean
+from .sweep_result import CURVES, WRAPPING, Sweep, batch_mean
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Curves:
     """One size: values of a quantity at `p` in each batch of runs, `(point, batch)`."""
 
@@ -24,13 +24,14 @@ class Curves:
 
     @classmethod
     def of(cls, sweep: Sweep, quantity: str, guess: Sequence[float], window: float, points: int) -> Curves:
+        """The curves of `sweep` within `window` of the guessed threshold."""
         size = float(sweep.size[0])
         reach = window / size ** guess[1]
         p = np.linspace(guess[0] - reach, guess[0] + reach, points)
         if sweep.density is None:
             p = p.clip(0.0, 1.0)
         if quantity in WRAPPING and sweep.wraps.shape[1]:
-            means, binomial = sweep._means(p)
+            means, binomial = sweep.means_at(p)
             parts = np.split(sweep.wraps, np.cumsum(sweep.runs)[:-1])
             column = WRAPPING.index(quantity)
             batches = np.stack([wrapping(part, sweep.n_total, means, binomial)[:, column, 0] for part in parts], axis=1)
@@ -40,12 +41,17 @@ class Curves:
             raise UnknownNameError("quantity", quantity, [*CURVES, *WRAPPING])
         return cls(size, p, batches, sweep.runs, batch_mean(batches, sweep.runs)[1])
 
+    def __repr__(self) -> str:
+        return f"Curves(L={self.size:g}, {len(self.p)} points from {self.p[0]:.4g} to {self.p[-1]:.4g})"
+
     @property
     def n_batches(self) -> int:
+        """Number of batches of runs."""
         return len(self.runs)
 
     @property
     def mean(self) -> np.ndarray:
+        """Mean over all runs, `(point,)`."""
         return self.batches @ (self.runs / self.runs.sum())
 
     def without(self, batch: int) -> Curves:
@@ -53,13 +59,17 @@ class Curves:
         return replace(self, batches=np.delete(self.batches, batch, 1), runs=np.delete(self.runs, batch))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Collapse:
     """A fit: (p_c, 1/nu, kappa), the polynomial, and the sum of squared misfits per degree of freedom."""
 
     parameters: np.ndarray
     polynomial: np.polynomial.Polynomial
     misfit: float
+
+    def __repr__(self) -> str:
+        threshold, inverse, kappa = self.parameters
+        return f"Collapse(p_c={threshold:.5g}, 1/nu={inverse:.3g}, kappa={kappa:.3g}, misfit={self.misfit:.3g})"
 
     def collapsed(self, curves: Sequence[Curves]) -> tuple[np.ndarray, np.ndarray]:
         """x = (p - p_c) L^{1/nu} and y L^{-kappa} of every curve."""
@@ -68,6 +78,7 @@ class Collapse:
         return x, np.array([curve.mean * curve.size**-kappa for curve in curves])
 
     def master(self, x: np.ndarray) -> np.ndarray:
+        """The polynomial that all sizes share."""
         return self.polynomial(x)
 
 
@@ -106,6 +117,7 @@ def fit_collapse(
 
 
 def _with(parameters: np.ndarray, mask: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    """`parameters` with the fitted values where `mask` is true."""
     full = parameters.copy()
     full[mask] = fitted
     return full

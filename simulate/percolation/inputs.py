@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
 from ..._support import checks as check
 from ..._support.memory import available_memory
-from ...errors import DeviceMemoryError, EmptyDataError, LatticeError, NotFiniteError, ShapeError
+from ...errors import ArgumentError, DeviceMemoryError, EmptyDataError, LatticeError, NotFiniteError, ShapeError
 from ...theory.percolation.lattices import Lattice
-from .result import CURVES
+from .sweep_result import CURVES, Sweep
 
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from ..._support.types import ArrayLike
+
+KINDS = ("site", "bond")
 QUANTITIES = (*CURVES, "wrapping")
 MAX_BATCHES = 32
 MARK_BYTES = 2**28
 MAX_SITES = 2**31 - 2
 
 
-def sides_of(lattice: Lattice, size: Any) -> tuple[int, ...]:
-    sides = (size,) * lattice.dimension if np.ndim(size) == 0 else tuple(size)
+def sides_of(lattice: Lattice, size: int | Sequence[int]) -> tuple[int, ...]:
+    """One side per lattice vector, long enough that no site is its own neighbour."""
+    given = np.atleast_1d(size).tolist()
+    sides = given * lattice.dimension if np.ndim(size) == 0 else given
     if len(sides) != lattice.dimension:
         raise ShapeError("size", f"has {len(sides)} numbers", f"pass one, or {lattice.dimension} for {lattice.name}")
     least = max(2, lattice.reach + 1)
@@ -28,6 +36,7 @@ def sides_of(lattice: Lattice, size: Any) -> tuple[int, ...]:
 
 
 def quantities_of(quantities: Sequence[str], periodic: bool) -> tuple[str, ...]:
+    """The wanted quantities in their fixed order; an open box has no wrapping."""
     if isinstance(quantities, str):
         quantities = (quantities,)
     for name in quantities:
@@ -39,13 +48,14 @@ def quantities_of(quantities: Sequence[str], periodic: bool) -> tuple[str, ...]:
 
 
 def curves_of(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The wanted quantities that are curves over n."""
     return tuple(q for q in CURVES if q in wanted)
 
 
-def edges_of(graph: Any, n_nodes: int | None) -> tuple[int, np.ndarray, str]:
+def edges_of(graph: nx.Graph | ArrayLike, n_nodes: int | None) -> tuple[int, np.ndarray, str]:
     """Number of nodes, edges as integers (n_edges, 2) and a name."""
     name = "edge list"
-    if hasattr(graph, "number_of_nodes"):
+    if _is_graph(graph):
         if graph.is_directed():
             raise LatticeError("graph", "is directed", "pass graph.to_undirected()")
         number = {node: i for i, node in enumerate(graph.nodes)}
@@ -67,7 +77,12 @@ def edges_of(graph: Any, n_nodes: int | None) -> tuple[int, np.ndarray, str]:
     return n_nodes, edges, name
 
 
-def field_of(field: np.ndarray, lattice: Lattice) -> tuple[np.ndarray, tuple[int, ...]]:
+def _is_graph(graph: nx.Graph | ArrayLike) -> TypeGuard[nx.Graph]:
+    return hasattr(graph, "number_of_nodes")
+
+
+def field_of(field: ArrayLike, lattice: Lattice) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The values of all sites in order, and the sides of the box."""
     values = np.asarray(field, dtype=np.float64)
     axes = lattice.dimension + (lattice.n_basis > 1)
     if values.ndim != axes or (lattice.n_basis > 1 and values.shape[-1] != lattice.n_basis):
@@ -108,3 +123,17 @@ def marks_of(n_total: int, n_curves: int, n_batches: int) -> np.ndarray:
     stride = -(-(n_total + 1) * n_curves * n_batches * 8 // MARK_BYTES)
     marks = np.arange(0, n_total + 1, stride)
     return marks if marks[-1] == n_total else np.append(marks, n_total)
+
+
+def sweeps_of(sweeps: Sweep | Sequence[Sweep], least: int) -> list[Sweep]:
+    """At least `least` sweeps of one lattice at different sizes, the smallest first, each of two runs or more."""
+    listed = [sweeps] if isinstance(sweeps, Sweep) else list(sweeps)
+    if len(listed) < least or not all(isinstance(sweep, Sweep) for sweep in listed):
+        raise EmptyDataError("sweeps", f"holds {len(listed)} sweep(s)", f"pass at least {least}")
+    if len({(sweep.name, sweep.kind) for sweep in listed}) > 1:
+        raise ArgumentError("sweeps", "are of different lattices or kinds", "pass one lattice at several sizes")
+    if len({sweep.size[0] for sweep in listed}) < len(listed):
+        raise ArgumentError("sweeps", "repeat a size", "pass one sweep per size")
+    if any(sweep.n_runs < 2 for sweep in listed):
+        raise ArgumentError("n_runs", "is 1", "an error needs at least two runs per size")
+    return sorted(listed, key=lambda sweep: sweep.size[0])

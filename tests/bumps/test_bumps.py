@@ -19,9 +19,9 @@ from idealscore.simulate.bumps import (
     bump_overlap,
     continuous_overlap,
     pixel_overlap,
-    random_share,
     stripe_labels,
 )
+from idealscore.simulate.bumps.labels import random_share
 from idealscore.simulate.concepts import concept_percolation
 
 
@@ -68,7 +68,7 @@ def test_the_lattice_of_centres():
 
 @pytest.mark.parametrize("outside", [[[8.5, 2.0]], [[2.0, -0.1]], [[1.0, 1.0], [2.0, 99.0]]])
 def test_a_bump_outside_the_canvas_is_refused(outside):
-    with pytest.raises(ArgumentError, match="outside of the canvas"):
+    with pytest.raises(ArgumentError, match="outside the canvas"):
         bump_images(outside, BumpCanvas(9))
 
 
@@ -155,6 +155,14 @@ def test_held_out_shapes_by_enumeration():
         assert mask.tolist() == [wanted[shape](*inside[tuple(c)]) for c in centres]
     region = HeldOut(3, 5).regions(centres)
     assert [REGIONS[k] for k in region[[0, 4, 36, 40]]] == ["neither", "y", "x", "both"]
+
+
+def test_computed_centres_lie_where_they_should_whatever_their_last_bits():
+    canvas = BumpCanvas(8, 0.5, spacing=0.14)
+    centres = canvas.centres()
+    assert centres.max() > 7 and len(canvas.check_centres(centres)) == 51**2  # 50 x 0.14 is above 7
+    tenths = BumpCanvas(8, 0.5, spacing=0.1).centres()
+    assert HeldOut(0.1, 0.3).regions(tenths)[:71].nonzero()[0].tolist() == [1, 2, 3]  # 3 x 0.1 is above 0.3
 
 
 @pytest.mark.parametrize(("low", "high"), [(3.2, 3.8), (20, 30), (0, 8)])

@@ -12,7 +12,8 @@ from idealscore.compare.bumps import studies as bump_studies
 from idealscore.errors import UnknownNameError
 from idealscore.paper_figs import catalogue
 from idealscore.paper_figs.bumps._runs import study
-from idealscore.simulate.bumps import BumpCanvas, random_share
+from idealscore.simulate.bumps import BumpCanvas
+from idealscore.simulate.bumps.labels import random_share
 
 FIGURES = {
     "held_out": "held_out_composition",

@@ -8,7 +8,7 @@ from idealscore.compare import controlled_reproducibility
 from idealscore.errors import ArgumentError, DenoiserContractError, ShapeError, UnknownNameError
 from idealscore.simulate import GuidedDenoiser, blurring, inpainting, measure, sample
 from idealscore.simulate.diffusion import starting_noise
-from idealscore.simulate.inverse_problems import conjugate_gradients
+from idealscore.simulate.inverse_problems._conjugate_gradients import conjugate_gradients
 from idealscore.theory import EmpiricalDenoiser, GaussianDenoiser, MixtureDenoiser, karras_sigmas, with_condition
 
 SHAPE = (1, 4, 5)

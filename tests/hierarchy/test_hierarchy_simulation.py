@@ -1,4 +1,4 @@
-"""Simulated grammars: sampling, forward-backward, mean field beside exact belief propagation, exact identities."""
+"""Simulated grammars: sampling, forward-backward, mean field next to exact belief propagation, exact identities."""
 
 import json
 import math
@@ -14,14 +14,14 @@ from idealscore.simulate.diffusion import starting_noise
 from idealscore.simulate.hierarchy import (
     ReverseSampler,
     corrupt,
-    crossing,
     exact_predictor,
     forward_backward,
     level_profile,
-    moments_by_level,
     sample,
     valid_fraction,
 )
+from idealscore.simulate.hierarchy._forward_backward import moments_by_level
+from idealscore.simulate.hierarchy._level_profile import halfway
 from idealscore.theory.belief_propagation import BeliefPropagation, HierarchicalDenoiser
 from idealscore.theory.belief_propagation import channels as leaf_channels
 from idealscore.theory.grammar import Grammar
@@ -175,7 +175,7 @@ def test_mean_field_to_the_stated_tolerance(case, tolerance):
 )
 def test_finite_depth_crossings(channel, grid, depth, expected, tolerance):
     result = level_profile(32, 8, 2, depth, channel, grid, n_grammars=12, n_data=24)
-    assert crossing(grid, result.upward[:, -1].values, 32) == pytest.approx(expected, abs=tolerance)
+    assert halfway(grid, result.upward[:, -1].values, 32) == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.slow
@@ -183,7 +183,7 @@ def test_gaussian_crossing():
     grid = np.linspace(0.90, 0.83, 15)
     sigmas = np.asarray(NoiseLevel.from_alpha_bar(grid).sigma)
     result = level_profile(32, 8, 2, 7, "gaussian", sigmas, n_grammars=16, n_data=32)
-    level = NoiseLevel(crossing(sigmas, result.upward[:, -1].values, 32))
+    level = NoiseLevel(halfway(sigmas, result.upward[:, -1].values, 32))
     assert level.alpha_bar == pytest.approx(0.867, abs=0.006) and level.snr == pytest.approx(6.5, abs=0.3)
     assert level.step(DiscreteSchedule.linear(1000, 1e-4, 0.02)) / 1000 == pytest.approx(0.115, abs=0.005)
 
@@ -274,7 +274,7 @@ GRAMMAR = Grammar.random(4, 2, 2, 2)
         (lambda: forward_backward(GRAMMAR, "masking", [0.5], n_data=1), ArgumentError, "n_data"),
         (lambda: forward_backward(GRAMMAR, "masking", [0.5], sampler=3), ArgumentError, "sampler"),
         (lambda: ReverseSampler(None, "epsilon", 4), ArgumentError, "channel"),
-        (lambda: crossing(np.array([0.0, 1.0]), np.array([1.0, 1.0]), 4), ArgumentError, "noise"),
+        (lambda: halfway(np.array([0.0, 1.0]), np.array([1.0, 1.0]), 4), ArgumentError, "noise"),
         (lambda: BeliefPropagation(GRAMMAR).upward_beliefs(torch.ones(1, 3, 4)), ArgumentError, "likelihood"),
     ],
 )

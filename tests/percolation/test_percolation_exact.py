@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from idealscore.simulate import percolation
 from idealscore.simulate.percolation import canonical
 from idealscore.simulate.percolation.inputs import QUANTITIES
+from idealscore.simulate.percolation.runs import grow_ordered
 from idealscore.simulate.percolation.tables import lattice_table
 from idealscore.theory.percolation import LATTICES, find_lattice
 
@@ -63,7 +64,7 @@ def grown(table, kind, members):
     sums, wraps = np.zeros((1, 4)), np.full(table.n_directions, -1, np.int32)
     order = np.array(members, np.int32)
     marks = np.array([len(members)])
-    percolation._grow_ordered(table, order, (*curves, "wrapping"), marks, sums, wraps, kind)
+    grow_ordered(table, order, (*curves, "wrapping"), marks, sums, wraps, kind)
     return sums[0], wraps
 
 

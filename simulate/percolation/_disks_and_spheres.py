@@ -6,69 +6,25 @@ The n-th object joins the clusters of those it overlaps; averages at a reduced d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._support import checks as check
-from ..._support import progress
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
 from ...errors import ArgumentError
-from ._continuum_kernels import place, sort_by_cell, table_of_pairs, touching
+from ._canonical import objects_for
 from ._kernels import grow
-from .batches import run_batches
-from .canonical_average import objects_for
 from .inputs import MAX_BATCHES, QUANTITIES, curves_of, marks_of, quantities_of, require_memory
-from .result import Sweep, columns_of
-from .tables import NONE, winding_code
+from .placed_objects import VOLUME, Objects
+from .runs import compiling, run_batches, workspace
+from .sweep_result import Sweep, columns_of
+from .tables import NONE
 
-VOLUME = {2: math.pi / 4, 3: math.pi / 6}
-HALF: dict[int, tuple[tuple[int, ...], ...]] = {2: ((0, 0, 0), (1, 0, 0), (-1, 1, 0), (0, 1, 0), (1, 1, 0))}
-HALF[3] = (*HALF[2], *((x, y, 1) for x, y in product((-1, 0, 1), repeat=2)))
-
-
-class Objects:
-    """Room for one run of n objects, used again from run to run."""
-
-    def __init__(self, n: int, size: float, dimension: int) -> None:
-        self.n, self.size, self.dimension = n, size, dimension
-        self.bits, self.winding_type = winding_code(n, (int(size),) * dimension, 1)
-        side = int(size)
-        self.cells = np.array([side] * dimension + [1] * (3 - dimension))
-        self.half = np.array(HALF[dimension])
-        self.positions = np.empty((n, 3))
-        self._sorted, self._owner = np.empty((n, 3)), np.empty(n, np.int32)
-        self._start = np.empty(int(self.cells.prod()) + 1, np.int64)
-        self._first = np.empty(n + 1, np.int64)
-        self._pairs(8 * n + 64)
-
-    def _pairs(self, room: int) -> None:
-        self._later, self._earlier = np.empty(room, np.int32), np.empty(room, np.int32)
-        self._pair_seams, self._jumps = np.empty(room, np.int64), np.empty(room, np.int32)
-        self._seams = np.empty(room, np.int64)
-
-    def place(self, seed: int) -> None:
-        """New positions."""
-        place(np.uint64(seed), self.size, self.dimension, self.positions)
-
-    def table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Earlier neighbours of each object: `first`, `jumps` and `seams` of the kernels' table."""
-        sort_by_cell(self.positions, self.size, self.cells, self._start, self._sorted, self._owner)
-        while True:
-            found = touching(
-                self._sorted, self._owner, self._start, self.size, self.cells, self.half, self.bits,
-                self._later, self._earlier, self._pair_seams,
-            )  # fmt: skip
-            if found >= 0:
-                break
-            self._pairs(2 * -found)
-        table_of_pairs(
-            self._later[:found], self._earlier[:found], self._pair_seams[:found], self._first, self._jumps, self._seams
-        )
-        return self._first, self._jumps, self._seams
+if TYPE_CHECKING:
+    from ..._support.types import Array
 
 
 def disks(
@@ -81,11 +37,45 @@ def disks(
     workers: int = 1,
     show: bool | None = None,
 ) -> Sweep:
-    """Percolation of disks of diameter 1 in a square box of side `size` (>= 2), up to the density `eta_max`.
+    """Percolation of overlapping disks of diameter 1 in a periodic square box [@Mertens2012].
 
-    `canonical(eta)` of the result averages over the Poisson number of disks at eta. Objects within one diameter are
-    neighbours, so this is the random geometric graph too. See `simulate.percolation.sweep` for the other arguments.
+    Disks whose centres are closer than one diameter are neighbours, so this is the random geometric graph too.
 
+    Parameters
+    ----------
+    size : float
+        Side of the box in diameters, >= 2.
+    n_runs : int
+        Number of independent runs.
+    seed : int
+        Seed of the runs.
+    eta_max : float
+        Largest reduced density, pi/4 times the number of disks per square diameter, up to which disks are placed.
+    quantities : sequence of str
+        What is measured, among "largest", "second_largest", "mean_size", "n_clusters", "wrapping".
+    workers : int
+        Threads that share the runs; the result has the same bits for any number of them.
+    show : bool, optional
+        Whether to show progress; by default on a terminal only.
+
+    Returns
+    -------
+    Sweep
+        The runs; `canonical(eta)` averages over the Poisson number of disks at eta.
+
+    Raises
+    ------
+    ArgumentError
+        For a size below 2, an `eta_max` that is not above 0 and at most 100, or a number of runs or workers below 1.
+    UnknownNameError
+        For an unknown quantity.
+    EmptyDataError
+        Where no quantity is left to measure.
+    DeviceMemoryError
+        With the estimate, where the work would not fit into memory.
+
+    Examples
+    --------
     >>> result = disks(8, n_runs=50, seed=1)
     >>> bool(result.canonical(1.5).largest[0] > 0.8 > result.canonical(0.5).largest[0])
     True
@@ -103,19 +93,69 @@ def spheres(
     workers: int = 1,
     show: bool | None = None,
 ) -> Sweep:
-    """Percolation of spheres of diameter 1 in a cubic box of side `size` (>= 2); see `disks`.
+    """Percolation of overlapping spheres of diameter 1 in a periodic cubic box [@Mertens2012].
 
-    >>> spheres(4, n_runs=5).parameter
-    'eta'
+    Parameters
+    ----------
+    size : float
+        Side of the box in diameters, >= 2.
+    n_runs : int
+        Number of independent runs.
+    seed : int
+        Seed of the runs.
+    eta_max : float
+        Largest reduced density, pi/6 times the number of spheres per cubic diameter, up to which spheres are placed.
+    quantities : sequence of str
+        What is measured, among "largest", "second_largest", "mean_size", "n_clusters", "wrapping".
+    workers : int
+        Threads that share the runs; the result has the same bits for any number of them.
+    show : bool, optional
+        Whether to show progress; by default on a terminal only.
+
+    Returns
+    -------
+    Sweep
+        The runs; `canonical(eta)` averages over the Poisson number of spheres at eta.
+
+    Raises
+    ------
+    ArgumentError, UnknownNameError, EmptyDataError, DeviceMemoryError
+        As `disks`.
+
+    Examples
+    --------
+    >>> spheres(4, n_runs=5)
+    Sweep(spheres continuum, L=4, runs=5, seed=0)
     """
     return _objects(3, size, n_runs, seed, eta_max, quantities, workers, show)
 
 
-def disk_clusters(size: float, eta: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """One picture: centres `(n, 2)` of disks at density `eta` in a box of side `size`, and each one's cluster label.
+def disk_clusters(size: float, eta: float, seed: int = 0) -> tuple[Array, Array]:
+    """One picture of overlapping disks of diameter 1 in a periodic square box, and the cluster of each.
 
-    Labels count from 1, by size, the largest first. The number of disks is the mean one, rounded.
+    Parameters
+    ----------
+    size : float
+        Side of the box in diameters, >= 2.
+    eta : float
+        Reduced density; the number of disks is the mean one, rounded.
+    seed : int
+        Seed of the picture.
 
+    Returns
+    -------
+    centres : array
+        Centres of the disks in diameters, shape (n, 2).
+    labels : array of int
+        The cluster of each disk, shape (n,), counted from 1 by size, the largest first.
+
+    Raises
+    ------
+    ArgumentError
+        For a size below 2 or a negative density.
+
+    Examples
+    --------
     >>> centres, labels = disk_clusters(10, 1.0)
     >>> centres.shape, int(labels.min())
     ((127, 2), 1)
@@ -145,6 +185,7 @@ def _objects(
     workers: int,
     show: bool | None,
 ) -> Sweep:
+    """All runs of disks (2 dimensions) or spheres (3), in batches that the threads share."""
     size = check.real("size", size, 2.0)
     n_runs, workers = check.integer("n_runs", n_runs, 1), check.integer("workers", workers, 1)
     eta_max = check.real("eta_max", eta_max, 0.0, 100.0)
@@ -152,36 +193,30 @@ def _objects(
         raise ArgumentError("eta_max", "is 0", "pass the largest density wanted")
     wanted = quantities_of(quantities, True)
     density = size**dimension / VOLUME[dimension]
-    mean = eta_max * density
-    n = objects_for(mean)
+    n = objects_for(eta_max * density)
     require_memory(n, n, n_runs, wanted, workers, extra=workers * n * (60 + 8 * 28))
     n_batches = min(MAX_BATCHES, n_runs)
+    n_directions = dimension if "wrapping" in wanted else 0
     marks, columns = marks_of(n, len(curves_of(wanted)), n_batches), columns_of(wanted)
     purpose = f"percolation {dimension}d"
     stream_seed(seed, purpose, 0)
 
     def grow_batch(replicas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         objects = Objects(n, size, dimension)
-        wrapping = "wrapping" in wanted
-        state = (
-            np.empty(n, np.int32),
-            np.empty(n if wrapping else 0, objects.winding_type),
-            np.empty(4, np.int64),
-            np.empty(n + 1 if "second_largest" in wanted else 0, np.int32),
-        )
-        everyone = np.arange(n, dtype=np.int32)
+        *state, everyone = workspace(n, objects.winding_type, n, wanted)
+        everyone[:] = np.arange(n)
         sums = np.zeros((len(marks), len(curves_of(wanted))))
-        wraps = np.full((len(replicas), dimension if wrapping else 0), -1, np.int32)
+        wraps = np.full((len(replicas), n_directions), -1, np.int32)
         for run, replica in enumerate(replicas):
             objects.place(stream_seed(seed, purpose, int(replica)))
             first, jumps, seams = objects.table()
             grow(
                 everyone, first, jumps, seams, objects.bits, n, NONE, NONE,
-                *state, everyone, wraps.shape[1], marks, columns, sums, wraps[run],
+                *state, everyone, n_directions, marks, columns, sums, wraps[run],
             )  # fmt: skip
         return sums, wraps
 
-    with progress.message("compiling the percolation kernels (once)", show):
+    with compiling(show):
         grow_batch(np.zeros(1, int)) if not grow.signatures else None
     name = {2: "disks", 3: "spheres"}[dimension]
     parts = run_batches(grow_batch, np.array_split(np.arange(n_runs), n_batches), workers, name, show)

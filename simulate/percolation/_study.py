@@ -1,4 +1,4 @@
-"""One lattice at three sizes: threshold, wrapping probabilities and exponents beside the values they should have."""
+"""One lattice at three sizes: threshold, wrapping probabilities and exponents next to the values they should have."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from ...theory.percolation.critical_exponents import exponents
 from ...theory.percolation.lattices import LATTICES
 from ...theory.percolation.thresholds import Threshold, all_thresholds
 from ...theory.percolation.wrapping import wrapping_probabilities
-from .finite_size import EVENTS, critical_exponents, estimate_threshold
-from .growth import disks, spheres, sweep
-from .result import Sweep
+from ._critical_exponents import critical_exponents
+from ._disks_and_spheres import disks, spheres
+from ._estimate_threshold import EVENTS, estimate_threshold
+from ._sweep import sweep
+from .sweep_result import Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +27,7 @@ CONTINUUM = {"disks": disks, "spheres": spheres}
 
 @dataclass(frozen=True)
 class Row:
-    """A measured number beside its expected value; None where there is none."""
+    """A measured number next to its expected value; None where there is none."""
 
     name: str
     value: float
@@ -43,21 +45,57 @@ class Row:
         return (self.value - self.expected) / error if error > 0 else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
-    """What `study` measured: the rows, and the curves of all sizes."""
+    """What `study` measured: numbers next to the values they should have, and the curves of all sizes.
+
+    Parameters
+    ----------
+    lattice : str
+        Name of the lattice, "disks" or "spheres".
+    kind : str
+        "site", "bond" or "continuum".
+    rows : tuple of Row
+        Each measured number: `name`, `value`, `stderr`, `expected`, `expected_stderr`, `source` and `deviation`.
+    curves : xarray.Dataset
+        All quantities over (size, p) around the threshold.
+
+    Examples
+    --------
+    >>> found = study("square", "bond", 8, 20, show=False)
+    >>> found
+    Study(square bond, L=2, 4, 8, 9 rows)
+    >>> found.records()[0]["name"], len(found.table().splitlines())
+    ('threshold', 10)
+    """
 
     lattice: str
     kind: str
     rows: tuple[Row, ...]
     curves: xr.Dataset
 
-    def records(self) -> list[dict]:
-        """The rows as plain dictionaries."""
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{size:g}" for size in self.curves["size"].values)
+        return f"Study({self.lattice} {self.kind}, L={sizes}, {len(self.rows)} rows)"
+
+    def records(self) -> list[dict[str, str | float | None]]:
+        """The rows as plain dictionaries.
+
+        Returns
+        -------
+        list of dict
+            One dictionary per row, with the keys of a row.
+        """
         return [{**asdict(row), "deviation": row.deviation} for row in self.rows]
 
     def table(self) -> str:
-        """The rows as text."""
+        """The rows as text.
+
+        Returns
+        -------
+        str
+            A heading and one line per row.
+        """
         lines = [f"{'':24}{'measured':>22}{'expected':>16}{'sigmas':>8}  source"]
         for row in self.rows:
             expected = "" if row.expected is None else f"{row.expected:.6f}"
@@ -70,12 +108,46 @@ class Study:
 def study(
     lattice: str, kind: str, size: int, n_runs: int, seed: int = 0, *, workers: int = 1, show: bool | None = None
 ) -> Study:
-    """Sweep a lattice (or "disks", "spheres") at sizes L/4, L/2 and L, and put the results beside what is known.
+    """Sweep a lattice at sizes L/4, L/2 and L, and put the results next to what is known.
 
     The threshold row holds statistical and finite-size error in quadrature; wrapping probabilities are those of the
-    largest size at the expected threshold (at the measured one where none is known). Raises as `sweep`; a `size` below
-    8 is refused, since three sizes are needed.
+    largest size at the expected threshold (at the measured one where none is known).
 
+    Parameters
+    ----------
+    lattice : str
+        A name in `theory.percolation.LATTICES`, or "disks" or "spheres".
+    kind : str
+        "site" or "bond"; "continuum" for disks and spheres.
+    size : int
+        Side L of the largest box in cells (in diameters for disks and spheres), >= 8.
+    n_runs : int
+        Independent runs per size, >= 2.
+    seed : int
+        Seed of the runs.
+    workers : int
+        Threads that share the runs; the result has the same bits for any number of them.
+    show : bool, optional
+        Whether to show progress; by default on a terminal only.
+
+    Returns
+    -------
+    Study
+        The measured numbers next to the expected ones, and the curves.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown lattice or kind.
+    ArgumentError
+        For a size below 8, fewer than two runs, or a kind that does not fit the lattice.
+    EstimateError
+        As `estimate_threshold`.
+    DeviceMemoryError
+        With the estimate, where the work would not fit into memory.
+
+    Examples
+    --------
     >>> rows = study("square", "bond", 32, 400, show=False).rows
     >>> [row.name for row in rows][:2]
     ['threshold', 'wrapping_horizontal']

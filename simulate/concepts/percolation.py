@@ -19,12 +19,35 @@ if TYPE_CHECKING:
 def concept_percolation(
     n_entities: int, n_properties: int, probabilities: Sequence[float], n_runs: int = 10, seed: int = 0
 ) -> xr.Dataset:
-    """Shares of entities and properties in the largest component when each cell is filled with probability p.
+    """Shares of entities and properties in the largest component of a random concept matrix [@Lubana2024].
 
-    `entities` and `properties` over `p`, each with `_stderr` over the runs; `predicted_entities` and
-    `predicted_properties` are the giant component of theory, which opens at p_c = 1 / sqrt(|E| |K|) [@Lubana2024].
-    Raises ArgumentError for numbers below 1 or a probability outside [0, 1].
+    Each cell of the matrix is filled with probability p, which joins its entity to its property.
 
+    Parameters
+    ----------
+    n_entities, n_properties : int
+        Rows and columns of the matrix, >= 1.
+    probabilities : sequence of float
+        Probabilities p within [0, 1], n_p of them.
+    n_runs : int
+        Random matrices per probability, >= 1.
+    seed : int
+        Seed of the matrices.
+
+    Returns
+    -------
+    xarray.Dataset
+        `entities` and `properties` over `p`, each with `_stderr` over the runs; `predicted_entities` and
+        `predicted_properties` are the giant component of theory, which opens at p_c = 1 / sqrt(|E| |K|), the
+        attribute `threshold`.
+
+    Raises
+    ------
+    ArgumentError
+        For numbers below 1, a probability outside [0, 1], or a seed that is not a whole number >= 0.
+
+    Examples
+    --------
     >>> result = concept_percolation(400, 100, [0.001, 0.02], n_runs=4)
     >>> (result.entities > 0.5).values.tolist()
     [False, True]

@@ -9,25 +9,62 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import ArgumentError
+from ._canonical import poisson_means, probabilities
 from ._canonical_kernels import convolve, wrapping
-from .canonical_average import poisson_means, probabilities
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from ..._support.types import Array, ArrayLike
 
 CURVES = ("largest", "second_largest", "mean_size", "n_clusters")
 WRAPPING = ("wrapping_horizontal", "wrapping_either", "wrapping_both", "wrapping_one")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
-    """Clusters grown from nothing to everything, `n_runs` times.
+    """Clusters grown from nothing to everything, many times: the result of `sweep`, `graph`, `disks` and `spheres`.
 
-    `curves` are sums over the runs of each batch, `(batch, mark, quantity)`, at the occupied numbers `marks`; `wraps`
-    is the first number n at which a run wraps around each direction, `(run, direction)`, -1 for never. `size` is the
-    side in cells (or in diameters), `n_sites` the number of sites that `largest` is a fraction of, `n_total` the number
-    of sites or bonds that can be occupied. In the continuum `density` is the number of objects per unit of eta, None
-    elsewhere. `modulus` is the shape of the torus in two dimensions (None elsewhere).
+    Parameters
+    ----------
+    name : str
+        Lattice, "disks", "spheres", or the name of a graph.
+    kind : str
+        "site", "bond" or "continuum".
+    size : tuple of float
+        Sides in cells (in diameters in the continuum); of a graph the number of nodes.
+    n_sites : int
+        Number of sites, of which `largest` is a fraction.
+    n_total : int
+        Number of sites, bonds or objects that can be occupied.
+    quantities : tuple of str
+        What was measured.
+    marks : array
+        Occupied numbers at which the curves are kept, shape (n_marks,).
+    curves : array
+        Sums over the runs of each batch, shape (n_batches, n_marks, n_curves).
+    runs : array
+        Number of runs of each batch, shape (n_batches,).
+    wraps : array
+        First number n at which a run wraps around each direction, shape (n_runs, n_directions); -1 for never.
+    modulus : complex, optional
+        Shape of the torus in two dimensions, None elsewhere.
+    density : float, optional
+        In the continuum the number of objects per unit of eta, None elsewhere.
+    attributes : mapping
+        Where the result comes from: seed, command, versions.
+
+    Raises
+    ------
+    ArgumentError
+        From its methods, for p outside [0, 1], or eta beyond the sweep.
+
+    Examples
+    --------
+    >>> from idealscore.simulate.percolation import sweep
+    >>> result = sweep("square", "site", (8, 4), n_runs=10, seed=2)
+    >>> result, result.n_runs, result.parameter
+    (Sweep(square site, L=8x4, runs=10, seed=2), 10, 'p')
     """
 
     name: str
@@ -36,16 +73,24 @@ class Sweep:
     n_sites: int
     n_total: int
     quantities: tuple[str, ...]
-    marks: np.ndarray = field(repr=False)
-    curves: np.ndarray = field(repr=False)
-    runs: np.ndarray = field(repr=False)
-    wraps: np.ndarray = field(repr=False)
+    marks: Array
+    curves: Array
+    runs: Array
+    wraps: Array
     modulus: complex | None = None
     density: float | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        sides = dict.fromkeys(f"{side:g}" for side in self.size)
+        box = next(iter(sides)) if len(sides) == 1 else "x".join(f"{side:g}" for side in self.size)
+        seed = f", seed={self.attributes['seed']}" if "seed" in self.attributes else ""
+        where = f"sites={box}" if self.size == (self.n_sites,) else f"L={box}"
+        return f"Sweep({self.name} {self.kind}, {where}, runs={self.n_runs}{seed})"
 
     @property
     def n_runs(self) -> int:
+        """Number of runs in all."""
         return int(self.runs.sum())
 
     @property
@@ -53,9 +98,20 @@ class Sweep:
         """Name of the control parameter: the probability p, or the reduced density eta of the continuum."""
         return "p" if self.density is None else "eta"
 
-    def per_batch(self, p: float | np.ndarray) -> dict[str, np.ndarray]:
-        """Canonical mean of each curve in each batch of runs, `(len(p), batch)`; the batches are independent."""
-        means, binomial = self._means(p)
+    def per_batch(self, p: ArrayLike) -> dict[str, Array]:
+        """Canonical mean of each curve in each batch of runs; the batches are independent.
+
+        Parameters
+        ----------
+        p : float or array
+            Probabilities (densities eta in the continuum), a number or shape (n_p,).
+
+        Returns
+        -------
+        dict of str to array
+            The mean of each measured curve, shape (n_p, n_batches).
+        """
+        means, binomial = self.means_at(p)
         n_batches, n_marks, n_curves = self.curves.shape
         table = np.ascontiguousarray(np.moveaxis(self.curves, 1, 0)).reshape(n_marks, n_batches * n_curves)
         sums = convolve(table, self.marks, self.n_total, means, binomial).reshape(len(means), n_batches, n_curves)
@@ -63,7 +119,7 @@ class Sweep:
         scale = self._scale(means if self.density is not None else np.full(len(means), float(self.n_sites)))
         return {q: per_run[:, :, i] / scale[q][:, None] for i, q in enumerate(self.curve_names)}
 
-    def canonical(self, p: float | np.ndarray) -> xr.Dataset:
+    def canonical(self, p: ArrayLike) -> xr.Dataset:
         r"""Averages at fixed probability p (at fixed eta in the continuum), each with its standard error.
 
         `largest` and `second_largest` are fractions of all sites, `mean_size` is sum_c s_c^2 / N over the clusters c
@@ -71,12 +127,25 @@ class Sweep:
         `wrapping_*` are probabilities: around a given direction (averaged over directions), around any, around all,
         and around a given one and no other. In the continuum N is the mean number of objects at eta.
 
-        Standard errors: of `wrapping_*` from the scatter of the runs; of the curves from the scatter of up to 32
-        batches of runs (NaN for a single run). Raises ArgumentError for p outside [0, 1], or eta beyond the sweep.
+        Parameters
+        ----------
+        p : float or array
+            Probabilities within [0, 1] (densities eta in the continuum), a number or shape (n_p,).
+
+        Returns
+        -------
+        xarray.Dataset
+            The measured quantities over `p` (or `eta`), each with `_stderr`: of `wrapping_*` from the scatter of the
+            runs, of the curves from the scatter of up to 32 batches of runs (NaN for a single run).
+
+        Raises
+        ------
+        ArgumentError
+            For p outside [0, 1], or eta beyond the sweep.
         """
         import xarray as xr
 
-        means, binomial = self._means(p)
+        means, binomial = self.means_at(p)
         grid = np.atleast_1d(np.asarray(p, dtype=np.float64))
         data: dict[str, tuple] = {}
         for name, values in self.per_batch(grid).items() if self.curve_names else ():
@@ -108,7 +177,7 @@ class Sweep:
             below = [np.searchsorted(np.sort(column), self.marks, side="right") / self.n_runs for column in first.T]
             either, both, several = below[0], below[-1], len(below)
             one = (either - below[1]) / several if several > 1 else either
-            for name, values in zip(WRAPPING, (sum(below) / several, either, both, one)):
+            for name, values in zip(WRAPPING, (sum(below) / several, either, both, one), strict=True):
                 data[name] = (("n",), values)
                 if name in ("wrapping_either", "wrapping_both"):
                     stderr = np.sqrt(values * (1 - values) / max(self.n_runs - 1, 1))
@@ -117,15 +186,34 @@ class Sweep:
 
     @property
     def curve_names(self) -> tuple[str, ...]:
+        """The measured curves."""
         return tuple(q for q in CURVES if q in self.quantities)
 
-    def _means(self, p: float | np.ndarray) -> tuple[np.ndarray, bool]:
-        """Mean occupied numbers, and whether they are binomial (else Poisson)."""
+    def means_at(self, p: ArrayLike) -> tuple[Array, bool]:
+        """How many sites, bonds or objects are occupied at p.
+
+        Parameters
+        ----------
+        p : float or array
+            Probabilities (densities eta in the continuum), a number or shape (n_p,).
+
+        Returns
+        -------
+        means : array
+            The mean number at each p, shape (n_p,).
+        binomial : bool
+            Whether the number is binomial (else Poisson).
+
+        Raises
+        ------
+        ArgumentError
+            For p outside [0, 1], or eta beyond the sweep.
+        """
         if self.density is None:
             return probabilities("p", p) * self.n_total, True
         eta = np.atleast_1d(np.asarray(p, dtype=np.float64))
         if eta.ndim != 1 or eta.size == 0 or not bool((np.isfinite(eta) & (eta >= 0)).all()):
-            raise ArgumentError("eta", "is no list of numbers >= 0", "pass reduced densities")
+            raise ArgumentError("eta", "is not a number or a list of numbers >= 0", "pass reduced densities")
         return poisson_means("eta", eta * self.density, self.n_total), False
 
     def _scale(self, sites: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,0 +1,57 @@
+"""Noise on the leaves of strings, each string on a random stream of its own [@Sclocchi2025]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..._support.streams import stream
+from ...theory.belief_propagation.channels import LeafChannel, channel_of
+
+if TYPE_CHECKING:
+    from ..._support.types import Array
+
+
+def corrupt(
+    strings: Array, v: int, channel: str | LeafChannel, noise: float, seed: int = 0, *, first: int = 0
+) -> Array:
+    """An observation of each string through a noisy channel, each on the stream of its index [@Sclocchi2025].
+
+    Parameters
+    ----------
+    strings : array of int
+        Leaves, shape (n, leaves), symbols 0 ... v - 1.
+    v : int
+        Size of the vocabulary.
+    channel : str or LeafChannel
+        "gaussian", "masking", "uniform", "epsilon", or an object with the methods of a channel.
+    noise : float
+        Noise of the channel in its own unit: sigma, or a fraction of the leaves.
+    seed : int
+        Seed of the noise.
+    first : int
+        Index of the first string.
+
+    Returns
+    -------
+    array
+        The observations: integers (n, leaves), -1 where masked, or numbers (n, leaves, v) of the Gaussian channel.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown channel.
+    NoiseLevelError
+        For a fraction outside [0, 1].
+    ArgumentError
+        For a sigma that is negative or not finite, or symbols outside the vocabulary.
+
+    Examples
+    --------
+    >>> corrupt(np.array([[0, 1, 1, 0]]), 2, "masking", 1.0)
+    array([[-1, -1, -1, -1]])
+    """
+    channel, strings = channel_of(channel), np.asarray(strings)
+    rows = ((row[None], stream(seed, "corrupt", first + i)) for i, row in enumerate(strings))
+    return np.concatenate([channel.corrupt(row, v, noise, generator) for row, generator in rows])
