@@ -11,7 +11,7 @@ import tyro
 
 from .._support.results import save
 from ..errors import IdealScoreError
-from ..sweeping.sweeps import sweep
+from ..sweeping import sweep
 from ._sweep_config import SweepConfig
 
 

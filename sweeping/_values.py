@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._support import results as _results
+from .._support import results as saved
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,8 +23,8 @@ def point_file(value: Any, place: Mapping[str, Any], sweep: str) -> bytes:
     """
     attributes = {"sweep": sweep, "point": json.dumps(dict(place))}
     scalars = _scalars(value)
-    content = _results.image(_dataset(value, place, attributes)) if scalars is None else _light(scalars, attributes)
-    return _results.sealed(content)
+    content = saved.image(_dataset(value, place, attributes)) if scalars is None else _light(scalars, attributes)
+    return saved.sealed(content)
 
 
 def _scalars(value: Any) -> dict[str, np.ndarray] | None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._support import results as _results
+from .._support import results as saved
 from ..errors import ArgumentError, OutputError
 from ._values import point_file
 from .folder import SweepFolder
@@ -90,7 +90,7 @@ def _run_point(function: Callable[..., Any], folder: SweepFolder, sweep: str, po
         except (Exception, SystemExit) as error:
             folder.fail(point.index, point.place, f"{type(error).__name__}: {error}", traceback.format_exc())
             return False
-        _results.write_bytes(folder.point(point.index), content, sync=False)
+        saved.write_bytes(folder.point(point.index), content, sync=False)
         folder.failure(point.index).unlink(missing_ok=True)
         return True
     except OSError as error:

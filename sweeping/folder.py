@@ -9,8 +9,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from .._support import results as _results
+from .._support import results as saved
 from ..errors import DataFileError, OutputError
+from . import functions
 
 FORMAT = "idealscore sweep 1"
 _IDENTITY = ("format", "function", "axes", "fixed")
@@ -25,6 +26,7 @@ class SweepFolder:
 
     @property
     def description_path(self) -> Path:
+        """The file that says which sweep this is."""
         return self.path / "sweep.json"
 
     def claim(self, description: dict[str, Any]) -> str:
@@ -44,17 +46,19 @@ class SweepFolder:
                 raise OutputError("out", f"{self.path} holds another sweep: {'; '.join(differences)}", "pass another")
             if differences:
                 self._describe(description)
+            else:
+                description = found  # the same sweep, whose function may have had another address
         elif self.path.is_dir() and any(not file.name.startswith(".sweep.json.") for file in self.path.iterdir()):
             raise OutputError("out", f"{self.path} holds other files", "pass a new or an empty folder")
         else:
             self._describe(description)
         for name in ("points", "failed", "running"):
-            _results.make_folder(self.path / name)
+            saved.make_folder(self.path / name)
         return identity(description)
 
     def _describe(self, description: dict[str, Any]) -> None:
-        made = {**description, "provenance": _results.provenance()}
-        _results.write_text(self.description_path, json.dumps(made, indent=2) + "\n")
+        made = {**description, "provenance": saved.provenance()}
+        saved.write_text(self.description_path, json.dumps(made, indent=2) + "\n")
 
     def description(self) -> dict[str, Any]:
         """What sweep.json says; DataFileError where it is missing or damaged."""
@@ -66,25 +70,31 @@ class SweepFolder:
                 raise ValueError("too large")
             found = json.loads(file.read_text(encoding="utf-8"))
             if not isinstance(found, dict) or not isinstance(found.get("axes"), dict) or found["format"] != FORMAT:
-                raise ValueError("no sweep")
+                raise ValueError("not a sweep")
         except (ValueError, KeyError, RecursionError):
             remedy = "bring it back, or remove it and move points/ and failed/ away"
             raise DataFileError("path", f"{file} is damaged", remedy) from None
         return found
 
+    def __repr__(self) -> str:
+        return f"SweepFolder({self.path})"
+
     def point(self, index: int) -> Path:
+        """The file of a point's result."""
         return self.path / "points" / f"{index // 1000:04d}" / f"{index:07d}.nc"
 
     def failure(self, index: int) -> Path:
+        """The file of a point's error."""
         return self.path / "failed" / f"{index:07d}.json"
 
     def marker(self, index: int) -> Path:
+        """The file that is there while a point is computed."""
         return self.path / "running" / f"{index:07d}"
 
     def is_done(self, index: int) -> bool:
         """Whether the result of a point is there, whole and undamaged."""
         try:
-            return _results.intact(self.point(index)) is True
+            return saved.intact(self.point(index)) is True
         except FileNotFoundError:
             return False
 
@@ -93,8 +103,9 @@ class SweepFolder:
         return dict(sorted((_number(file), _error(file)) for file in (self.path / "failed").glob("[0-9]*.json")))
 
     def fail(self, index: int, place: dict[str, Any], error: str, trace: str = "") -> None:
+        """Record the error of a point."""
         record = {"point": place, "error": error, "traceback": trace}
-        _results.write_text(self.failure(index), json.dumps(record, indent=2) + "\n", sync=False)
+        saved.write_text(self.failure(index), json.dumps(record, indent=2) + "\n", sync=False)
 
     def in_flight(self) -> list[int]:
         """The points that were begun and not ended."""
@@ -124,7 +135,7 @@ def _error(file: Path) -> str:
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
-    if found.get("function") != wanted["function"]:
+    if not functions.same(str(found.get("function")), wanted["function"]):
         yield f"function {found.get('function')} there, {wanted['function']} here"
     for part in ("axes", "fixed"):
         there, here = found.get(part), wanted[part]

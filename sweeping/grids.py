@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,32 +15,69 @@ from .._support import checks as check
 from ..errors import ArgumentError, EmptyDataError, UnknownNameError
 
 MOST_POINTS = 10**7
-Value = bool | int | float | str
+Value: TypeAlias = bool | int | float | str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Grid:
-    """Axes `(name, values)` in order, and values common to all points. Point 0 has the first value of every axis,
-    and the last axis runs fastest.
+    """The points of a sweep: a product of named axes, and values common to all points.
 
+    Point 0 has the first value of every axis, and the last axis runs fastest. `Grid.of` checks what it is given.
+
+    Parameters
+    ----------
+    axes : tuple of (name, values)
+        The axes in order, each with the tuple of its values.
+    fixed : tuple of (name, value)
+        Arguments that are the same at every point.
+
+    Raises
+    ------
+    EmptyDataError, ArgumentError, UnknownNameError
+        From its methods; see there.
+
+    Examples
+    --------
     >>> grid = Grid.of({"p": [0.1, 0.2], "seed": range(2)})
+    >>> grid
+    Grid(p: 2, seed: 2; 4 points)
     >>> grid.shape, grid.point(2)
     ((2, 2), {'p': 0.2, 'seed': 0})
     """
 
     axes: tuple[tuple[str, tuple[Value, ...]], ...]
-    fixed: tuple[tuple[str, Any], ...] = ()
+    fixed: tuple[tuple[str, object], ...] = ()
 
     @classmethod
     def of(
         cls,
-        axes: Mapping[str, Iterable[Any]] | Iterable[tuple[str, Iterable[Any]]],
+        axes: Mapping[str, Iterable[Value]] | Iterable[tuple[str, Iterable[Value]]],
         seeds: int | Sequence[int] | None = None,
-        fixed: Mapping[str, Any] | None = None,
+        fixed: Mapping[str, object] | None = None,
     ) -> Grid:
-        """The grid, with an axis `seed` where seeds are given (a number n stands for 0 ... n - 1).
+        """The grid of some axes, checked.
 
-        Raises EmptyDataError without a point, ArgumentError on an axis or a value that is there twice.
+        Parameters
+        ----------
+        axes : mapping or sequence of pairs
+            Axes by name, each a list of numbers, of words or of truth values.
+        seeds : int or sequence of int, optional
+            An axis `seed`: a list, or a number n for 0 ... n - 1.
+        fixed : mapping, optional
+            Arguments that are the same at every point: numbers, words, lists and dicts of them.
+
+        Returns
+        -------
+        Grid
+            The grid.
+
+        Raises
+        ------
+        EmptyDataError
+            Without a point.
+        ArgumentError
+            For an axis or a value that is there twice, an axis that is not a list or mixes kinds of values, a name
+            that cannot be an argument, or too many points.
         """
         named: list[Any] = list(axes.items() if isinstance(axes, Mapping) else axes)
         if seeds is not None:
@@ -60,28 +97,69 @@ class Grid:
             raise ArgumentError("grid", f"has {size} points", f"split it into sweeps of at most {MOST_POINTS}")
         return cls(checked, tuple(sorted((name, _constant(name, value)) for name, value in fixed.items())))
 
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes)
+        return f"Grid({axes}; {len(self)} points)"
+
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the axes."""
         return tuple(name for name, _ in self.axes)
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Number of values of each axis."""
         return tuple(len(values) for _, values in self.axes)
 
     def __len__(self) -> int:
         return math.prod(self.shape)
 
     def point(self, index: int) -> dict[str, Value]:
-        """The place of a point: one value of each axis."""
-        places = np.unravel_index(index, self.shape)
-        return {name: values[int(place)] for (name, values), place in zip(self.axes, places)}
+        """The place of a point.
 
-    def arguments(self, index: int) -> dict[str, Any]:
-        """What the function gets at a point."""
+        Parameters
+        ----------
+        index : int
+            Number of the point.
+
+        Returns
+        -------
+        dict of str to value
+            One value of each axis.
+        """
+        places = np.unravel_index(index, self.shape)
+        return {name: values[int(place)] for (name, values), place in zip(self.axes, places, strict=True)}
+
+    def arguments(self, index: int) -> dict[str, object]:
+        """What the function gets at a point.
+
+        Parameters
+        ----------
+        index : int
+            Number of the point.
+
+        Returns
+        -------
+        dict of str to value
+            One value of each axis, and the fixed values.
+        """
         return {**self.point(index), **dict(self.fixed)}
 
-    def fit(self, function: Callable[..., Any]) -> None:
-        """Raise where the function has no argument of an axis' name, or needs one that is not given."""
+    def fit(self, function: Callable[..., object]) -> None:
+        """Check that a function can be called at every point.
+
+        Parameters
+        ----------
+        function : callable
+            The function.
+
+        Raises
+        ------
+        UnknownNameError
+            Where it has no argument of an axis's name.
+        ArgumentError
+            Where it needs an argument that is not given, or its arguments are not known.
+        """
         try:
             parameters = signature(function).parameters.values()
         except (TypeError, ValueError):
@@ -96,12 +174,19 @@ class Grid:
         if missing or lonely:
             raise ArgumentError("grid", f"leaves {', '.join(missing or lonely)} open", "add an axis or a fixed value")
 
-    def describe(self) -> dict[str, Any]:
-        """The grid as plain data."""
+    def describe(self) -> dict[str, dict[str, object]]:
+        """The grid as plain data.
+
+        Returns
+        -------
+        dict
+            "axes" and "fixed", each a dictionary by name.
+        """
         return {"axes": {name: list(values) for name, values in self.axes}, "fixed": dict(self.fixed)}
 
 
 def _plain(value: Any) -> Any:
+    """A NumPy number as a Python one."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -118,6 +203,7 @@ def _constant(name: str, value: Any) -> Any:
 
 
 def _values(name: str, values: Any) -> tuple[Value, ...]:
+    """The values of an axis: of one kind, finite, each once."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise ArgumentError("grid", f"gives axis '{name}' no list", f"pass {name}=[...]")
     if isinstance(values, range) and len(values) > MOST_POINTS:

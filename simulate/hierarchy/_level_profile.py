@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.crossing import crossing
 from ..._support.progress import bar
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
@@ -111,15 +112,13 @@ def level_profile(
     return xr.Dataset(variables, {"noise": grid, "level": np.arange(depth + 1)}, attrs)
 
 
-def halfway(noise: np.ndarray, belief: np.ndarray, v: int) -> float:
+def halfway(noise: ArrayLike, belief: ArrayLike, v: int) -> float:
     """The noise at which `belief`, falling from 1 to 1/v, first passes halfway, by linear interpolation.
 
-    >>> halfway(np.array([0.0, 1.0]), np.array([1.0, 0.5]), 2)
+    >>> halfway([0.0, 1.0], [1.0, 0.5], 2)
     0.5
     """
-    half = (1 + 1 / v) / 2
-    below = np.flatnonzero(np.asarray(belief) < half)
-    if not below.size or below[0] == 0:
+    place = float(crossing(noise, belief, (1 + 1 / v) / 2, direction="falling"))
+    if np.isnan(place):
         raise ArgumentError("noise", "does not bracket the crossing", "widen the grid")
-    i = below[0]
-    return float(noise[i - 1] + (noise[i] - noise[i - 1]) * (belief[i - 1] - half) / (belief[i - 1] - belief[i]))
+    return place

@@ -127,6 +127,13 @@ def test_named_splits_show_every_value(name):
     assert set(split.train) | set(split.held_out) == set(graph.classes) and not set(split.train) & set(split.held_out)
 
 
+def test_worlds_splits_and_pictures_say_in_one_line_what_they_are():
+    world = ConceptWorld({"shape": 3, "color": 2}, pixels=8, noise=0.0)
+    assert repr(world) == "ConceptWorld(shape=3, color=2, pixels=8, noise=0.0)"
+    assert repr(concept_split("star", world.graph)) == "Split('star', trained on 00 01 10 20, 2 held out)"
+    assert repr(world.draw(["00", "11"])) == "ConceptImages(n=2, image=(3, 8, 8), condition=6)"
+
+
 def test_distances_of_the_named_splits():
     cube = ConceptGraph((2, 2, 2))
     apart = {

@@ -118,6 +118,11 @@ def test_a_sample_does_not_depend_on_its_batch(prior):
     assert torch.equal(measure(averaging, x, 0.1)[4:], measure(averaging, x[4:], 0.1, indices=[4, 5]))
 
 
+def test_a_guided_denoiser_says_in_one_line_what_it_is(prior):
+    guided = GuidedDenoiser(prior, averaging, measure(averaging, prior.sample(2), 0.1), 0.1)
+    assert repr(guided) == "GuidedDenoiser(GaussianDenoiser, y=(2, 10), noise=0.1, jacobian)"
+
+
 def test_no_noise_in_x_leaves_nothing_to_guide(prior):
     y = measure(averaging, prior.sample(2), 0.1)
     x = prior.sample(2, seed=1)

@@ -12,6 +12,7 @@ from idealscore.errors import ArgumentError, NoiseLevelError, UnknownNameError
 from idealscore.simulate.diffusion import sample as diffuse
 from idealscore.simulate.diffusion import starting_noise
 from idealscore.simulate.hierarchy import (
+    PosteriorSampler,
     ReverseSampler,
     corrupt,
     exact_predictor,
@@ -250,6 +251,12 @@ def test_command_with_density_evolution(capsys):
     assert [t["unit"] for t in table["transitions"]] == ["epsilon", "mask fraction", "replaced fraction", "SNR"]
     assert all(t["stderr"] > 0 for t in table["transitions"][1:]) and "DDPM step" in table["transitions"][3]["clocks"]
     assert table["crossings"]["2"] == HierarchyTheory(6, 2, 2).crossing(2)
+
+
+def test_samplers_say_in_one_line_what_they_are():
+    reverse = ReverseSampler(exact_predictor(GRAMMAR, "uniform"), "uniform", 4, n_steps=7)
+    assert repr(reverse) == "ReverseSampler(uniform, v=4, 7 steps)"
+    assert repr(PosteriorSampler(GRAMMAR, "masking")) == f"PosteriorSampler(masking, {GRAMMAR!r})"
 
 
 def test_command(capsys):

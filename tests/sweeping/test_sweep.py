@@ -12,7 +12,8 @@ from idealscore import sweeping
 from idealscore._support import results as _results
 from idealscore.cli import main
 from idealscore.errors import ArgumentError, ClusterError, DataFileError, EmptyDataError, OutputError, UnknownNameError
-from idealscore.sweeping import Grid, assembly
+from idealscore.sweeping import Grid
+from idealscore.sweeping import _results as reading
 from idealscore.sweeping import functions as naming
 
 import sweep_functions as functions
@@ -61,8 +62,8 @@ def test_assembly_is_lazy_and_reads_only_what_is_asked_for(tmp_path, monkeypatch
     out = tmp_path / "s"
     sweep(functions.image, {"size": list(range(20))}, out)
     read = []
-    original = assembly.PointReader.read
-    monkeypatch.setattr(assembly.PointReader, "read", lambda self, i, name: read.append(i) or original(self, i, name))
+    original = reading.PointReader.read
+    monkeypatch.setattr(reading.PointReader, "read", lambda self, i, name: read.append(i) or original(self, i, name))
     found = sweeping.results(out)
     assert read == []
     assert float(found.q.isel(size=7, row=0, column=1)) == 7.0 and read == [7]
@@ -197,9 +198,9 @@ def test_functions_that_workers_cannot_import_are_refused(tmp_path):
         (lambda a: a, "a lambda"),
         (inner, "inside another function"),
         (local, "script or notebook"),
-        (partial(functions.affine, b=2), "no function with a name"),
+        (partial(functions.affine, b=2), "not a function with a name"),
         (functions.Machine().method, "another object"),
-        (3, "no function"),
+        (3, "not a function with a name"),
     ]
     for function, words in cases:
         with pytest.raises(ArgumentError, match=rf"{words}.*by `def` at the top of a module"):

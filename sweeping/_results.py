@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from .._support import results as _results
+from .._support import results as saved
 from ..errors import DataFileError, EmptyDataError
 from .folder import SweepFolder
 from .grids import Grid
@@ -19,17 +18,44 @@ from .grids import Grid
 if TYPE_CHECKING:
     import xarray as xr
 
+    from .._support.types import FilePath
+
 ERRORS = "sweep_error"
 
 
-def results(out: str | os.PathLike) -> xr.Dataset:
-    """What the sweep in folder `out` has computed so far.
+def results(out: FilePath) -> xr.Dataset:
+    """What a sweep has computed so far, as one labelled Dataset.
 
-    The dimensions are the axes of the sweep, then those of the function's own result. `sweep_error` says what went
-    wrong at a point: nothing (""), "not computed yet", or the error; the values there are NaN. Nothing is read until
-    it is asked for, and every file is held against its digest when it is.
+    Nothing is read until it is asked for, and every file is held against its digest when it is.
 
-    Raises DataFileError where the folder holds no sweep or a file is damaged, EmptyDataError where no point is done.
+    Parameters
+    ----------
+    out : path
+        Folder of the sweep.
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables of the function over the axes of the sweep, then over the dimensions of the function's own
+        result. `sweep_error` says what went wrong at a point: nothing (""), "not computed yet", or the error; the
+        values there are NaN.
+
+    Raises
+    ------
+    DataFileError
+        Where the folder holds no sweep or a file is damaged.
+    EmptyDataError
+        Where no point is done.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from idealscore import sweep
+    >>> from idealscore.theory.percolation import giant_component
+    >>> out = tempfile.mkdtemp()
+    >>> _ = sweep(giant_component, {"degrees": [0.5, 2.0]}, out, workers=0)
+    >>> results(out).q.round(2).values
+    array([0. , 0.8])
     """
     folder = SweepFolder(out)
     described = folder.description()
@@ -46,7 +72,7 @@ def assemble(folder: SweepFolder, grid: Grid, done: np.ndarray) -> xr.Dataset:
     if not done.any():
         first = f": {next(iter(failures.values()))}" if failures else ""
         raise EmptyDataError("out", f"no point of {folder.path} has a result{first}", "look into failed/")
-    template = _results.load(folder.point(int(done.argmax())))
+    template = saved.load(folder.point(int(done.argmax())))
     reader = PointReader(folder, template, done)
     dims, data = grid.names, {}
     for name, variable in template.data_vars.items():
@@ -83,7 +109,7 @@ class PointReader:
             return self.scalars[index][name]
         path = self.folder.point(index)
         try:
-            if _results.intact(path) is not True:
+            if saved.intact(path) is not True:
                 raise DataFileError("path", f"{path} is damaged", "repeat the sweep; it makes this point again")
             values = self._plain(path, name) if self.plain else self._decoded(path)
         except OSError as error:
@@ -112,7 +138,7 @@ class PointReader:
         return np.asarray(file[name][()], self.template[name].dtype)
 
     def _decoded(self, path: Any) -> dict[str, Any]:
-        point = _results.load(path)
+        point = saved.load(path)
         if set(point.variables) != set(self.template.variables):
             raise self._unlike(path, f"holds {', '.join(map(str, point.variables))}")
         for own in self.template.variables:

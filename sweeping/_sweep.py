@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,48 +13,87 @@ from .._support import checks as check
 from .._support import progress as _progress
 from . import engines, functions
 from ._drive import Drive
+from ._results import assemble
 from ._worker import Job, folder_of
-from .assembly import assemble
 from .folder import FORMAT, SweepFolder
-from .grids import Grid
+from .grids import Grid, Value
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
+    from distributed.deploy import Cluster
+
+    from .._support.types import FilePath
 
 
 def sweep(
-    function: Callable[..., Any],
-    grid: Mapping[str, Iterable[Any]] | Iterable[tuple[str, Iterable[Any]]],
-    out: str | os.PathLike,
+    function: Callable[..., object],
+    grid: Mapping[str, Iterable[Value]] | Iterable[tuple[str, Iterable[Value]]],
+    out: FilePath,
     *,
     seeds: int | Sequence[int] | None = None,
-    fixed: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, object] | None = None,
     workers: int = 1,
-    cluster: Any = None,
+    cluster: str | Client | Cluster | None = None,
     retry: bool = False,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """Call `function(**point, **fixed)` at every point of `grid`, keep each result in `out`, give them as one Dataset.
-
-    grid: axes of numbers, words or truth values. seeds: an axis `seed`, a list or a number n for 0 ... n - 1.
-    function: importable by name (`def` at the top of a module); it returns a number, a dict of numbers, a DataArray
-    or a Dataset, with the same shapes at every point. workers: processes on this machine, 0 for this very process
-    (debugging). cluster: instead, the address of a Dask scheduler, a Client or a cluster object; its workers must see
-    `out`. retry: also compute again the points that failed before. show: progress on or off.
+    """Call a function at every point of a grid, keep each result on disk, and give them as one Dataset.
 
     Each point writes its own netCDF when it is done, under a temporary name that is then renamed. The same call goes
     on where one was stopped or killed. A point that raises is recorded in `out/failed` and stops nothing; a worker
     that dies is replaced. Every point runs on one thread, so that results do not depend on the number of workers.
 
-    Returns what `sweeping.results` does. Raises ArgumentError (grid or function unusable), EmptyDataError (no
-    point), OutputError (folder of another sweep, disk full or read-only), ClusterError (nobody answers, or
-    workers die before they begin), all before or without loss of finished points.
+    Parameters
+    ----------
+    function : callable
+        Called as `function(**point, **fixed)`. It must be importable by name (`def` at the top of a module) and return
+        a number, a dict of numbers, a DataArray or a Dataset, with the same shapes at every point.
+    grid : mapping or sequence of pairs
+        Axes by name, each a list of numbers, of words or of truth values; the last axis runs fastest.
+    out : path
+        Folder of the sweep: new, empty, or that of the same sweep.
+    seeds : int or sequence of int, optional
+        An axis `seed`: a list, or a number n for 0 ... n - 1.
+    fixed : mapping, optional
+        Arguments that are the same at every point: numbers, words, lists and dicts of them.
+    workers : int
+        Processes on this machine; 0 for this very process (debugging).
+    cluster : str, Client or Cluster, optional
+        Computes there instead: the address of a Dask scheduler, a Client or a cluster object, whose workers must see
+        `out`.
+    retry : bool
+        Whether to compute again the points that failed before.
+    show : bool, optional
+        Whether to show progress; by default on a terminal only.
 
+    Returns
+    -------
+    xarray.Dataset
+        What `sweeping.results(out)` gives.
+
+    Raises
+    ------
+    ArgumentError
+        Where the grid or the function cannot be used.
+    UnknownNameError
+        Where the function has no argument of an axis's name.
+    EmptyDataError
+        Without a point, or where no point has a result.
+    OutputError
+        For the folder of another sweep, or a disk that is full or read-only.
+    ClusterError
+        Where no scheduler answers, or workers die before they begin. Finished points are never lost.
+    MissingDependencyError
+        For a cluster without the extra `cluster`.
+
+    Examples
+    --------
     >>> import tempfile
-    >>> from idealscore.learned.training.state import ema_exponent
-    >>> found = sweep(ema_exponent, {"width": [0.05, 0.1]}, tempfile.mkdtemp(), workers=0)
+    >>> from idealscore.theory.percolation import giant_component
+    >>> found = sweep(giant_component, {"degrees": [0.5, 2.0]}, tempfile.mkdtemp(), workers=0)
     >>> found.q.round(2).values
-    array([16.97,  6.94])
+    array([0. , 0.8])
     """
     points = Grid.of(grid, seeds, fixed)
     name = functions.name_of(function)
@@ -108,6 +146,7 @@ def _finished(folder: SweepFolder, count: int) -> np.ndarray:
 
 
 def _notice_changes(folder: SweepFolder, source: str) -> None:
+    """Warn where the function is not the one that the finished points are from."""
     before = folder.description().get("source")
     if before != source:
         text = (
@@ -117,5 +156,6 @@ def _notice_changes(folder: SweepFolder, source: str) -> None:
 
 
 def _stopped(folder: SweepFolder, grid: Grid) -> str:
+    """What to tell who stopped the sweep."""
     finished = sum(folder.point(index).is_file() for index in range(len(grid)))
     return f"stopped with {finished} of {len(grid)} points in {folder.path}; the same call goes on from there"
