@@ -1,6 +1,7 @@
 """Closed-form theory. Imports nothing else of this package; each name is loaded when first used."""
 
 from . import belief_propagation as belief_propagation
+from . import closed_form as closed_form
 from . import composition as composition
 from . import covariance as covariance
 from . import denoiser as denoiser
@@ -23,6 +24,7 @@ from .belief_propagation import FilteredDenoiser as FilteredDenoiser
 from .belief_propagation import FilteredPropagation as FilteredPropagation
 from .belief_propagation import HierarchicalDenoiser as HierarchicalDenoiser
 from .belief_propagation import LeafChannel as LeafChannel
+from .closed_form import ClosedForm as ClosedForm
 from .composition import ConceptGraph as ConceptGraph
 from .composition import additive_law as additive_law
 from .composition import concept_signal as concept_signal

@@ -3,32 +3,60 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Self, final
 
 import torch
-from torch import nn
 
 from .._support import checks as check
 from .._support.streams import normal_batch
+from .._support.types import ArrayLike, Points, Sigma
 from ..errors import NoiseLevelError, ShapeError
+from .closed_form import ClosedFormModule
 from .covariance import Covariance, moments
 
 
-class GaussianDenoiser(nn.Module):
+@final
+class GaussianDenoiser(ClosedFormModule):
     """D(x, sigma) = mu + C (C + sigma^2 I)^-1 (x - mu) for data N(mu, C) ([@Li2024], eq. 6; the Wiener filter).
 
-    `mean` `(*event)`; `covariance` `(d, d)` with d the number of entries of an event, or a `Covariance`. Defined for
-    every sigma from 0 (projection on the range of C) to inf (the mean). Raises CovarianceError unless `covariance` is
-    symmetric positive semi-definite, ShapeError where shapes disagree, NotFiniteError on NaN or inf.
+    Defined for every sigma from 0 (projection on the range of C) to inf (the mean).
 
+    Parameters
+    ----------
+    mean : array (*event)
+        The mean mu of the data; its dtype is that of the theory.
+    covariance : array (d, d) or Covariance
+        The covariance C, d being the number of entries of an event.
+
+    Attributes
+    ----------
+    mean : tensor (*event)
+        mu.
+    covariance : Covariance
+        C by its eigenvectors.
+
+    Raises
+    ------
+    CovarianceError
+        Unless `covariance` is symmetric positive semi-definite.
+    ShapeError
+        Where shapes disagree.
+    NotFiniteError
+        On NaN or inf.
+
+    Examples
+    --------
     >>> D = GaussianDenoiser(torch.zeros(2), torch.diag(torch.tensor([3.0, 0.0])))
+    >>> D
+    GaussianDenoiser(rank=1, event=(2,), float32, cpu)
     >>> D(torch.ones(1, 2), 1.0)
     tensor([[0.7500, 0.0000]])
     """
 
     mean: torch.Tensor
+    covariance: Covariance
 
-    def __init__(self, mean: Any, covariance: Any) -> None:
+    def __init__(self, mean: ArrayLike, covariance: ArrayLike | Covariance) -> None:
         super().__init__()
         mean = check.as_float_tensor("mean", mean)
         if mean.ndim == 0:
@@ -37,29 +65,109 @@ class GaussianDenoiser(nn.Module):
             covariance = Covariance.full(check.as_float_tensor("covariance", covariance, mean.dtype))
         if covariance.dim != mean.numel():
             raise ShapeError(
-                "covariance", f"has {covariance.dim} dimensions", f"pass one of {mean.numel()}, as the mean has"
+                "covariance",
+                f"has {covariance.dim} dimensions, the mean {mean.numel()}",
+                f"pass a covariance ({mean.numel()}, {mean.numel()})",
             )
         self.register_buffer("mean", mean.clone())
         self.covariance = covariance
 
     @classmethod
-    def fit(cls, data: Any) -> GaussianDenoiser:
-        """Mean and covariance (divided by n) of `data` `(n, *event)`, in float64; n may be smaller than d."""
+    def fit(cls, data: ArrayLike) -> Self:
+        """The Gaussian with the mean and covariance of `data`, in float64.
+
+        Parameters
+        ----------
+        data : array (n, *event)
+            Training data; n may be smaller than the number of entries of an event.
+
+        Returns
+        -------
+        GaussianDenoiser
+            Its covariance is divided by n.
+        """
         data = check.dataset("data", data)
         mean, covariance = moments(data.flatten(1))
         return cls(mean.reshape(data.shape[1:]), covariance)
 
-    def _centred(self, x: torch.Tensor, sigma: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, that of the mean."""
+        return tuple(self.mean.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype in which it computes."""
+        return self.mean.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device on which it computes."""
+        return self.mean.device
+
+    def _facts(self) -> dict[str, object]:
+        return {"rank": self.covariance.rank}
+
+    def _centred(self, x: Points, sigma: Sigma) -> tuple[torch.Tensor, torch.Tensor]:
         check.batch("x", x, self.mean.shape)
         u = (x.to(self.mean) - self.mean).flatten(1)
         return u, check.sigmas("sigma", sigma, u)
 
-    def forward(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
+    def forward(self, x: Points, sigma: Sigma) -> Points:
+        """The posterior mean.
+
+        Parameters
+        ----------
+        x : tensor (batch, *event)
+            Noisy points.
+        sigma : float or tensor (batch,)
+            Noise level from 0 to inf.
+
+        Returns
+        -------
+        tensor (batch, *event)
+            E[x0 | x], like `x`.
+        """
         u, sigma = self._centred(x, sigma)
         return (self.mean + self.covariance.wiener(u, sigma).reshape(x.shape)).to(x)
 
-    def log_density(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
-        """log N(x; mu, C + sigma^2 I) as `(batch,)`; raises NoiseLevelError where the density does not exist."""
+    def reference(self, x: Points, sigma: Sigma) -> Points:
+        """mu + C (C + sigma^2 I)^-1 (x - mu), one linear system per sample, in float64 ([@Li2024], eq. 6).
+
+        Parameters
+        ----------
+        x : tensor (batch, *event)
+            Noisy points.
+        sigma : float or tensor (batch,)
+            Noise level, 0 < sigma < inf.
+
+        Returns
+        -------
+        tensor (batch, *event), float64
+            E[x0 | x].
+        """
+        mean, C = self.mean.double().flatten(), self.covariance.dense().double()
+        identity = torch.eye(len(mean), dtype=torch.float64, device=mean.device)
+        flat = x.double().flatten(1)
+        levels = check.sigmas("sigma", sigma, flat)
+        rows = [mean + C @ torch.linalg.solve(C + s**2 * identity, row - mean) for row, s in zip(flat, levels)]
+        return torch.stack(rows).reshape(x.shape)
+
+    def log_density(self, x: Points, sigma: Sigma) -> torch.Tensor:
+        """log N(x; mu, C + sigma^2 I); raises NoiseLevelError where the density does not exist.
+
+        Parameters
+        ----------
+        x : tensor (batch, *event)
+            Noisy points.
+        sigma : float or tensor (batch,)
+            Noise level, sigma < inf; 0 only where C has full rank.
+
+        Returns
+        -------
+        tensor (batch,)
+            In nats, in the dtype of `x`.
+        """
         u, sigma = self._centred(x, sigma)
         if bool(sigma.isinf().any()) or (bool((sigma == 0).any()) and self.covariance.rank < self.covariance.dim):
             raise NoiseLevelError("sigma", "is inf, or 0 with a singular covariance", "there is no density there")
@@ -68,10 +176,23 @@ class GaussianDenoiser(nn.Module):
         value = (constant - square) / 2 - self.covariance.dim * (math.log(2 * math.pi) / 2 + finite.log())
         return torch.where(sigma > 0, value, self.covariance.log_normal_limit(u)[2]).to(x)
 
-    def trajectory(self, x: torch.Tensor, sigmas: Any) -> torch.Tensor:
-        """The exact probability-flow path from `x` at sigmas[0], as `(len(sigmas), batch, *event)`.
+    def trajectory(self, x: Points, sigmas: ArrayLike) -> torch.Tensor:
+        """The exact probability-flow path from `x` at sigmas[0].
 
-        x(sigma) = mu + sqrt((C + sigma^2) (C + sigma_0^2)^-1) (x - mu) ([@Li2024], eq. 7), for sigmas[0] > 0.
+        x(sigma) = mu + sqrt((C + sigma^2) (C + sigma_0^2)^-1) (x - mu) ([@Li2024], eq. 7). Raises NoiseLevelError
+        unless sigmas[0] > 0 and all levels are finite.
+
+        Parameters
+        ----------
+        x : tensor (batch, *event)
+            Points at noise level sigmas[0].
+        sigmas : array (n,)
+            Noise levels, in any order; the first one is that of `x`.
+
+        Returns
+        -------
+        tensor (n, batch, *event)
+            The path, like `x`.
         """
         grid = torch.as_tensor(sigmas, dtype=self.mean.dtype, device=self.mean.device).reshape(-1)
         if grid.numel() == 0 or not bool(((grid >= 0) & grid.isfinite()).all()) or float(grid[0]) == 0:
@@ -81,6 +202,19 @@ class GaussianDenoiser(nn.Module):
         return torch.stack(path).to(x)
 
     def sample(self, n: int, seed: int = 0) -> torch.Tensor:
-        """`(n, *event)` draws of N(mu, C); draw i does not depend on n."""
+        """Draws of N(mu, C); draw i does not depend on n.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        seed : int
+            Which ones.
+
+        Returns
+        -------
+        tensor (n, *event)
+            In the dtype and on the device of the theory.
+        """
         z = normal_batch(seed, "gaussian", range(check.integer("n", n, 1)), (self.covariance.dim,)).to(self.mean)
         return self.mean + self.covariance.colour(z).reshape(-1, *self.mean.shape)

@@ -11,9 +11,15 @@ from idealscore.errors import CovarianceError, EmptyDataError, NoiseLevelError, 
 from idealscore.theory import GaussianDenoiser, posterior_covariance
 from idealscore.theory.covariance import Covariance
 
-from brute_force import dense_gaussian, random_covariance, tensor
+from brute_force import random_covariance, tensor
+from closed_forms import ClosedFormTests
 
 DIGITS = torch.tensor(load_digits().data / 8 - 1)
+
+
+class TestSurface(ClosedFormTests):
+    def make(self):
+        return GaussianDenoiser.fit(DIGITS[:5, :6].reshape(5, 1, 2, 3))
 
 
 @given(st.integers(0, 10**6), st.integers(1, 9), st.floats(-6, 6), st.booleans())
@@ -22,13 +28,14 @@ def test_equals_the_dense_wiener_filter(seed, d, log10_sigma, singular):
     sigma = 10**log10_sigma
     mean, covariance = rng.normal(size=d), random_covariance(rng, d, max(1, d // 2) if singular else d)
     x = mean + rng.normal(size=(4, d)) * (1 + sigma)
-    ours = GaussianDenoiser(tensor(mean), tensor(covariance))(tensor(x), sigma).numpy()
+    denoiser = GaussianDenoiser(tensor(mean), tensor(covariance))
+    ours = denoiser(tensor(x), sigma).numpy()
     values, vectors = np.linalg.eigh(covariance)
     values[values < d * 2.3e-16 * values.max()] = 0
     exact = mean + ((x - mean) @ vectors * (values / (values + sigma**2))) @ vectors.T
     assert np.abs(ours - exact).max() <= 1e-10 * (1 + np.abs(x - mean).max())
     if sigma > 1e-3:
-        dense = dense_gaussian(mean, covariance, x, sigma)
+        dense = denoiser.reference(tensor(x), sigma).numpy()
         assert np.abs(ours - dense).max() <= 1e-8 * (1 + np.abs(x - mean).max())
 
 
