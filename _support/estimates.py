@@ -3,8 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from .types import Array, ArrayLike
+
+    Estimate: TypeAlias = tuple[ArrayLike, ArrayLike] | Array
+    """A value and its standard error, of one shape."""
+
+
+def estimates(dim: str | Sequence[str], /, **values: Estimate) -> dict[str, tuple[str | Sequence[str], Array]]:
+    """Variables of a Dataset, every estimate followed by its standard error.
+
+    Parameters
+    ----------
+    dim : str or sequence of str
+        The dimensions of all of them; () for single numbers.
+    **values : (value, stderr) or ndarray of shape (2, ...)
+        Each estimate and its standard error by the name of the variable, `mean_error(...)` for example.
+
+    Returns
+    -------
+    dict
+        `{name: (dim, value), name_stderr: (dim, stderr)}` for each name, to be passed to `xarray.Dataset`.
+
+    Examples
+    --------
+    >>> list(estimates("sigma", cosine=([0.5], [0.1]), rmse=([2.0], [0.2])))
+    ['cosine', 'cosine_stderr', 'rmse', 'rmse_stderr']
+    """
+    found = {}
+    for name, (value, stderr) in values.items():
+        found[name], found[f"{name}_stderr"] = (dim, np.asarray(value)), (dim, np.asarray(stderr))
+    return found
 
 
 def mean_error(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -44,3 +80,13 @@ def show(value: float, error: float) -> str:
         return f"({show(value / 10**exponent, error / 10**exponent)})e{exponent:03d}"
     digits = max(0, 1 - math.floor(math.log10(abs(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def shown(data: xr.Dataset, name: str) -> str:
+    """`show` of the single number `name` of a Dataset and of its error `name_stderr`.
+
+    >>> import xarray as xr
+    >>> shown(xr.Dataset({"rmse": 0.5, "rmse_stderr": 0.12}), "rmse")
+    '0.50 ± 0.12'
+    """
+    return show(float(data[name]), float(data[f"{name}_stderr"]))

@@ -14,6 +14,7 @@ import torch
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.estimates import estimates
 from ...errors import CovarianceError, EmptyDataError, ShapeError
 from ...learned import checkpoint
 from ...learned.data import ImageData, load
@@ -228,10 +229,10 @@ def predicted_transitions(training: ImageData, n_train: int) -> list[Transition]
 
 
 def _as_variables(transitions: Sequence[Transition]) -> xr.Dataset:
+    sigmas = [float(t.noise.sigma) for t in transitions if t.noise]
     return xr.Dataset(
         {
-            "transition_sigma": ("transition", [float(t.noise.sigma) for t in transitions if t.noise]),
-            "transition_sigma_stderr": ("transition", [t.stderr for t in transitions]),
+            **estimates("transition", transition_sigma=(sigmas, [t.stderr for t in transitions])),
             "transition_equation": ("transition", [t.equation for t in transitions]),
             "transition_reference": ("transition", [t.reference for t in transitions]),
         },

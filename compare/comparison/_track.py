@@ -11,7 +11,7 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
-from ..._support.estimates import mean_error, ratio_error
+from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.results import provenance
 from ...errors import DenoiserContractError, EmptyDataError
 from ...simulate.diffusion import noised
@@ -152,25 +152,17 @@ def _evaluate(name: str, denoiser: Denoiser, x: torch.Tensor, sigma: float) -> t
 
 def _summary(values: dict[str, np.ndarray], names: list[str]) -> xr.Dataset:
     distance = values["distance"]
-    unexplained, unexplained_stderr = ratio_error(distance, np.broadcast_to(values["net_move"], distance.shape), axis=1)
-    estimates = {
-        "score_error": ratio_error(distance, values["theory_move"], axis=1),
-        "cosine": mean_error(values["cosine"], axis=1),
-        "explained_variance": (1 - unexplained, unexplained_stderr),
-        "rmse": mean_error(values["rmse"], axis=1),
-        "denoising_error": mean_error(values["theory_error"], axis=1),
-    }
+    unexplained, error = ratio_error(distance, np.broadcast_to(values["net_move"], distance.shape), axis=1)
     best = int(distance.mean(1).argmin())
     gap, gap_stderr = mean_error(distance - distance[best], axis=1)
-    network, network_stderr = mean_error(values["net_error"])
-    return xr.Dataset(
-        {name: ("theory", value) for name, (value, _) in estimates.items()}
-        | {f"{name}_stderr": ("theory", stderr) for name, (_, stderr) in estimates.items()}
-        | {
-            "tied": ("theory", gap <= 2 * gap_stderr),
-            "closest": ((), names[best]),
-            "network_denoising_error": ((), float(network)),
-            "network_denoising_error_stderr": ((), float(network_stderr)),
-        },
-        coords={"theory": names},
+    by_theory = estimates(
+        "theory",
+        score_error=ratio_error(distance, values["theory_move"], axis=1),
+        cosine=mean_error(values["cosine"], axis=1),
+        explained_variance=(1 - unexplained, error),
+        rmse=mean_error(values["rmse"], axis=1),
+        denoising_error=mean_error(values["theory_error"], axis=1),
     )
+    of_network = estimates((), network_denoising_error=mean_error(values["net_error"]))
+    closest = {"tied": ("theory", gap <= 2 * gap_stderr), "closest": ((), names[best])}
+    return xr.Dataset({**by_theory, **of_network, **closest}, coords={"theory": names})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from ..._support.estimates import show as estimate
+from ..._support.estimates import shown
 from ...errors import EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
@@ -102,10 +102,7 @@ def pair_rows(result: xr.Dataset) -> list[dict[str, str]]:
         for other in names[i + 1 :]:
             if one in models:
                 pair = result.sel(sampler=one, other_sampler=other)
-                cells = {
-                    head: estimate(float(pair[f"pair_{key}"]), float(pair[f"pair_{key}_stderr"]))
-                    for key, head in MEASURES.items()
-                }
+                cells = {head: shown(pair, f"pair_{key}") for key, head in MEASURES.items()}
                 made.append({"model": one, "other": other, **cells})
     return made
 

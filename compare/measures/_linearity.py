@@ -11,7 +11,7 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
 from ...errors import NoiseLevelError
@@ -102,12 +102,12 @@ def linearity(
             found[0, :, i, j] = mean_error(np.abs(cosine) if variant == "raw" else cosine)
             found[1, :, i, j] = mean_error(_relative_distance(*denoised))
     dims = ("alpha_squared", "sigma")
-    variables = {}
-    for (name, meaning), (mean, stderr) in zip(METRICS.items(), found):
-        variables[name] = (dims, mean, {"long_name": meaning})
-        variables[f"{name}_stderr"] = (dims, stderr)
+    variables = estimates(dims, **dict(zip(METRICS, found, strict=True)))
     attributes = provenance(seed=seed, device=str(data.device)) | {"variant": variant, "n_pairs": n_pairs}
-    return xr.Dataset(variables, coords={"alpha_squared": shares, "sigma": grid}, attrs=attributes)
+    result = xr.Dataset(variables, coords={"alpha_squared": shares, "sigma": grid}, attrs=attributes)
+    for name, meaning in METRICS.items():
+        result[name].attrs["long_name"] = meaning
+    return result
 
 
 def _superposed(

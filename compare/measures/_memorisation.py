@@ -22,7 +22,7 @@ import torch
 import xarray as xr
 
 from ..._support import checks as check
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ...errors import ShapeError
 
@@ -201,9 +201,9 @@ def _measures(
 
 
 def _summary(shares: dict[str, np.ndarray], means: dict[str, np.ndarray]) -> xr.Dataset:
-    found = {}
-    for name, values in (shares | means).items():
-        found[name], found[f"{name}_stderr"] = mean_error(values)
+    found = {name: mean_error(values) for name, values in (shares | means).items()}
+    bounds: dict[str, float] = {}
     for name, values in shares.items():
-        found[f"{name}_low"], found[f"{name}_high"] = wilson_interval(found[name], len(values))
-    return xr.Dataset({name: ((), float(value)) for name, value in found.items()})
+        low, high = wilson_interval(found[name][0], len(values))
+        bounds |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return xr.Dataset({**estimates((), **found), **bounds})

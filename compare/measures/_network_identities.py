@@ -11,7 +11,7 @@ import xarray as xr
 
 from ..._support import checks as check_argument
 from ..._support import progress as _progress
-from ..._support.estimates import show
+from ..._support.estimates import shown
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
 from ...errors import ArgumentError
@@ -116,13 +116,7 @@ def table(result: xr.Dataset) -> str:
     head = ["identity", *(f"sigma {sigma:.3g}" for sigma in result.sigma.values)]
     lines = [head]
     for name in measured:
-        cells = [
-            show(
-                float(result["size"].sel(identity=name, sigma=s)),
-                float(result["size_stderr"].sel(identity=name, sigma=s)),
-            )
-            for s in result.sigma.values
-        ]
+        cells = [shown(result.sel(identity=name, sigma=s), "size") for s in result.sigma.values]
         lines.append([str(name), *cells])
     widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]

@@ -22,7 +22,7 @@ import torch
 import xarray as xr
 
 from ..._support import checks as check
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ...errors import EmptyDataError, ShapeError
 from ...simulate.diffusion import sample, starting_noise
@@ -97,9 +97,9 @@ def pairwise_reproducibility(
     for name in rows[0][0]:
         values = np.array([[pair[name] for pair in row] for row in rows])
         mean, stderr = mean_error(values, axis=2)
-        variables[name], variables[f"{name}_stderr"] = (("model", "other"), mean), (("model", "other"), stderr)
+        variables |= estimates(("model", "other"), **{name: (mean, stderr)})
         if name in SHARES:
-            for side, bound in zip(("low", "high"), wilson_interval(mean, n)):
+            for side, bound in zip(("low", "high"), wilson_interval(mean, n), strict=True):
                 variables[f"{name}_{side}"] = (("model", "other"), bound)
     names = list(samples)
     attributes = provenance() | {"threshold": threshold, "grey_values": grey_values, "n": n}

@@ -27,7 +27,7 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ...errors import CovarianceError, EmptyDataError, NoiseLevelError, UnknownNameError
 from ...simulate.diffusion import noised
@@ -172,19 +172,17 @@ def _distances(
     distance = max(square, 0.0) ** 0.5
     error = square_error / (2 * distance) if square > square_error else square_error**0.5
     norm = float(wiener.norm())
-    found = {
-        "weight_distance": ((), distance / norm),
-        "weight_distance_stderr": ((), error / norm),
-        "gain": ("mode", ((weight @ modes) * modes).sum(0).numpy(force=True)),
-        "gain_stderr": ("mode", ((deviations @ modes) * modes).sum(1).square().sum(0).sqrt().numpy(force=True)),
-        "mode_distance": ("mode", ((weight - wiener) @ modes).norm(dim=0).numpy(force=True)),
-        "mode_distance_stderr": ("mode", (deviations @ modes).square().sum((0, 1)).sqrt().numpy(force=True)),
-        "wiener_gain": ("mode", ((wiener @ modes) * modes).sum(0).numpy(force=True)),
-    }
+    gain, wiener_gain = (((w @ modes) * modes).sum(0) for w in (weight, wiener))
+    gain_error = ((deviations @ modes) * modes).sum(1).square().sum(0).sqrt()
+    apart, apart_error = ((weight - wiener) @ modes).norm(dim=0), (deviations @ modes).square().sum((0, 1)).sqrt()
+    by_mode = {"gain": (gain, gain_error), "mode_distance": (apart, apart_error)}
     linear = _absolute(weight, bias, origin, sigma)
-    for name, values in _pointwise(denoiser, linear, gaussian, data, sigma, n_noise, seed, size).items():
-        found[name], found[f"{name}_stderr"] = (((), v) for v in mean_error(values))
-    return xr.Dataset(found)
+    pointwise = _pointwise(denoiser, linear, gaussian, data, sigma, n_noise, seed, size)
+    whole = {"weight_distance": (distance / norm, error / norm)}
+    whole |= {name: mean_error(values) for name, values in pointwise.items()}
+    modewise = {name: (v.numpy(force=True), e.numpy(force=True)) for name, (v, e) in by_mode.items()}
+    found = {**estimates((), **whole), **estimates("mode", **modewise)}
+    return xr.Dataset({**found, "wiener_gain": ("mode", wiener_gain.numpy(force=True))})
 
 
 def _modes(gaussian: GaussianDenoiser) -> torch.Tensor:

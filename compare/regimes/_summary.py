@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..._support import results as _results
+from ..._support.estimates import estimates
 from ._crossover import crossover
 from .ground import stacked
 from .plan import RegimePlan
@@ -108,6 +109,4 @@ def _crossovers(result: xr.Dataset, seed: int) -> xr.Dataset:
                 curve, spread = value.isel(at).values, error.isel(at).values
                 found[:, k, i, j] = crossover(result.n_train.values, curve, spread, level, rising, seed)
     dims = ("criterion", "width", "step")
-    return xr.Dataset(
-        {"crossover": (dims, found[0]), "crossover_stderr": (dims, found[1])}, coords={"criterion": list(CRITERIA)}
-    )
+    return xr.Dataset(estimates(dims, crossover=found), coords={"criterion": list(CRITERIA)})

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import xarray as xr
 
-from ..._support.estimates import show
+from ..._support.estimates import shown
 from ..comparison._table import aligned, closest
 from ._regime_map import RegimePlan
 
@@ -24,10 +24,6 @@ def shown_levels(result: xr.Dataset) -> np.ndarray:
     return result.sigma.values[np.unique(chosen.round().astype(int))]
 
 
-def _estimate(cell: xr.Dataset, name: str) -> str:
-    return show(float(cell[name]), float(cell[f"{name}_stderr"]))
-
-
 def rows(result: xr.Dataset) -> list[dict[str, str]]:
     """The cells of the table, as text: all widths at the last step."""
     made = []
@@ -39,12 +35,12 @@ def rows(result: xr.Dataset) -> list[dict[str, str]]:
             row = {
                 "width": f"{width}",
                 "n": f"{n}" + ("*" if float(cell.overlap) > 0 else ""),
-                "copies": _estimate(cell, "memorised"),
-                "GL": _estimate(cell, "generalisation_distance"),
-                "GL held-out": _estimate(cell, "held_out_generalisation_distance"),
-                "RP same set": _estimate(cell, "rp_same"),
-                "RP two sets": _estimate(cell, "rp_disjoint"),
-                "RP to empirical": _estimate(own, "rp_to_optimum"),
+                "copies": shown(cell, "memorised"),
+                "GL": shown(cell, "generalisation_distance"),
+                "GL held-out": shown(cell, "held_out_generalisation_distance"),
+                "RP same set": shown(cell, "rp_same"),
+                "RP two sets": shown(cell, "rp_disjoint"),
+                "RP to empirical": shown(own, "rp_to_optimum"),
                 "chance": f"{float(cell.rp_chance_disjoint):.2f}",
             }
             for sigma in shown_levels(result):
@@ -60,9 +56,9 @@ def crossover_lines(result: xr.Dataset) -> list[str]:
     for width in result.width.values:
         for criterion in result.criterion.values:
             at = last.sel(width=width)
-            n, error = (float(at[name].sel(criterion=criterion)) for name in ("crossover", "crossover_stderr"))
-            where = f"from n = {show(n, error)} on"
-            if np.isnan(n):
+            found = at[["crossover", "crossover_stderr"]].sel(criterion=criterion)
+            where = f"from n = {shown(found, 'crossover')} on"
+            if np.isnan(float(found.crossover)):
                 where = "at every size measured" if _met(at.isel(n_train=-1), str(criterion)) else "at no size measured"
             made.append(f"width {width}: {MEANINGS[str(criterion)]} {where}")
     return made
