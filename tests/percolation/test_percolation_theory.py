@@ -11,14 +11,15 @@ from idealscore.simulate import percolation as simulated
 from idealscore.theory import percolation as theory
 from idealscore.theory.percolation import (
     LATTICES,
-    LITERATURE,
     Lattice,
-    dedekind_eta,
     extended_square,
+    graph_giant_component,
     hypercubic,
-    star_triangle,
-    theta3,
+    wrapping,
 )
+from idealscore.theory.percolation.critical_data import extended_threshold
+from idealscore.theory.percolation.thresholds import LITERATURE, star_triangle
+from idealscore.theory.percolation.wrapping import dedekind_eta, pinson, theta3
 
 ARCHIMEDEAN = ("square", "triangular", "honeycomb", "kagome", "three-twelve", "four-eight")
 
@@ -26,7 +27,7 @@ ARCHIMEDEAN = ("square", "triangular", "honeycomb", "kagome", "three-twelve", "f
 def test_pinson_numbers():
     exact = {"either": 0.6904737246, "horizontal": 0.5210582892, "both": 0.3516428539, "one": 0.1694154353}
     printed = {"either": 0.690473725, "horizontal": 0.521058290, "both": 0.351642855, "one": 0.169415435}
-    from_sums, from_theta = theory.wrapping_probabilities(), theory.pinson()
+    from_sums, from_theta = theory.wrapping_probabilities(), pinson()
     for name, value in exact.items():
         assert abs(getattr(from_theta, name) - value) < 1e-10
         assert abs(getattr(from_theta, name) - printed[name]) < 2e-9
@@ -44,6 +45,14 @@ def test_the_torus_does_not_care_which_periods_describe_it(tau):
     assert_allclose([one.second, one.either], [sheared.second, sheared.either], atol=1e-12)
     mirrored = theory.wrapping_probabilities(-tau.conjugate())
     assert_allclose([one.first, one.both], [mirrored.first, mirrored.both], atol=1e-12)
+
+
+@pytest.mark.parametrize("tau", [1j, 0.3 + 0.7j, np.exp(1j * np.pi / 3)])
+def test_wrapping_is_the_literal_sum_over_classes_of_loops(tau):
+    found, literal = theory.wrapping_probabilities(tau), wrapping.reference(tau)
+    for name, value in literal.items():
+        assert abs(getattr(found, name) - value) < 1e-12, name
+    assert abs(literal["both"] - theory.wrapping_probabilities(tau + 0.1j).both) > 1e-3
 
 
 def test_the_total_probability_is_one():
@@ -171,6 +180,21 @@ def test_a_single_number_of_nodes_keeps_the_bethe_closed_form():
     assert theory.graph_threshold([5] * 7) == theory.bethe_threshold(5)
 
 
+@pytest.mark.parametrize("kind", ["site", "bond"])
+def test_giant_components_are_the_iterated_equation(kind):
+    for degrees in ([3] * 4, [1, 3, 3, 4], [0, 1, 2, 5, 5], [1, 1, 2]):
+        for p in (0.2, 0.8, 1.0):
+            literal = graph_giant_component.reference(degrees, p, kind)
+            assert abs(theory.giant_component(degrees, p, kind) - literal) < 1e-12, (degrees, p)
+
+
+def test_rounding_makes_no_giant_component():
+    for c in (3.0, 7.0, 49.0):
+        assert theory.giant_component(c, 1 / c) < 1e-7
+        assert theory.giant_component([int(c) + 1] * 3, 1 / c) < 1e-12
+        assert theory.giant_component(c, 1.001 / c) > 1e-3
+
+
 def test_the_configuration_threshold_is_where_mean_square_is_twice_the_mean():
     # <k^2> / <k> = 2 is sum k (k - 2) p_k = 0: three nodes of degree 1 for each of degree 3
     degrees = [1, 1, 1, 3]
@@ -263,7 +287,7 @@ def test_bump_percolation_is_extended_site_percolation():
 
 def test_the_interpolation_and_its_limit():
     for z in (4, 8, 12, 20, 24, 28, 36):
-        known = theory.extended_threshold(z)[0]
+        known = extended_threshold(z)[0]
         assert abs(4 * 1.12808737 / (z + 3.3) / known - 1) < 0.05
         assert z * known < 4 * 1.12808737
     # many neighbours: the number of images needed is that of overlapping disks

@@ -26,8 +26,27 @@ OFFSET_ERROR = 0.05  # largest relative deviation of c / (z + 3.3) from known th
 
 
 def link_radius(width: float, overlap: float) -> float:
-    """r = 2 sigma sqrt(ln(1 / theta)), in the unit of `width`.
+    """r = 2 sigma sqrt(ln(1 / theta)): the largest distance at which two bumps are neighbours [@Liang2024].
 
+    Parameters
+    ----------
+    width : float
+        sigma > 0 of the bumps.
+    overlap : float
+        theta in (0, 1), the normalised overlap above which two images are neighbours.
+
+    Returns
+    -------
+    float
+        r, in the unit of `width`.
+
+    Raises
+    ------
+    ArgumentError
+        For values outside, or at the edge of, their ranges.
+
+    Examples
+    --------
     >>> round(link_radius(1.0, 0.005), 4)
     4.6036
     """
@@ -43,6 +62,8 @@ def link_radius(width: float, overlap: float) -> float:
 def extended_threshold(coordination: int) -> tuple[float, float, str]:
     """Site threshold of the square lattice with z neighbours in a disk: value, standard error and source.
 
+    Beyond the lattices that are held it is c / (z + 3.3) with c = 4 eta_c of overlapping disks [@Xun2021].
+
     >>> extended_threshold(8)[0] == 1 - threshold("square", "site").value
     True
     """
@@ -57,9 +78,29 @@ def extended_threshold(coordination: int) -> tuple[float, float, str]:
 def critical_data_fraction(spacing: float, width: float, overlap: float = 0.005) -> Transition:
     """The fraction lambda_c of the data at which bumps of `width` on a lattice of `spacing` become connected.
 
-    `overlap` is the threshold theta above which two images are neighbours. The returned value is None, with the
-    reason in `note`, where not even nearest neighbours overlap. Raises ArgumentError for values outside their ranges.
+    It is the site threshold of the square lattice with all z neighbours within r / d, r = `link_radius` [@Liang2024].
 
+    Parameters
+    ----------
+    spacing : float
+        d > 0, the distance of neighbouring bumps.
+    width : float
+        sigma > 0 of the bumps, in the unit of `spacing`.
+    overlap : float, default 0.005
+        theta in (0, 1), the normalised overlap above which two images are neighbours.
+
+    Returns
+    -------
+    Transition
+        The fraction; its value is None, with the reason in `note`, where not even nearest neighbours overlap.
+
+    Raises
+    ------
+    ArgumentError
+        For values outside, or at the edge of, their ranges.
+
+    Examples
+    --------
     >>> round(critical_data_fraction(1.0, 0.25).value, 6)
     0.592746
     >>> critical_data_fraction(1.0, 0.2).note
@@ -71,10 +112,10 @@ def critical_data_fraction(spacing: float, width: float, overlap: float = 0.005)
     ratio = link_radius(width, overlap) / spacing
     equation = r"\lambda_c = p_c(z), z = \#\{0 < i^2 + j^2 \le (r/d)^2\}, r = 2\sigma\sqrt{\ln 1/\theta}"
     unit, name = "fraction", "connected data"
-    if ratio < 1:
+    z = sites_within(ratio)
+    if z == 0:
         reason = f"bumps one spacing apart do not overlap: r/d = {ratio:.4g} < 1"
         return Transition(name, None, None, 0.0, unit, equation, "Liang2024", reason)
-    z = sites_within(ratio)
     value, stderr, source = extended_threshold(z)
     return Transition(name, None, value, stderr, unit, equation, "Liang2024", f"z = {z}, p_c from {source}")
 
@@ -84,6 +125,27 @@ def critical_data_number(canvas: float, width: float, overlap: float = 0.005) ->
 
     The mean degree at the threshold of overlapping disks is 4 eta_c = 4.5123 [@Mertens2012].
 
+    Parameters
+    ----------
+    canvas : float
+        The side of the frame.
+    width : float
+        sigma > 0 of the bumps, in the unit of `canvas`.
+    overlap : float, default 0.005
+        theta in (0, 1), the normalised overlap above which two images are neighbours.
+
+    Returns
+    -------
+    float
+        The number of images.
+
+    Raises
+    ------
+    ArgumentError
+        For values outside their ranges.
+
+    Examples
+    --------
     >>> round(critical_data_number(32.0, 1.0), 1)
     69.4
     """

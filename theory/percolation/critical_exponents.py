@@ -1,10 +1,4 @@
-r"""Critical exponents of percolation, as exact fractions or literature values with errors, and the scaling forms.
-
-Near p_c, for a system of side L,
-
-    S_max / N = L^{-beta/nu} F((p - p_c) L^{1/nu})
-    sum s^2 / N = L^{gamma/nu} G((p - p_c) L^{1/nu})
-    R = H((p - p_c) L^{1/nu})
+"""Critical exponents of percolation, as exact fractions or literature values with errors.
 
 Two dimensions: exact [@Smirnov2001] [@Stauffer1994]. Three: [@Wang2013]. From six dimensions on, and on random graphs:
 mean field.
@@ -21,7 +15,22 @@ from ...errors import ArgumentError
 
 @dataclass(frozen=True)
 class Exponent:
-    """A value with its standard error, 0.0 where it is exact; `exact` is then the fraction."""
+    """A value with its standard error.
+
+    Parameters
+    ----------
+    value : float
+        The exponent.
+    stderr : float, default 0.0
+        Its standard error, 0.0 where it is exact.
+    exact : Fraction, optional
+        The exponent as a fraction where it is exact.
+
+    Examples
+    --------
+    >>> print(Exponent(1.1410, 0.0015))
+    1.141 ± 0.0015
+    """
 
     value: float
     stderr: float = 0.0
@@ -31,17 +40,27 @@ class Exponent:
         return str(self.exact) if self.exact is not None else f"{self.value:.6g} ± {self.stderr:.2g}"
 
 
-def _exact(numerator: int, denominator: int = 1) -> Exponent:
-    fraction = Fraction(numerator, denominator)
-    return Exponent(float(fraction), 0.0, fraction)
-
-
 @dataclass(frozen=True)
 class Exponents:
     """The exponents of one universality class; nu and beta fix all others by the scaling laws.
 
     `fractal_dimension` = d - beta/nu, `gamma` = d nu - 2 beta, `tau` = 1 + d / d_f and `sigma` = 1 / (beta + gamma),
     with d the upper critical dimension 6 in mean field.
+
+    Parameters
+    ----------
+    dimension : int
+        2, 3, or 6 for mean field.
+    nu, beta, gamma, tau, sigma, fractal_dimension, beta_over_nu, gamma_over_nu, one_over_nu : Exponent
+        The exponents of the correlation length, the largest cluster, the mean size, the sizes (n_s ~ s^-tau), the
+        cutoff of the sizes, the mass of the largest cluster, and the ratios that finite-size scaling needs.
+    reference : str
+        The paper behind the values.
+
+    Examples
+    --------
+    >>> print(exponents(2))
+    2 dimensions: nu 4/3, beta 5/36, gamma 43/18, tau 187/91, sigma 36/91, fractal_dimension 91/48 [Stauffer1994]
     """
 
     dimension: int
@@ -56,16 +75,34 @@ class Exponents:
     one_over_nu: Exponent
     reference: str
 
+    def __str__(self) -> str:
+        shown = ("nu", "beta", "gamma", "tau", "sigma", "fractal_dimension")
+        values = ", ".join(f"{name} {getattr(self, name)}" for name in shown)
+        return f"{self.dimension} dimensions: {values} [{self.reference}]"
+
+    __repr__ = __str__
+
 
 def _from_exact(dimension: int, nu: Fraction, beta: Fraction, reference: str) -> Exponents:
     gamma = dimension * nu - 2 * beta
     fractal = dimension - beta / nu
 
     def exact(fraction: Fraction) -> Exponent:
-        return _exact(fraction.numerator, fraction.denominator)
+        return Exponent(float(fraction), 0.0, fraction)
 
-    values = (nu, beta, gamma, 1 + dimension / fractal, 1 / (beta + gamma), fractal, beta / nu, gamma / nu, 1 / nu)
-    return Exponents(dimension, *map(exact, values), reference)  # pyright: ignore[reportCallIssue]
+    return Exponents(
+        dimension,
+        nu=exact(nu),
+        beta=exact(beta),
+        gamma=exact(gamma),
+        tau=exact(1 + dimension / fractal),
+        sigma=exact(1 / (beta + gamma)),
+        fractal_dimension=exact(fractal),
+        beta_over_nu=exact(beta / nu),
+        gamma_over_nu=exact(gamma / nu),
+        one_over_nu=exact(1 / nu),
+        reference=reference,
+    )
 
 
 def _three_dimensions() -> Exponents:
@@ -100,8 +137,25 @@ def exponents(dimension: int) -> Exponents:
     """The critical exponents in `dimension` 2 (exact), 3 (Monte Carlo) or >= 6 (mean field).
 
     Mean-field ratios to nu use nu = 1/2; on a random graph of N nodes put L = N^{1/6}, so that S_max ~ N^{2/3} at
-    the threshold. Raises ArgumentError for dimensions 4 and 5, whose exponents are not held here.
+    the threshold. Two dimensions and mean field: [@Stauffer1994]; three: [@Wang2013].
 
+    Parameters
+    ----------
+    dimension : int
+        2, 3, or 6 and above.
+
+    Returns
+    -------
+    Exponents
+        Exact fractions where they are known.
+
+    Raises
+    ------
+    ArgumentError
+        For a dimension below 2, and for 4 and 5, whose exponents are not held here.
+
+    Examples
+    --------
     >>> print(exponents(2).nu, exponents(2).tau, exponents(2).fractal_dimension)
     4/3 187/91 91/48
     >>> print(exponents(6).beta, exponents(6).fractal_dimension)
@@ -117,22 +171,3 @@ def exponents(dimension: int) -> Exponents:
     if dimension >= 6:
         return _from_exact(6, Fraction(1, 2), Fraction(1), "Stauffer1994")
     raise ArgumentError("dimension", f"is {dimension}", "pass 2, 3 or 6 and above (mean field)")
-
-
-def scaling_variable(p: float, threshold: float, size: float, dimension: int = 2) -> float:
-    """(p - p_c) L^{1/nu}, the variable of the scaling forms in the module docstring.
-
-    >>> round(scaling_variable(0.51, 0.5, 256.0), 9)
-    0.64
-    """
-    return (p - threshold) * size ** exponents(dimension).one_over_nu.value
-
-
-def order_parameter_scale(size: float, dimension: int = 2) -> float:
-    """L^{-beta/nu}, by which S_max / N of side L is divided in a data collapse."""
-    return size ** -exponents(dimension).beta_over_nu.value
-
-
-def mean_size_scale(size: float, dimension: int = 2) -> float:
-    """L^{gamma/nu}, by which sum s^2 / N of side L is divided in a data collapse."""
-    return size ** exponents(dimension).gamma_over_nu.value

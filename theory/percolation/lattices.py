@@ -19,6 +19,8 @@ HEXAGONAL = ((1.0, 0.0), (0.5, 3**0.5 / 2))
 FCC = ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
 BCC = ((-0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.5, 0.5, -0.5))
 
+ROUNDING = 1e-14  # relative, of squared distances: a site on the rim of a disk is inside
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -27,8 +29,26 @@ class Lattice:
     A bond `(u, v, offset)` joins site u of each cell to site v of the cell `offset` away; each bond is listed once.
     A finite piece has `size` cells along every vector.
 
-    >>> LATTICES["kagome"].n_basis, LATTICES["kagome"].coordination
-    (3, 4.0)
+    Parameters
+    ----------
+    name : str
+        The name, as in `LATTICES`.
+    vectors : tuple of tuple of float
+        The vectors that repeat the cell, one of `dimension` coordinates each.
+    positions : tuple of tuple of float
+        The sites of the cell, in units of the vectors.
+    bonds : tuple of (int, int, tuple of int)
+        The bonds `(u, v, offset)`.
+
+    Raises
+    ------
+    LatticeError
+        For a bond that names a site outside the cell, has too few or too many offsets, or joins a site to itself.
+
+    Examples
+    --------
+    >>> LATTICES["kagome"]
+    Lattice('kagome', 2 dimensions, 3 sites and 6 bonds per cell, 4 neighbours)
     """
 
     name: str
@@ -45,8 +65,13 @@ class Lattice:
             if u == v and not any(offset):
                 raise LatticeError("bonds", f"hold the self-loop {(u, v, offset)}", "join two different sites")
 
+    def __repr__(self) -> str:
+        cell = f"{self.n_basis} sites and {len(self.bonds)} bonds per cell"
+        return f"Lattice({self.name!r}, {self.dimension} dimensions, {cell}, {self.coordination:g} neighbours)"
+
     @property
     def dimension(self) -> int:
+        """Number of vectors."""
         return len(self.vectors)
 
     @property
@@ -76,6 +101,23 @@ class Lattice:
 def hypercubic(dimension: int) -> Lattice:
     """Z^d with nearest neighbours: "square" for d = 2, "cubic" for d = 3.
 
+    Parameters
+    ----------
+    dimension : int
+        d, from 2 to 6.
+
+    Returns
+    -------
+    Lattice
+        The lattice.
+
+    Raises
+    ------
+    ArgumentError
+        For a dimension outside 2 ... 6.
+
+    Examples
+    --------
     >>> hypercubic(4).coordination
     8.0
     """
@@ -92,19 +134,36 @@ def sites_within(radius: float) -> int:
     >>> [sites_within(r) for r in (1, 2**0.5, 2, 5**0.5, 8**0.5, 3, 10**0.5)]
     [4, 8, 12, 20, 24, 28, 36]
     """
-    limit = check.real("radius", radius, 0.0, 1e6) ** 2 * (1 + 1e-12)
+    limit = check.real("radius", radius, 0.0, 1e6) ** 2 * (1 + ROUNDING)
     x = np.arange(-int(limit**0.5), int(limit**0.5) + 1)
     return int((2 * np.floor(np.sqrt(limit - x * x)) + 1).sum()) - 1
 
 
 def extended_square(radius: float) -> Lattice:
-    """The square lattice with every pair of sites up to `radius` apart joined (radius in lattice spacings).
+    """The square lattice with every pair of sites up to `radius` apart joined.
 
+    Parameters
+    ----------
+    radius : float
+        The largest length of a bond in lattice spacings, from 1 to 64.
+
+    Returns
+    -------
+    Lattice
+        "square" for the four nearest neighbours, else "squareZ" with Z neighbours.
+
+    Raises
+    ------
+    ArgumentError
+        For a radius outside 1 ... 64.
+
+    Examples
+    --------
     >>> extended_square(2.0).coordination
     12.0
     """
     radius = check.real("radius", radius, 1.0, 64.0)
-    span, limit = int(radius + 1e-9), radius**2 * (1 + 1e-12)
+    span, limit = int(radius + 1e-9), radius**2 * (1 + ROUNDING)
     steps = product(range(-span, span + 1), repeat=2)
     half = sorted((x, y) for x, y in steps if 0 < x * x + y * y <= limit and (y, x) > (0, 0))
     name = "square" if len(half) == 2 else f"square{2 * len(half)}"
@@ -179,7 +238,25 @@ LATTICES: dict[str, Lattice] = {
 def find_lattice(lattice: str | Lattice) -> Lattice:
     """The lattice of that name, or the lattice itself.
 
-    Raises UnknownNameError, with the nearest name, for a name that is not in `LATTICES`.
+    Parameters
+    ----------
+    lattice : str or Lattice
+        A name in `LATTICES`, or a lattice of your own.
+
+    Returns
+    -------
+    Lattice
+        The lattice.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not in `LATTICES`; the message suggests the nearest.
+
+    Examples
+    --------
+    >>> find_lattice("honeycomb").coordination
+    3.0
     """
     if isinstance(lattice, Lattice):
         return lattice

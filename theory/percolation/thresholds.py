@@ -28,7 +28,23 @@ if TYPE_CHECKING:
 class Threshold:
     """A critical probability (critical reduced density eta_c in the continuum) with its standard error and source.
 
-    `stderr` is 0.0 where the value is exact; `exact()` is then the expression.
+    Parameters
+    ----------
+    lattice : str
+        The name of the lattice, or of the objects in the continuum.
+    kind : str
+        "site", "bond" or "continuum".
+    value : float
+        p_c, or eta_c.
+    stderr : float
+        Its standard error, 0.0 where the value is exact.
+    reference : str
+        The paper behind it.
+
+    Examples
+    --------
+    >>> Threshold("square", "bond", 0.5, 0.0, "Sykes1964")
+    square bond 0.5 exactly [Sykes1964]
     """
 
     lattice: str
@@ -38,12 +54,20 @@ class Threshold:
     reference: str
 
     def exact(self) -> sympy.Expr | None:
-        """The exact value as a sympy expression, None where none is known."""
+        """The exact value.
+
+        Returns
+        -------
+        sympy.Expr or None
+            The expression, None where none is known.
+        """
         return exact_thresholds().get((self.lattice, self.kind))
 
     def __str__(self) -> str:
         error = f"± {self.stderr:.1g}" if self.stderr else "exactly"
         return f"{self.lattice} {self.kind} {self.value:.12g} {error} [{self.reference}]"
+
+    __repr__ = __str__
 
 
 EXACT_SOURCES = {
@@ -114,8 +138,22 @@ def star_triangle() -> sympy.Expr:
 
 @cache
 def exact_thresholds() -> dict[tuple[str, str], sympy.Expr]:
-    """{(lattice, kind): expression} of all thresholds that are known exactly, derived as in the module docstring.
+    """All thresholds that are known exactly, derived with sympy: by duality, star and triangle, and matching.
 
+    Two dimensions only ([@Sykes1964], [@Suding1999]).
+
+    Returns
+    -------
+    dict
+        {(lattice, kind): sympy expression}.
+
+    Raises
+    ------
+    AssertionError
+        If the star-triangle polynomial were not that of 2 sin(pi / 18).
+
+    Examples
+    --------
     >>> exact_thresholds()["honeycomb", "bond"]
     1 - 2*sin(pi/18)
     """
@@ -141,7 +179,18 @@ def exact_thresholds() -> dict[tuple[str, str], sympy.Expr]:
 
 @cache
 def all_thresholds() -> dict[tuple[str, str], Threshold]:
-    """Every threshold held here, by (lattice, kind)."""
+    """Every threshold that is held here.
+
+    Returns
+    -------
+    dict
+        {(lattice, kind): Threshold}.
+
+    Examples
+    --------
+    >>> all_thresholds()["kagome", "bond"]
+    kagome bond 0.524404999167 ± 1e-17 [Jacobsen2015]
+    """
     held = {key: Threshold(*key, float(e), 0.0, EXACT_SOURCES[key]) for key, e in exact_thresholds().items()}
     held |= {key: Threshold(*key, *entry) for key, entry in LITERATURE.items()}
     square = held["square", "site"]
@@ -154,8 +203,27 @@ def threshold(lattice: str, kind: str = "site") -> Threshold:
 
     Lattices are those of `theory.percolation.LATTICES`, the other Archimedean ones by their vertex symbol, e.g.
     "(3,4,6,4)", and the objects "disks", "squares" (aligned), "sticks" and "spheres". Reduced density: eta = number
-    per volume x volume of one (number per area x length^2 for sticks). Raises UnknownNameError for what is not held.
+    per volume x volume of one (number per area x length^2 for sticks).
 
+    Parameters
+    ----------
+    lattice : str
+        The name of the lattice or of the objects.
+    kind : str, default "site"
+        "site", "bond" or "continuum".
+
+    Returns
+    -------
+    Threshold
+        The value with its error and source.
+
+    Raises
+    ------
+    UnknownNameError
+        For a lattice, or a kind on it, that is not held.
+
+    Examples
+    --------
     >>> print(threshold("triangular", "bond"))
     triangular bond 0.347296355334 exactly [Sykes1964]
     >>> threshold("disks", "continuum").value
