@@ -167,15 +167,14 @@ def wrapping_probabilities(tau: complex = 1j) -> WrappingProbabilities:
 def reference(tau: complex = 1j, reach: int = 12) -> dict[str, float]:
     """`wrapping_probabilities` by the sums as they stand: P(cross), then each class {a, b} on its own."""
 
+    t, eta = tau.imag, dedekind_eta(np.exp(2j * np.pi * tau))
+
     def z(a: int, b: int) -> float:
-        t, eta = tau.imag, dedekind_eta(np.exp(2j * np.pi * tau))
-        return (
-            math.sqrt(2 / 3) / (math.sqrt(t) * abs(eta) ** 2) * math.exp(-2 * math.pi * abs(a + b * tau) ** 2 / 3 / t)
-        )
+        return math.sqrt(2 / 3 / t) / abs(eta) ** 2 * math.exp(-2 * math.pi * abs(a + b * tau) ** 2 / (3 * t))
 
     plane = [(a, b) for a in range(-reach, reach + 1) for b in range(-reach, reach + 1)]
     cross = sum(z(a, b) * math.cos(math.pi * math.gcd(a, b)) for a, b in plane) / 2
-    chances = dict.fromkeys(("first", "second", "either", "both"), cross)
+    chances: dict[str, float] = dict.fromkeys(("first", "second", "either", "both"), cross)
     for a, b in plane:
         if math.gcd(a, b) == 1 and (a, b) > (0, 0):  # {a, b} and {-a, -b} are one class
             multiples = [m for m in range(-reach, reach + 1) if m != 0]
