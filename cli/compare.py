@@ -8,8 +8,10 @@ from pathlib import Path
 import tyro
 import xarray as xr
 
-from ..compare.comparison._against import Comparison
 from ..compare.comparison._report import pictures, report
+from ..compare.comparison._table import rows
+from ..compare.comparison.job import run_comparison
+from ..compare.comparison.options import Comparison
 from ..compare.comparison.several_models import models_of, one_model, pair_rows
 
 
@@ -27,7 +29,7 @@ class Command(Comparison):
     def run(self) -> None:
         out = Path(self.out or f"compare-{Path(self.data).stem}")
         comparison = Comparison(**{field.name: getattr(self, field.name) for field in fields(Comparison)})
-        result = comparison.compute(out / "network")
+        result = run_comparison(comparison, out / "network")
         text = report(result, out)
         if self.json:
             import json
@@ -41,8 +43,6 @@ class Command(Comparison):
 
 def _plain(result: xr.Dataset) -> list | dict:
     """The rows of the table; of several models, those of each, and of their agreement."""
-    from ..compare.comparison._table import rows
-
     models = models_of(result)
     if not models:
         return rows(result)

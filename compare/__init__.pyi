@@ -21,6 +21,7 @@ from .comparison import one_model as one_model
 from .comparison import optima as optima
 from .comparison import predicted_transitions as predicted_transitions
 from .comparison import report as report
+from .comparison import run_comparison as run_comparison
 from .comparison import track as track
 from .concepts import ConceptPlan as ConceptPlan
 from .concepts import EvenConfig as EvenConfig

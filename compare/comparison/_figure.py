@@ -9,8 +9,8 @@ import xarray as xr
 
 from ..._support.style import band, colour, letters, style
 from ...theory.noise import NoiseLevel
-from ._against import HELD_OUT, TRAINING
 from ._table import DDPM
+from .options import HELD_OUT, TRAINING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from ..._support.citations import bibliography
-from ._against import HELD_OUT, TRAINING
 from ._table import closest, legend, rows, transition_rows
+from .options import HELD_OUT, TRAINING
 from .several_models import one_model, pair_legend, pair_rows
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..._support.estimates import show
 from ...theory.noise import DiscreteSchedule, NoiseLevel
-from ._against import HELD_OUT
+from .options import HELD_OUT
 
 DDPM = DiscreteSchedule.linear(1000, 1e-4, 0.02)
 

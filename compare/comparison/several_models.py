@@ -13,8 +13,9 @@ from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
-from ._against import Comparison, against, checked_optima
+from ._compare import against, checked_optima
 from ._trained_range import trained_range
+from .options import Comparison
 
 WIDEST = (0.002, 80.0)
 PAIRS = {"model": "sampler", "other": "other_sampler"}

@@ -20,7 +20,8 @@ from idealscore.compare import (
     report,
     reproducibility,
 )
-from idealscore.compare.comparison import noise_range, rows, table, trained_range
+from idealscore.compare.comparison import noise_range, table, trained_range
+from idealscore.compare.comparison._table import rows
 from idealscore.errors import CovarianceError, EmptyDataError, ShapeError
 from idealscore.learned import checkpoint
 from idealscore.learned.data import ImageData, load

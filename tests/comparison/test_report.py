@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from idealscore.compare import Comparison, compare, figure, optima, report
-from idealscore.compare.comparison import closest, headline, page, table
+from idealscore.compare.comparison import page, table
+from idealscore.compare.comparison._page import headline
+from idealscore.compare.comparison._table import closest
 from idealscore.errors import ShapeError, UnknownNameError
 from idealscore.learned import data
 

@@ -1,0 +1,119 @@
+"""The main job: load the networks, or train a small one, and hold them against the optima of their training set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import ShapeError
+from ...learned import checkpoint
+from ...learned.data import ImageData, load
+from ...learned.networks import NetworkDenoiser, UNetDenoiser
+from ...learned.training import TrainConfig, preset, train
+from ._compare import compare
+from ._trained_range import Range, noise_range
+from .options import Comparison
+from .several_models import compare_models
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ..._support.types import FilePath
+
+
+def run_comparison(
+    comparison: Comparison | None = None, run_dir: FilePath | None = None, *, show: bool | None = None
+) -> xr.Dataset:
+    """Carry out a comparison from its options alone, as `idealscore compare` does.
+
+    Parameters
+    ----------
+    comparison : Comparison, optional
+        What to compare; the defaults train a small network on the digits.
+    run_dir : path, optional
+        Keeps the training of the small network, which a second call resumes.
+    show : bool, optional
+        Show progress bars (default: on a terminal).
+
+    Returns
+    -------
+    xarray.Dataset
+        As of `compare`, or of `compare_models` where `comparison.model` holds several networks.
+
+    Raises
+    ------
+    ShapeError
+        If a network denoises another event shape than that of the images.
+
+    Examples
+    --------
+    >>> small = Comparison(levels=2, n_images=4, n_noise=1, steps=2, theories=("gaussian",))
+    >>> dict(run_comparison(small, show=False).rmse.sizes)
+    {'split': 2, 'sigma': 2, 'theory': 1}
+    """
+    comparison = comparison or Comparison()
+    data = load(comparison.data)
+    training, held_out = data.split(comparison.held_out, comparison.seed)
+    if not comparison.model:
+        network, note, levels = _trained(comparison, training, run_dir, show)
+        return compare(network, training, held_out, comparison, note=note, trained_on=levels, show=show)
+    paths = _names(comparison.model)
+    networks = {name: _loaded(path, training) for name, path in paths.items()}
+    notes = {name: _origin(Path(path), data, training) for name, path in paths.items()}
+    if len(networks) == 1:
+        [(name, network)] = networks.items()
+        return compare(network, training, held_out, comparison, note=notes[name], show=show)
+    return compare_models(networks, training, held_out, comparison, notes=notes, show=show)
+
+
+def small_network(training: ImageData, seed: int) -> tuple[NetworkDenoiser, TrainConfig]:
+    """A network that a CPU trains in minutes: the digits' preset for images of up to 256 pixels, else a small U-Net."""
+    if training.shape[1] * training.shape[2] <= 256:
+        return preset("digits", training, seed)
+    network = UNetDenoiser(training.shape, seed=seed, width=32, multipliers=(1, 2, 2), sigma_data=training.sigma_data)
+    return network, TrainConfig(seed=seed)
+
+
+def _trained(
+    comparison: Comparison, training: ImageData, run_dir: FilePath | None, show: bool | None
+) -> tuple[NetworkDenoiser, str, Range]:
+    """The small network after its training, what it is, and the noise levels that it was trained on."""
+    network, recipe = small_network(training, comparison.seed)
+    recipe = replace(recipe, steps=comparison.steps)
+    trained = train(network, training, recipe, run_dir, show=show).network
+    size = f"{trained.name} of {trained.n_parameters} parameters"
+    return trained, f"{size}, trained for {comparison.steps} steps on {training.name}", noise_range(recipe.noise)
+
+
+def _names(paths: Sequence[str]) -> dict[str, str]:
+    """A short name for each model: the last parts of its path, as many as it takes to tell them apart."""
+    parts = {path: Path(path).with_suffix("").parts for path in paths}
+    for depth in range(1, max(map(len, parts.values())) + 1):
+        names = {"/".join(part[-depth:]): path for path, part in parts.items()}
+        if len(names) == len(parts):
+            return names
+    return {path: path for path in paths}
+
+
+def _loaded(path: str, training: ImageData) -> NetworkDenoiser:
+    """The network of a run folder or a file, if it denoises images of the shape of `training`."""
+    network = checkpoint.load(path)
+    if tuple(network.shape) != training.shape:
+        raise ShapeError("model", f"denoises {tuple(network.shape)}", f"pass data of that shape, not {training.shape}")
+    return network
+
+
+def _origin(model: Path, data: ImageData, training: ImageData) -> str:
+    """What is known of the data that a given network was trained on."""
+    config = model / "config.json" if model.is_dir() else model.parent / "config.json"
+    if not config.exists():
+        return f"{model}; not known on which images it was trained: the theories are those of {training.name}"
+    found = json.loads(config.read_text(encoding="utf-8")).get("data", {}).get("fingerprint")
+    if found == training.fingerprint:
+        return f"{model}, trained on exactly the images of the theories"
+    if found == data.fingerprint:
+        return f"{model}, trained on ALL images: none of those called held-out here were held out from it"
+    return f"{model}, trained on OTHER images than the theories"
