@@ -29,10 +29,10 @@ from ...theory.denoiser import Denoiser
 from ...theory.empirical.optimum import EmpiricalDenoiser
 from ...theory.mixture import MixtureDenoiser
 from ...theory.noise import DiscreteSchedule, NoiseLevel
-from ...theory.transition import Transition
+from ...theory.transition import Law, Transition
 from ...theory.transitions import class_speciation, collapse, speciation
 from ...theory.transitions._cloning import classes, cloning_probability
-from ...theory.transitions.roots import at_sigma, none, root, slope
+from ...theory.transitions.roots import root, slope
 from ..measures.crossings import falling_crossing, image_bootstrap
 from .cloning_experiment import Labeller, clone_experiment
 
@@ -112,10 +112,11 @@ def _falls(name: str, above: Callable[[float], tuple[float, float]], equation: s
     def value(sigma: float) -> float:
         return above(sigma)[0]
 
+    law = Law(name, equation=equation, reference="Biroli2024", unit="sigma")
     if value(RANGE[0]) <= 0 or value(RANGE[1]) >= 0:
-        return none(name, equation, "Biroli2024", "the clones do not pass this agreement")
+        return law.absent("the clones do not pass this agreement")
     sigma = root(value, *RANGE, tolerance=1e-4)
-    return at_sigma(name, sigma, above(sigma)[1] / abs(slope(value, sigma)), equation, "Biroli2024")
+    return law.at(sigma, above(sigma)[1] / abs(slope(value, sigma)))
 
 
 def measured_transitions(

@@ -42,7 +42,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support.results import provenance
     from ...compare.comparison._optima import optima
     from ...compare.transitions.times import image_agreement, measured_transitions
-    from ...theory.transitions._cloning import cloning
+    from ...theory.transitions import cloning
     from .._digit_networks import judge, network, part
 
     plan = PLAN[check.choice("scale", scale, PLAN)]

@@ -28,7 +28,6 @@ from idealscore.theory import MixtureDenoiser, NoiseLevel, karras_sigmas
 from idealscore.theory.covariance import Covariance
 from idealscore.theory.transitions import (
     OnsetLaw,
-    SampledClasses,
     class_information,
     class_speciation,
     cloning,
@@ -43,6 +42,7 @@ from idealscore.theory.transitions import (
     speciation,
     symmetry_breaking,
 )
+from idealscore.theory.transitions._cloning import SampledClasses
 from idealscore.theory.transitions._spectrum import spectrum
 
 

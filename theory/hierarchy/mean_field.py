@@ -27,8 +27,7 @@ from scipy.optimize import brentq
 from ..._support import checks as check
 from ...errors import ArgumentError, GrammarError, NoiseLevelError
 from ..belief_propagation.channels import LeafChannel, channel_of
-from ..noise import NoiseLevel
-from ..transition import Transition
+from ..transition import Law, Transition
 
 
 def _epsilon(value: object) -> np.ndarray:
@@ -272,14 +271,16 @@ class HierarchyTheory:
         reference = "Sclocchi2025"
         if channel.name == "epsilon":
             equation = r"\sum_{k=0}^{s-1} (v^k - m) p_*^k = 0,\ \epsilon_* = (1 - p_*)/(1 - 1/v)"
-            return Transition(name, None, self.critical_epsilon, 0.0, unit, equation, reference, self.reason)
+            law = Law(name, equation=equation, reference=reference, unit=unit)
+            epsilon = self.critical_epsilon
+            return law.absent(self.reason) if epsilon is None else law.at(epsilon)
         equation = r"\nu_{l+1} \overset{d}{=} \mathrm{BP}(\nu_l^{(1)}, \dots, \nu_l^{(s)})"
+        law = Law(name, equation=equation, reference=reference, unit=unit)
         if not self.has_transition:
-            return Transition(name, None, None, 0.0, unit, equation, reference, self.reason)
+            return law.absent(self.reason)
         if self.m != int(self.m):
             raise ArgumentError("m", f"is {self.m}", "density evolution draws rules: pass an integer m")
         from .density_evolution import threshold
 
         found = threshold(self.v, int(self.m), self.s, channel, **options)  # type: ignore[arg-type]
-        noise = NoiseLevel.from_snr(found.value) if channel.name == "gaussian" else None
-        return Transition(name, noise, found.value, found.stderr, unit, equation, reference, found.note)
+        return law.at(found.value, found.stderr, found.note)

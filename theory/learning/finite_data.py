@@ -11,7 +11,7 @@ from scipy import optimize
 from ..._support import checks as check
 from ...errors import ArgumentError, ShapeError
 from ..covariance import Covariance, moments
-from ..transition import Transition
+from ..transition import Law, Transition
 from .linear import REFERENCE, LinearLearning
 
 
@@ -98,10 +98,9 @@ def early_stopping(rate: float, data: Any, population: Any, sigma: float, initia
     curve = population_loss(rate, data, population, sigma, np.exp(grid), initial)
     best = int(curve.argmin())
     equation = r"\partial_\tau L_{new}(\tau) = 0"
+    law = Law("early stopping", equation=equation, reference=REFERENCE, unit="training time")
     ends = float(population_loss(rate, data, population, sigma, np.inf, initial))
     if best in (0, len(grid) - 1) or ends <= curve[best]:
-        return Transition(
-            "early stopping", None, None, 0.0, "training time", equation, REFERENCE, "the loss only falls"
-        )
+        return law.absent("the loss only falls")
     found = optimize.minimize_scalar(loss, bracket=tuple(grid[best - 1 : best + 2]))
-    return Transition("early stopping", None, float(np.exp(found.x)), 0.0, "training time", equation, REFERENCE)
+    return law.at(float(np.exp(found.x)))

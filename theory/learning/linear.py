@@ -11,7 +11,7 @@ from scipy import optimize, special
 from ..._support import checks as check
 from ...errors import ArgumentError, ShapeError
 from ..noise import NoiseLevel
-from ..transition import Transition
+from ..transition import Law, Transition
 
 REFERENCE = "WangPehlevan2025"
 HALFWAY = {
@@ -127,7 +127,7 @@ class LinearLearning:
         """One `Transition` per mode, in training time."""
         equation = r"\tau_k = \ln\frac{1}{1-q} \, / \, 2\eta(\lambda_k + \sigma^2)"
         return [
-            Transition(f"learning of mode {k}", None, float(t), 0.0, "training time", equation, REFERENCE)
+            Law(f"learning of mode {k}", equation=equation, reference=REFERENCE, unit="training time").at(float(t))
             for k, t in enumerate(self.time_to(fraction))
         ]
 
@@ -169,9 +169,9 @@ class LinearLearning:
         first, last = mode.generated_variance([0.0, np.inf], sigma_min, sigma_max)[:, 0]
         half = np.sqrt(first * last) if criterion == "geometric" else (first + last) / 2
         equation = r"\tilde\lambda_k(\tau) = " + HALFWAY[criterion]
-        name, unit = f"generation of mode {k}", "training time"
+        law = Law(f"generation of mode {k}", equation=equation, reference=REFERENCE, unit="training time")
         if np.isclose(first, last):
-            return Transition(name, None, None, 0.0, unit, equation, REFERENCE, "its variance does not change")
+            return law.absent("its variance does not change")
 
         def missing(log_time: float) -> float:
             return float(np.log(mode.generated_variance(np.exp(log_time), sigma_min, sigma_max)[0] / half))
@@ -179,7 +179,7 @@ class LinearLearning:
         unit_time = -np.log(2 * self.rate)
         low, high = unit_time - 2 * np.log(sigma_max) - 20, unit_time - 2 * np.log(sigma_min) + 20
         root: Any = optimize.brentq(missing, low, high, xtol=1e-13)
-        return Transition(name, None, float(np.exp(root)), 0.0, unit, equation, REFERENCE)
+        return law.at(float(np.exp(root)))
 
     @property
     def noise(self) -> NoiseLevel:

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..._support import checks as check
 from ...errors import ArgumentError, ShapeError
-from ..transition import Transition
+from ..transition import Law, Transition
 
 REFERENCE = "Yang2025"
 CLOCKS = {"paper": 1.0, "gradient flow": 2.0}
@@ -171,7 +171,7 @@ class SwingBy:
             times = np.log(odds) / (2 * self.strength) / CLOCKS[self.clock]
             equation = r"t_p = \frac{1}{2 a_p} \ln\left[\left(\frac{1}{w_{pp}(0)} - 1\right) \frac{q}{1-q}\right]"
         return [
-            Transition(f"concept {p}", None, float(t), 0.0, f"{self.clock} time", equation, REFERENCE)
+            Law(f"concept {p}", equation=equation, reference=REFERENCE, unit=f"{self.clock} time").at(float(t))
             for p, t in enumerate(times)
         ]
 

@@ -17,7 +17,7 @@ import math
 
 from ..._support import checks as check
 from ...errors import ArgumentError
-from ..transition import Transition
+from ..transition import Law, Transition
 from .lattices import sites_within
 from .thresholds import all_thresholds, threshold
 
@@ -111,13 +111,12 @@ def critical_data_fraction(spacing: float, width: float, overlap: float = 0.005)
         raise ArgumentError("spacing", "is 0", "pass the distance of neighbouring bumps")
     ratio = link_radius(width, overlap) / spacing
     equation = r"\lambda_c = p_c(z), z = \#\{0 < i^2 + j^2 \le (r/d)^2\}, r = 2\sigma\sqrt{\ln 1/\theta}"
-    unit, name = "fraction", "connected data"
+    law = Law("connected data", equation=equation, reference="Liang2024", unit="fraction")
     z = sites_within(ratio)
     if z == 0:
-        reason = f"bumps one spacing apart do not overlap: r/d = {ratio:.4g} < 1"
-        return Transition(name, None, None, 0.0, unit, equation, "Liang2024", reason)
+        return law.absent(f"bumps one spacing apart do not overlap: r/d = {ratio:.4g} < 1")
     value, stderr, source = extended_threshold(z)
-    return Transition(name, None, value, stderr, unit, equation, "Liang2024", f"z = {z}, p_c from {source}")
+    return law.at(value, stderr, f"z = {z}, p_c from {source}")
 
 
 def critical_data_number(canvas: float, width: float, overlap: float = 0.005) -> float:

@@ -1,7 +1,7 @@
 r"""Speciation class by class: at which noise level do two classes of the data part?
 
 For two Gaussian classes a, b of the covariance C and the half difference of means m = (mu_a - mu_b) / 2 the clones of
-a trajectory agree with a probability phi that depends on c^2(sigma) = m^T (C + sigma^2 I)^-1 m alone (see `clones`).
+a trajectory agree with a probability phi that depends on c^2(sigma) = m^T (C + sigma^2 I)^-1 m alone (see `cloning`).
 They part at
 
     c^2(sigma) = 1,    phi = 0.7752,
@@ -15,46 +15,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from itertools import combinations
+from typing import TypeAlias
 
 import torch
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ..covariance import Covariance, moments
 from ..mixture import MixtureDenoiser
-from ..transition import Transition
-from ._cloning import Separation
-from .roots import at_sigma, below, none, root
+from ..transition import Law, Transition
+from ._two_classes import Separation
+from .roots import below, root
 
 EQUATION, REFERENCE = r"m^T (C + \sigma^2)^{-1} m = 1", "Biroli2024"
+Pair: TypeAlias = tuple[int, int]
 
 
-def _transition(
-    pair: tuple[int, int], m: torch.Tensor, covariance: Covariance, stderr: Callable[[float], float]
-) -> Transition:
-    name, separation = f"speciation {pair[0]} | {pair[1]}", Separation.of(m, covariance)
+def _transition(pair: Pair, m: torch.Tensor, covariance: Covariance, stderr: Callable[[float], float]) -> Transition:
+    law = Law(f"speciation {pair[0]} | {pair[1]}", equation=EQUATION, reference=REFERENCE, unit="sigma")
+    separation = Separation.of(m, covariance)
+    if separation.overlap():
+        return law.absent("the classes overlap even without noise: c^2(0) <= 1")
 
     def excess(sigma: float) -> float:
         return float(separation.squared(sigma)) - 1
 
-    highest = math.sqrt(separation.squares.sum())
-    if highest == 0 or excess(0.0) <= 0:
-        return none(name, EQUATION, REFERENCE, "the classes overlap even without noise: c^2(0) <= 1")
-    lowest = below(excess, highest)
-    sigma = highest if lowest is None else root(excess, lowest, highest * (1 + 1e-12))
-    return at_sigma(name, sigma, stderr(sigma), EQUATION, REFERENCE)
+    highest = math.sqrt(separation.squares.sum())  # as if C = 0
+    sigma = root(excess, below(excess, highest) or highest, highest * (1 + 1e-12))
+    return law.at(sigma, stderr(sigma))
 
 
-def _of_mixture(mixture: MixtureDenoiser) -> dict[tuple[int, int], Transition]:
+def _of_mixture(mixture: MixtureDenoiser) -> dict[Pair, Transition]:
     weights, means = mixture.log_weights.exp(), mixture.means.flatten(1)
-    pooled = torch.stack([w * component.dense() for w, component in zip(weights, mixture.covariances)]).sum(0)
+    pairs = zip(weights, mixture.covariances, strict=True)
+    pooled = torch.stack([weight * component.dense() for weight, component in pairs]).sum(0)
     covariance = Covariance.full(pooled)
-    pairs = [(a, b) for a in range(len(means)) for b in range(a + 1, len(means))]
-    return {(a, b): _transition((a, b), (means[a] - means[b]) / 2, covariance, lambda _: 0.0) for a, b in pairs}
+    return {
+        (a, b): _transition((a, b), (means[a] - means[b]) / 2, covariance, lambda _: 0.0)
+        for a, b in combinations(range(len(means)), 2)
+    }
 
 
-def _of_data(data: torch.Tensor, labels: torch.Tensor) -> dict[tuple[int, int], Transition]:
+def _of_data(data: torch.Tensor, labels: torch.Tensor) -> dict[Pair, Transition]:
     flat = data.flatten(1).double()
     classes = [int(label) for label in labels.unique()]
     members = {label: labels == label for label in classes}
@@ -63,9 +67,8 @@ def _of_data(data: torch.Tensor, labels: torch.Tensor) -> dict[tuple[int, int], 
     for label in classes:
         within[members[label]] -= means[label]
     _, covariance = moments(within)
-    pairs = [(a, b) for i, a in enumerate(classes) for b in classes[i + 1 :]]
     found = {}
-    for a, b in pairs:
+    for a, b in combinations(classes, 2):
         m = (means[a] - means[b]) / 2
 
         def stderr(sigma: float, a: int = a, b: int = b, m: torch.Tensor = m) -> float:
@@ -91,14 +94,34 @@ def _stderr(
     return float(influence.square().sum().sqrt() / (2 * sigma * w.square().sum()))
 
 
-def class_speciation(source: Any, labels: Any = None) -> dict[tuple[int, int], Transition]:
-    r"""Where each pair of classes parts: m^T (C + \sigma^2)^{-1} m = 1, as {(a, b): Transition} with a < b.
+def class_speciation(source: ArrayLike | MixtureDenoiser, labels: ArrayLike | None = None) -> dict[Pair, Transition]:
+    r"""Where each pair of classes parts: c^2(\sigma) = m^T (C + \sigma^2)^{-1} m = 1 ([@Biroli2024]).
 
-    `source`: data `(n, *event)` with `labels` `(n,)`, C being the covariance within the classes, pooled; or a
-    `MixtureDenoiser`, whose components are the classes. For data `stderr` is the sampling error of means and C; c^2
-    itself is biased upwards by about tr[C (C + sigma^2)^-1] (1/n_a + 1/n_b) / 4. Raises ArgumentError without
-    labels, ShapeError where they do not fit.
+    Classes that overlap without noise, c^2(0) <= 1 up to the rounding of m and C, never part.
 
+    Parameters
+    ----------
+    source : array_like or MixtureDenoiser
+        Data `(n, *event)`, C being the covariance within the classes, pooled; or a mixture, whose components are the
+        classes.
+    labels : array_like, optional
+        The class of each datum `(n,)`; needed for data.
+
+    Returns
+    -------
+    dict of (int, int) to Transition
+        In sigma, for each pair (a, b) of classes, a < b. For data `stderr` is the sampling error of means and C; c^2
+        itself is biased upwards by about tr[C (C + sigma^2)^-1] (1/n_a + 1/n_b) / 4.
+
+    Raises
+    ------
+    ArgumentError
+        For data without labels.
+    ShapeError
+        Where there is not one label per datum.
+
+    Examples
+    --------
     >>> mixture = MixtureDenoiser([0.5, 0.5], [[-2.0, 0.0], [2.0, 0.0]], [1.0, 1.0])
     >>> round(class_speciation(mixture)[0, 1].value ** 2, 9)
     3.0
@@ -110,5 +133,6 @@ def class_speciation(source: Any, labels: Any = None) -> dict[tuple[int, int], T
         raise ArgumentError("labels", "are missing", "pass one class per datum, or a MixtureDenoiser as source")
     labels = torch.as_tensor(labels, device=data.device)
     if tuple(labels.shape) != (len(data),):
-        raise ShapeError("labels", f"has shape {tuple(labels.shape)}", f"pass one per datum ({len(data)},)")
+        problem = f"expected one class per datum, shape ({len(data)},), got shape {tuple(labels.shape)}"
+        raise ShapeError("labels", problem, "pass labels of shape (n,)")
     return _of_data(data, labels)

@@ -15,20 +15,42 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..._support import checks as check
 from ...errors import ArgumentError, EmptyDataError, ShapeError
-from ..transition import Transition
+from ..transition import Law, Transition
 
-EQUATION, REFERENCE = r"\tau_{mem} = c\, n", "Bonnaire2025"
+LAW = Law("memorisation onset", equation=r"\tau_{mem} = c\, n", reference="Bonnaire2025", unit="steps")
 
 
 @dataclass(frozen=True)
 class OnsetLaw:
-    """tau = prefactor n^1, with the free exponent of the same fit as a check on the law."""
+    """tau = prefactor n^1, with the free exponent of the same fit as a check on the law.
+
+    Parameters
+    ----------
+    prefactor : float
+        c > 0, in training steps per datum.
+    prefactor_stderr : float
+        Its standard error.
+    exponent : float, optional
+        The exponent of n, had it been left free in the fit.
+    exponent_stderr : float, optional
+        The standard error of the exponent.
+
+    Raises
+    ------
+    ArgumentError
+        Where `prefactor` is not > 0 or its error is negative.
+
+    Examples
+    --------
+    >>> OnsetLaw(300.0, 20.0).note
+    'prefactor as given'
+    """
 
     prefactor: float
     prefactor_stderr: float = 0.0
@@ -41,12 +63,35 @@ class OnsetLaw:
             raise ArgumentError("prefactor", f"is {self.prefactor!r}", "pass training steps per datum > 0")
 
     @classmethod
-    def fit(cls, n_train: Any, onset: Any) -> OnsetLaw:
-        r"""From onsets `(k,)` measured at `n_train` `(k,)`, k >= 2, in the logarithm of both.
+    def fit(cls, n_train: npt.ArrayLike, onset: npt.ArrayLike) -> OnsetLaw:
+        r"""From onsets measured at several numbers of data, in the logarithm of both.
 
         log c is the mean of log(tau / n), its error that of the scatter; `exponent` is the slope of log tau on log n
-        (with an error for k >= 3). Raises ArgumentError on values <= 0, EmptyDataError for fewer than two different n.
+        (with an error for three onsets or more).
 
+        Parameters
+        ----------
+        n_train : array_like
+            Numbers of training data `(k,)`, at least two different ones.
+        onset : array_like
+            The training steps `(k,)` at which memorisation began.
+
+        Returns
+        -------
+        OnsetLaw
+            The law with its errors and the free exponent.
+
+        Raises
+        ------
+        ArgumentError
+            On values <= 0.
+        ShapeError
+            Where there is not one onset per number of data.
+        EmptyDataError
+            For fewer than two different n.
+
+        Examples
+        --------
         >>> law = OnsetLaw.fit([100, 200, 400], [3.1e4, 5.9e4, 12.2e4])
         >>> round(law.prefactor), round(law.exponent, 2)
         (303, 0.99)
@@ -81,13 +126,28 @@ class OnsetLaw:
 def memorisation_onset(n_train: int, law: OnsetLaw | float) -> Transition:
     r"""The training step from which a network on `n_train` data begins to memorise: \tau_{mem} = c n ([@Bonnaire2025]).
 
-    `law` is c, in steps per datum, or an `OnsetLaw` fitted to measured onsets. Its clock is training time, so that
-    `.noise` is None and `.value` is in steps.
+    Parameters
+    ----------
+    n_train : int
+        Number of training data, >= 1.
+    law : OnsetLaw or float
+        c, in steps per datum, or a law fitted to measured onsets.
 
+    Returns
+    -------
+    Transition
+        In steps. Its clock is training time, so that `noise` is None.
+
+    Raises
+    ------
+    ArgumentError
+        Where `n_train` is below 1 or c is not > 0.
+
+    Examples
+    --------
     >>> print(memorisation_onset(1000, law=300.0))
     memorisation onset: 3e+05 steps (exact)
     """
     n_train = check.integer("n_train", n_train, 1)
     law = law if isinstance(law, OnsetLaw) else OnsetLaw(check.real("law", law))
-    value, stderr = law.prefactor * n_train, law.prefactor_stderr * n_train
-    return Transition("memorisation onset", None, value, stderr, "steps", EQUATION, REFERENCE, law.note)
+    return LAW.at(law.prefactor * n_train, law.prefactor_stderr * n_train, law.note)
