@@ -15,23 +15,23 @@ import math
 
 import torch
 
-from .point_sets import Cloud
+from .point_sets import PointSet
 from .weighted_sums import inverse_square
 
 
 def mean(
-    x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor, columns: slice | torch.Tensor = slice(None)
+    x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor, columns: slice | torch.Tensor = slice(None)
 ) -> torch.Tensor:
     """E_w[y] at x (q, k), sigma (q,): all (q, k) of it or the given columns."""
     return _Mean.apply(x, cloud, sigma, columns)
 
 
-def log_density(x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor) -> torch.Tensor:
+def log_density(x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
     """log sum_i pi_i N(x; y_i, sigma^2 I) as (q,)."""
     return _LogDensity.apply(x, cloud, sigma)
 
 
-def _vanishing(x: torch.Tensor, cloud: Cloud, sigma: torch.Tensor) -> torch.Tensor:
+def _vanishing(x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
     """M(x) at the anchor E_w[y]: zero, with the derivatives of the mean."""
     if not torch.is_grad_enabled():
         return torch.zeros_like(x)
@@ -95,9 +95,7 @@ class _LogDensity(torch.autograd.Function):
     def forward(ctx, x, cloud, sigma):
         ctx.fixed = cloud, sigma
         ctx.save_for_backward(x)
-        log_total = cloud.sums(cloud.query(x, sigma)).log_total
-        if cloud.log_prior is None:
-            log_total = log_total - math.log(cloud.n)
+        log_total = cloud.sums(cloud.query(x, sigma)).log_total - cloud.log_mass
         return (log_total - x.shape[1] * (sigma.double().log() + math.log(2 * math.pi) / 2)).to(x.dtype)
 
     @staticmethod

@@ -10,18 +10,31 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import torch
 
 from ..._support import checks as check
 from ..._support.memory import fits
+from ..._support.types import ArrayLike, Device, FilePath
 from ...errors import DataFileError, MissingDependencyError, ShapeError
 
 
+class Sliceable(Protocol):
+    """Numbers of shape `(n, *event)` that are sliced: a NumPy memory map, an HDF5 or zarr array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    def __getitem__(self, rows: slice, /) -> ArrayLike: ...
+
+
 class Source:
-    """Rows of an array `(n, *event)`: a way to read those from `start` to `stop`, and the bytes it takes besides."""
+    """Rows of an array `(n, *event)`: a way to read those from `start` to `stop`, and the bytes it takes in addition."""
 
     def __init__(
         self,
@@ -35,11 +48,14 @@ class Source:
         self.overhead = overhead
 
     @property
-    def row_bytes(self) -> int:
-        """What a row takes while it is used: twice as stored (the next block is read ahead), in floats as given,
-        centred and checked, and twice in float64 for sums; and as much again, kept by the allocator of old blocks."""
-        wide = 8 if self.dtype in (np.dtype(np.float64), np.dtype(np.int64)) else 4
-        return 2 * math.prod(self.event_shape) * (2 * self.dtype.itemsize + 3 * wide + 16)
+    def float_dtype(self) -> torch.dtype:
+        """The float type that holds the stored numbers: float64 for those of 64 bits, else float32."""
+        return torch.float64 if self.dtype in (np.dtype(np.float64), np.dtype(np.int64)) else torch.float32
+
+    def row_bytes(self, dtype: torch.dtype) -> int:
+        """What a row takes while it is used as `dtype`: twice as stored (the next block is read ahead), in floats as
+        given, centred and checked, and twice in float64 for sums; and as much again, kept by the allocator."""
+        return 2 * math.prod(self.event_shape) * (2 * self.dtype.itemsize + 3 * dtype.itemsize + 16)
 
     def blocks(self, rows: int) -> Iterator[tuple[slice, np.ndarray]]:
         """All rows in order, `rows` at a time, one block ahead."""
@@ -56,7 +72,11 @@ class Source:
                 del block
 
 
-def open_source(data: Any, column: str | None, limit: int) -> Source:
+def _is_sliceable(data: object) -> TypeGuard[Sliceable]:
+    return hasattr(data, "shape") and hasattr(data, "dtype") and hasattr(data, "__getitem__")
+
+
+def open_source(data: FilePath | Sliceable, column: str | None, limit: int) -> Source:
     """The rows of a file or of a sliceable array; DataFileError or ShapeError where they cannot be read."""
     if isinstance(data, (str, os.PathLike)):
         path = Path(data)
@@ -69,16 +89,16 @@ def open_source(data: Any, column: str | None, limit: int) -> Source:
         raise DataFileError(
             "data", f"{path} is of an unknown kind", "pass .npy or .parquet, or an array that is sliced"
         )
-    shape, dtype = getattr(data, "shape", None), getattr(data, "dtype", None)
-    if shape is None or dtype is None or not hasattr(data, "__getitem__"):
+    if not _is_sliceable(data):
         raise DataFileError("data", f"is a {type(data).__name__}", "pass a file or an array of shape (n, *event)")
-    source = Source(shape[0], tuple(shape[1:]), np.dtype(dtype), lambda start, stop: np.asarray(data[start:stop]))
+    rows, shape = data, tuple(data.shape)
+    source = Source(shape[0], shape[1:], np.dtype(data.dtype), lambda start, stop: np.asarray(rows[start:stop]))
     return _checked(source)
 
 
 def _checked(source: Source) -> Source:
     if source.dtype.kind not in "biuf":
-        raise DataFileError("data", f"holds {source.dtype}, no numbers", "store numeric arrays")
+        raise DataFileError("data", f"holds {source.dtype}, which are no numbers", "store numeric arrays")
     if source.n < 1 or not source.event_shape or math.prod(source.event_shape) < 1:
         raise ShapeError("data", f"has shape {(source.n, *source.event_shape)}", "store an array (n, *event)")
     return source
@@ -167,11 +187,11 @@ def _rows(file: Any, name: str, group: int, shape: tuple[int, ...] | None) -> np
     return array
 
 
-def as_block(block: np.ndarray, scale: float, shift: float, device: torch.device) -> torch.Tensor:
-    """A block as floats `(m, k)`: float64 where it is, float32 otherwise, as scale * value + shift."""
-    wide = torch.float64 if block.dtype in (np.float64, np.int64) else torch.float32
+def as_block(
+    block: np.ndarray, scale: float, shift: float, device: Device, dtype: torch.dtype
+) -> torch.Tensor:
+    """A block as floats `(m, k)` of `dtype`: scale * value + shift."""
     if not block.flags.writeable:
         block = block.copy()
-    tensor = torch.from_numpy(block.reshape(len(block), -1)).to(device, wide)
-    tensor = tensor if (scale, shift) == (1.0, 0.0) else tensor.mul(scale).add_(shift)
-    return tensor
+    tensor = torch.from_numpy(block.reshape(len(block), -1)).to(device, dtype)
+    return tensor if (scale, shift) == (1.0, 0.0) else tensor.mul(scale).add_(shift)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import reduce
 
 import torch
 
-from .point_sets import ArrayCloud, Cloud, Query
+from .point_sets import PointSet, Query
 from .weighted_sums import WeightedSums, safe_norm, scaled_gap, tie_width
 
 
-def part_query(query: Query, whole: Cloud, part: Cloud) -> Query:
+def part_query(query: Query, whole: PointSet, part: PointSet) -> Query:
     """The rows of `query`, which are relative to the centre of the whole, relative to that of a part."""
     shift = whole.centre - part.centre
     x = query.x + shift
@@ -21,7 +20,7 @@ def part_query(query: Query, whole: Cloud, part: Cloud) -> Query:
 
 
 def part_sums(
-    query: Query, whole: Cloud, part: Cloud, columns: slice | torch.Tensor = slice(None), cross: bool = False
+    query: Query, whole: PointSet, part: PointSet, columns: slice | torch.Tensor = slice(None), cross: bool = False
 ) -> WeightedSums:
     """The sums over a part, their moments relative to the centre of the whole."""
     sums = part.sums(part_query(query, whole, part), columns, cross)
@@ -38,47 +37,6 @@ def relative_to(
     level = sums.peak + scaled_gap(gap.masked_fill(tied, 0), sums.rate)
     peak = highest(level)
     return replace(sums._rescaled(level - peak), energy=energy, peak=peak)
-
-
-class BlocksCloud(Cloud):
-    """A cloud whose points come in blocks, one at a time, from a function that starts a new pass over them."""
-
-    def __init__(
-        self,
-        passes: Callable[[], Iterable[tuple[slice, torch.Tensor]]],
-        n: int,
-        centre: torch.Tensor,
-        dtype: torch.dtype,
-        prior: torch.Tensor | None = None,
-    ) -> None:
-        log_prior = None if prior is None else prior.log()
-        super().__init__(n, centre, dtype, None if log_prior is None else log_prior[log_prior.isfinite()])
-        self.passes, self.log_weights = passes, log_prior
-
-    def parts(self) -> Iterator[tuple[torch.Tensor, ArrayCloud]]:
-        """One pass over the data: the indices of each block and the block as a cloud of its own."""
-        for rows, block in self.passes():
-            index, log_prior = torch.arange(rows.start, rows.stop, device=block.device), None
-            if self.log_weights is not None:
-                kept = self.log_weights[rows].isfinite()
-                index, block, log_prior = index[kept], block[kept], self.log_weights[rows][kept]
-            if len(block):
-                part = ArrayCloud(block, log_prior, self.centre)
-                part.window = self.window
-                yield index, part
-
-    def sums(self, query: Query, columns: slice | torch.Tensor = slice(None), cross: bool = False) -> WeightedSums:
-        return reduce(WeightedSums.merge, (part_sums(query, self, part, columns, cross) for _, part in self.parts()))
-
-    def weights(self, query: Query) -> torch.Tensor:
-        dense, found = query.x.new_zeros(query.x.shape[0], self.n), []
-        for index, part in self.parts():
-            dense[:, index] = part.weights(part_query(query, self, part))
-            found.append((index, part_sums(query, self, part)))
-        whole = reduce(WeightedSums.merge, (sums for _, sums in found))
-        for index, sums in found:
-            dense[:, index] *= share(sums, whole).unsqueeze(1)
-        return dense
 
 
 def share(part: WeightedSums, whole: WeightedSums) -> torch.Tensor:

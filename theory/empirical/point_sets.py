@@ -9,6 +9,7 @@ computed again as differences in float64, and all others, below exp(-WINDOW), ar
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -74,22 +75,65 @@ class Query:
         return torch.stack([(shifted * v[row]).sum(1) for v in self.directions]).prod(0)
 
 
-class Cloud:
-    """Data points (n, k) around a `centre` (k,) that is exact in their dtype; subclasses say how to read them."""
+class PointSet(ABC):
+    """Points (n, k) with prior weights, over which posterior sums are taken.
 
-    def __init__(self, n: int, centre: torch.Tensor, dtype: torch.dtype, log_prior: torch.Tensor | None = None):
-        self.n, self.centre, self.dtype, self.log_prior = n, centre, dtype, log_prior
-        self.block_size: int | None = None
+    `centre` (k,), float64, is what queries and moments are relative to; `dtype` is that of the products; `log_mass` is
+    the logarithm of the sum of all prior weights, log n where every point counts one.
+    """
+
+    def __init__(self, n: int, centre: torch.Tensor, dtype: torch.dtype, log_mass: float) -> None:
+        self.n, self.centre, self.dtype, self.log_mass = n, centre, dtype, log_mass
+
+    @abstractmethod
+    def sums(self, query: Query, columns: slice | torch.Tensor = slice(None), cross: bool = False) -> WeightedSums:
+        """Float64 sums over all points, the values being the given columns of the points relative to the centre."""
+
+    @abstractmethod
+    def weights(self, query: Query) -> torch.Tensor:
+        """The posterior weights, dense (q, n), in float64."""
+
+    def query(
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        anchor: torch.Tensor | None = None,
+        directions: tuple[torch.Tensor, ...] = (),
+    ) -> Query:
+        """`x` (q, k) at `sigma` (q,) relative to the centre, with what is asked of the moments."""
+        sigma = sigma.double()
+        centred = x.double() - self.centre
+        wide = torch.promote_types(x.dtype, self.dtype) != self.dtype
+        norm, scale = safe_norm(centred), safe_norm(x.double())
+        return Query(centred, inverse_square(sigma), sigma**2, norm, scale, wide, anchor, directions)
+
+
+class Cloud(PointSet):
+    """Points at hand around a centre that is exact in their dtype; subclasses say how to read them."""
+
+    def __init__(
+        self,
+        n: int,
+        centre: torch.Tensor,
+        dtype: torch.dtype,
+        log_prior: torch.Tensor | None = None,
+        block_size: int | None = None,
+    ) -> None:
+        super().__init__(n, centre, dtype, math.log(n) if log_prior is None else 0.0)
+        self.log_prior, self.block_size = log_prior, block_size
         spread = 0.0 if log_prior is None else float(log_prior.max() - log_prior.min())
         self.window = WINDOW + spread
         self.radius = 0.0
+        self._ready: tuple[torch.Tensor, torch.Tensor] | None = None
 
+    @abstractmethod
     def raw(self, index: slice | torch.Tensor) -> torch.Tensor:
         """The points of `index` as they were given."""
-        raise NotImplementedError
 
     def points(self, rows: slice, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
         """Centred points (m, k) and half their squared norms (m,)."""
+        if self._ready is not None and dtype == self.dtype:
+            return self._ready[0][rows], self._ready[1][rows]
         points = self.raw(rows).to(dtype) - self.centre.to(dtype)
         return points, points.square().sum(1) / 2
 
@@ -100,13 +144,6 @@ class Cloud:
             room = 8 * BLOCK_BYTES // (itemsize * self.centre.numel())
             size = max(256, min(BLOCK_BYTES // (itemsize * max(1, batch)), room))
         return (slice(start, min(start + size, self.n)) for start in range(0, self.n, size))
-
-    def query(self, x: torch.Tensor, sigma: torch.Tensor, **tilt) -> Query:
-        """`x` (q, k) at `sigma` (q,) relative to this cloud; `anchor` and `directions` may follow."""
-        sigma = sigma.double()
-        centred = x.double() - self.centre
-        wide = torch.promote_types(x.dtype, self.dtype) != self.dtype
-        return Query(centred, inverse_square(sigma), sigma**2, safe_norm(centred), safe_norm(x.double()), wide, **tilt)
 
     def groups(self, query: Query) -> Iterator[tuple[bool, torch.dtype, torch.Tensor, Query]]:
         """(screen, dtype of the products, index, rows): the rows of `query` by route."""
@@ -123,7 +160,6 @@ class Cloud:
                 yield screen, dtype, index, query.rows(index)
 
     def sums(self, query: Query, columns: slice | torch.Tensor = slice(None), cross: bool = False) -> WeightedSums:
-        """Float64 sums over all data, the values being the given columns of the points relative to the centre."""
         parts, order = [], []
         for screen, dtype, index, rows in self.groups(query):
             blocks = self._screened(rows, columns) if screen else self._products(rows, dtype, columns, cross)
@@ -135,7 +171,6 @@ class Cloud:
         return parts[0] if len(parts) == 1 else concatenate(parts, torch.cat(order).argsort())
 
     def weights(self, query: Query) -> torch.Tensor:
-        """The posterior weights, dense (q, n), in float64."""
         dense = query.x.new_zeros(query.x.shape[0], self.n)
         for screen, dtype, index, rows in self.groups(query):
             energy = torch.full((index.numel(), self.n), torch.inf, dtype=torch.float64, device=dense.device)
@@ -194,23 +229,22 @@ class ArrayCloud(Cloud):
     """The rows of an array (n, k), kept as they are and, centred (at their mean if nothing is given), a second time."""
 
     def __init__(
-        self, data: torch.Tensor, log_prior: torch.Tensor | None = None, centre: torch.Tensor | None = None
+        self,
+        data: torch.Tensor,
+        log_prior: torch.Tensor | None = None,
+        centre: torch.Tensor | None = None,
+        block_size: int | None = None,
     ) -> None:
         data = data.to(torch.promote_types(data.dtype, torch.float32))
         if centre is None:
             centre = torch.stack([block.double().sum(0) for block in data.split(4096)]).sum(0) / data.shape[0]
         centre = centre.to(data.dtype).double()
-        super().__init__(data.shape[0], centre, data.dtype, log_prior)
+        super().__init__(data.shape[0], centre, data.dtype, log_prior, block_size)
         self._data = data
-        self._centred = data - centre.to(data.dtype)
-        half = torch.cat([block.double().square().sum(1) / 2 for block in self._centred.split(4096)])
-        self._half = half.to(data.dtype)
+        centred = data - centre.to(data.dtype)
+        half = torch.cat([block.double().square().sum(1) / 2 for block in centred.split(4096)]).to(data.dtype)
+        self._ready = centred, half
         self.radius = math.sqrt(2 * float(half.max()))
 
     def raw(self, index: slice | torch.Tensor) -> torch.Tensor:
         return self._data[index]
-
-    def points(self, rows: slice, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        if dtype == self.dtype:
-            return self._centred[rows], self._half[rows]
-        return super().points(rows, dtype)
