@@ -50,7 +50,7 @@ def ranks(world, code, *arguments):
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     environment = {**os.environ, "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS / 'empirical'}"}
     start = (
         "import torch, torch.distributed as dist, sys\nfrom test_sharded import *\ndist.init_process_group('gloo')\n"
     )
@@ -77,14 +77,18 @@ cuts = [0, 7, 40, 41, 90] if world == 4 else [0, 31, 90]
 mine = slice(cuts[rank], cuts[rank + 1])
 whole, parts = EmpiricalDenoiser(data), EmpiricalDenoiser.sharded(data[mine])
 assert parts.n == 90 and parts.event_shape == (2, 3)
+assert torch.equal(parts.data, data) and torch.equal(parts.sample(9, seed=1), whole.sample(9, seed=1))
+torch.testing.assert_close(parts.reference(data[:3] + 0.1, 0.7), whole.reference(data[:3] + 0.1, 0.7))
 worst = compare(whole, parts, data)
 x = queries(data)[:-1]
-torch.testing.assert_close(parts.weights(x, 0.7), whole.weights(x, 0.7)[:, mine], rtol=1e-11, atol=1e-13)
-torch.testing.assert_close(parts.weights(x, 0.0), whole.weights(x, 0.0)[:, mine], rtol=1e-11, atol=1e-13)
+torch.testing.assert_close(parts.weights(x, 0.7), whole.weights(x, 0.7), rtol=1e-11, atol=1e-13)
+torch.testing.assert_close(parts.weights(x, 0.0), whole.weights(x, 0.0), rtol=1e-11, atol=1e-13)
 
 prior = torch.linspace(0, 1, 90, dtype=torch.float64)
 prior = prior / prior.sum()
 weighted = EmpiricalDenoiser.sharded(data[mine], prior[mine])
+torch.testing.assert_close(weighted.prior, prior, rtol=1e-12, atol=0)
+torch.testing.assert_close(weighted.weights(x, 0.7), EmpiricalDenoiser(data, prior).weights(x, 0.7))
 worst = max(worst, compare(EmpiricalDenoiser(data, prior), weighted, data))
 worst = max(worst, compare(EmpiricalDenoiser(data, prior), weighted.to(torch.float64), data))
 

@@ -12,6 +12,7 @@ is the mean, which keeps the differences small and makes M(x) vanish, though not
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import torch
 
@@ -23,12 +24,12 @@ def mean(
     x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor, columns: slice | torch.Tensor = slice(None)
 ) -> torch.Tensor:
     """E_w[y] at x (q, k), sigma (q,): all (q, k) of it or the given columns."""
-    return _Mean.apply(x, cloud, sigma, columns)
+    return cast(torch.Tensor, _Mean.apply(x, cloud, sigma, columns))
 
 
 def log_density(x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
     """log sum_i pi_i N(x; y_i, sigma^2 I) as (q,)."""
-    return _LogDensity.apply(x, cloud, sigma)
+    return cast(torch.Tensor, _LogDensity.apply(x, cloud, sigma))
 
 
 def _vanishing(x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
@@ -41,7 +42,9 @@ def _vanishing(x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.T
 
 class _Mean(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, cloud, sigma, columns):
+    def forward(
+        ctx: Any, x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor, columns: slice | torch.Tensor
+    ) -> torch.Tensor:
         relative = cloud.sums(cloud.query(x, sigma), columns).mean
         ctx.fixed = cloud, sigma, columns
         ctx.anchor = relative if columns == slice(None) else None
@@ -49,7 +52,8 @@ class _Mean(torch.autograd.Function):
         return (relative + cloud.centre[columns]).to(x.dtype)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (grad,) = grads
         (x,) = ctx.saved_tensors
         cloud, sigma, columns = ctx.fixed
         if ctx.anchor is None:
@@ -66,7 +70,14 @@ class _Moment(torch.autograd.Function):
     """M(x; v_1 ... v_k), k >= 1, the anchor being relative to the centre of the cloud."""
 
     @staticmethod
-    def forward(ctx, x, cloud, sigma, anchor, *directions):
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        cloud: PointSet,
+        sigma: torch.Tensor,
+        anchor: torch.Tensor,
+        *directions: torch.Tensor,
+    ) -> torch.Tensor:
         ctx.fixed = cloud, sigma, anchor
         ctx.save_for_backward(x, *directions)
         query = cloud.query(x, sigma, anchor=anchor, directions=tuple(v.double() for v in directions))
@@ -74,7 +85,8 @@ class _Moment(torch.autograd.Function):
         return ((sums.moment - anchor * sums.tilt.unsqueeze(1)) / sums.total.unsqueeze(1)).to(x.dtype)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (grad,) = grads
         x, *directions = ctx.saved_tensors
         cloud, sigma, _ = ctx.fixed
         grad_x = None
@@ -83,23 +95,24 @@ class _Moment(torch.autograd.Function):
             tilted = _Moment.apply(x, *ctx.fixed, *directions, grad)
             correction = _vanishing(x, cloud, sigma) * (grad * moment).sum(1, keepdim=True)
             grad_x = (tilted - correction) * _rate(sigma, x)
-        grads = [
+        tilted_grads = [
             _Moment.apply(x, *ctx.fixed, *directions[:k], grad, *directions[k + 1 :]) if needed else None
             for k, needed in enumerate(ctx.needs_input_grad[4:])
         ]
-        return grad_x, None, None, None, *grads
+        return grad_x, None, None, None, *tilted_grads
 
 
 class _LogDensity(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, cloud, sigma):
+    def forward(ctx: Any, x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
         ctx.fixed = cloud, sigma
         ctx.save_for_backward(x)
         log_total = cloud.sums(cloud.query(x, sigma)).log_total - cloud.log_mass
         return (log_total - x.shape[1] * (sigma.double().log() + math.log(2 * math.pi) / 2)).to(x.dtype)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (grad,) = grads
         (x,) = ctx.saved_tensors
         cloud, sigma = ctx.fixed
         return grad.unsqueeze(1) * (mean(x, cloud, sigma) - x) * _rate(sigma, x), None, None

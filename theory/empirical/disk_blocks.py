@@ -34,7 +34,7 @@ class Sliceable(Protocol):
 
 
 class Source:
-    """Rows of an array `(n, *event)`: a way to read those from `start` to `stop`, and the bytes it takes in addition."""
+    """Rows of an array `(n, *event)`: a way to read those from `start` to `stop`, and the bytes that takes."""
 
     def __init__(
         self,
@@ -187,9 +187,7 @@ def _rows(file: Any, name: str, group: int, shape: tuple[int, ...] | None) -> np
     return array
 
 
-def as_block(
-    block: np.ndarray, scale: float, shift: float, device: Device, dtype: torch.dtype
-) -> torch.Tensor:
+def as_block(block: np.ndarray, scale: float, shift: float, device: Device, dtype: torch.dtype) -> torch.Tensor:
     """A block as floats `(m, k)` of `dtype`: scale * value + shift."""
     if not block.flags.writeable:
         block = block.copy()
