@@ -1,4 +1,4 @@
-"""A function at every point of a grid: interrupted at will, gone on with by the same call, the same bits every time."""
+"""A function at every point of a grid: the same call goes on where one was stopped, with the same bits every time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .grids import Grid, Value
 if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
-    from distributed.deploy import Cluster
+    from distributed.deploy.cluster import Cluster
 
     from .._support.types import FilePath
 

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,10 @@ class Job(NamedTuple):
     sweep: str
 
 
-class Point(NamedTuple):
+@dataclass(frozen=True)
+class Point:
+    """One point of a sweep: its number, its values of the axes, and all arguments of the function there."""
+
     index: int
     place: dict[str, Any]
     arguments: dict[str, Any]

@@ -205,7 +205,7 @@ def _constant(name: str, value: Any) -> Any:
 def _values(name: str, values: Any) -> tuple[Value, ...]:
     """The values of an axis: of one kind, finite, each once."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise ArgumentError("grid", f"gives axis '{name}' no list", f"pass {name}=[...]")
+        raise ArgumentError("grid", f"gives axis '{name}' a {type(values).__name__}, not a list", f"pass {name}=[...]")
     if isinstance(values, range) and len(values) > MOST_POINTS:
         raise ArgumentError("grid", f"gives axis '{name}' {len(values)} values", f"pass at most {MOST_POINTS}")
     plain = tuple(_plain(value) for value in values)

@@ -184,7 +184,8 @@ class ConceptWorld:
         nodes = self._nodes(classes)
         which = np.arange(len(nodes)) if numbers is None else np.asarray(numbers)
         if which.shape != (len(nodes),):
-            raise ArgumentError("numbers", f"has shape {which.shape}", f"pass one number for each of {len(nodes)}")
+            problem = f"expected one number per picture ({len(nodes)}), got shape {which.shape}"
+            raise ArgumentError("numbers", problem, "pass an array (n,)")
         places = np.atleast_1d(np.ravel_multi_index(tuple(nodes.T), self.graph.counts))
         indices = [int(place) << 32 | int(number) for place, number in zip(places, which, strict=True)]
         draws = normal_batch(seed, "concept jitter", indices, (len(FACTORS),)).numpy()

@@ -100,5 +100,6 @@ def indices_of(indices: Sequence[int] | None, count: int) -> Sequence[int]:
     if indices is None:
         return range(count)
     if len(indices) != count:
-        raise ShapeError("indices", f"has {len(indices)} entries", f"pass one per sample ({count})")
+        problem = f"expected one index per sample ({count}), got {len(indices)}"
+        raise ShapeError("indices", problem, "pass a sequence (batch,)")
     return indices

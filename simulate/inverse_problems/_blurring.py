@@ -41,7 +41,7 @@ def blurring(width: float, size: int | None = None) -> Operator:
     width = check.real("width", width, 1e-6)
     reach = max(1, round(3 * width)) if size is None else check.integer("size", size, 1) // 2
     if size is not None and size % 2 == 0:
-        raise ArgumentError("size", f"is {size}", "pass an odd number of pixels")
+        raise ArgumentError("size", f"is {size}, which is even", "pass an odd number of pixels")
     line = torch.exp(-(torch.arange(-reach, reach + 1, dtype=torch.float64) ** 2) / (2 * width**2))
     line = line / line.sum()
 

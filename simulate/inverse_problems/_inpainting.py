@@ -36,7 +36,8 @@ def inpainting(known: ArrayLike) -> Operator:
     """
     mask = torch.as_tensor(known)
     if mask.dtype != torch.bool or not bool(mask.any()):
-        raise ArgumentError("known", "marks no entry", "pass a boolean mask (*event) with at least one True")
+        problem = "marks no entry" if mask.dtype == torch.bool else f"expected a boolean mask, got {mask.dtype}"
+        raise ArgumentError("known", problem, "pass a boolean mask (*event) with at least one True")
 
     def operator(x: torch.Tensor) -> torch.Tensor:
         check.batch("x", x, mask.shape)

@@ -16,10 +16,9 @@ from ..._support.results import provenance
 from ..._support.streams import stream_seed
 from ...errors import ArgumentError
 from ._canonical import objects_for
-from ._kernels import grow
 from .inputs import MAX_BATCHES, QUANTITIES, curves_of, marks_of, quantities_of, require_memory
 from .placed_objects import VOLUME, Objects
-from .runs import compiling, run_batches, workspace
+from .runs import compiled, compiling, grow, run_batches, workspace
 from .sweep_result import Sweep, columns_of
 from .tables import NONE
 
@@ -216,8 +215,9 @@ def _objects(
             )  # fmt: skip
         return sums, wraps
 
-    with compiling(show):
-        grow_batch(np.zeros(1, int)) if not grow.signatures else None
+    if not compiled():
+        with compiling(show):
+            grow_batch(np.zeros(1, int))
     name = {2: "disks", 3: "spheres"}[dimension]
     parts = run_batches(grow_batch, np.array_split(np.arange(n_runs), n_batches), workers, name, show)
     return Sweep(

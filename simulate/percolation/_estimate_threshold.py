@@ -109,11 +109,13 @@ def estimate_threshold(sweeps: Sweep | Sequence[Sweep], event: str = "horizontal
     event = check.choice("event", event, EVENTS)
     listed = sweeps_of(sweeps, 1)
     if any(not sweep.wraps.shape[1] for sweep in listed):
-        raise ArgumentError("sweeps", "hold no wrapping", "sweep with periodic=True and quantities including wrapping")
+        remedy = "sweep with periodic=True and quantities including wrapping"
+        raise ArgumentError("sweeps", "have no wrapping probabilities", remedy)
     if all(sweep.modulus is not None for sweep in listed):
         return _from_exact_values(listed, event)
     if len(listed) < 2:
-        raise ArgumentError("sweeps", "is one size without a known critical wrapping", "pass at least two sizes")
+        problem = "are of one size, and the critical wrapping probability is not known"
+        raise ArgumentError("sweeps", problem, "pass at least two sizes")
     return _from_crossings(listed, event)
 
 

@@ -30,7 +30,8 @@ def sides_of(lattice: Lattice, size: int | Sequence[int]) -> tuple[int, ...]:
     given = np.atleast_1d(size).tolist()
     sides = given * lattice.dimension if np.ndim(size) == 0 else given
     if len(sides) != lattice.dimension:
-        raise ShapeError("size", f"has {len(sides)} numbers", f"pass one, or {lattice.dimension} for {lattice.name}")
+        problem = f"expected {lattice.dimension} numbers for {lattice.name}, got {len(sides)}"
+        raise ShapeError("size", problem, "pass one number, or one per lattice vector")
     least = max(2, lattice.reach + 1)
     return tuple(check.integer("size", side, least) for side in sides)
 
@@ -64,7 +65,8 @@ def edges_of(graph: nx.Graph | ArrayLike, n_nodes: int | None) -> tuple[int, np.
     else:
         edges = np.asarray(graph)
         if edges.size and (edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu"):
-            raise ShapeError("graph", f"has shape {edges.shape}, type {edges.dtype}", "pass integers (n_edges, 2)")
+            problem = f"expected integers of shape (n_edges, 2), got {edges.dtype} of shape {edges.shape}"
+            raise ShapeError("graph", problem, "pass a list of pairs of node numbers")
         edges = edges.astype(np.int64).reshape(-1, 2)
         found = int(edges.max()) + 1 if len(edges) else 0
         n_nodes = check.integer("n_nodes", n_nodes, max(found, 1), MAX_SITES) if n_nodes is not None else found

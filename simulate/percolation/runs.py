@@ -11,12 +11,21 @@ import numpy as np
 from ..._support import progress
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
-from ._kernels import grow, grow_many
+from . import _kernels
 from .inputs import MAX_BATCHES, curves_of, marks_of
 from .sweep_result import Sweep, columns_of
 from .tables import NONE, Table
 
 R = TypeVar("R")
+
+# numba's functions have no types that a checker could read.
+grow: Callable[..., None] = _kernels.grow
+grow_many: Callable[..., None] = _kernels.grow_many
+
+
+def compiled() -> bool:
+    """Whether numba has compiled the kernel in this process."""
+    return bool(getattr(grow, "signatures", ()))
 
 
 def compiling(show: bool | None) -> AbstractContextManager[None]:
@@ -46,8 +55,8 @@ def grow_ordered(
 ) -> np.ndarray:
     """One run in a given order, into `sums` and `wraps`; returns the parents."""
     state = workspace(table.n_sites, table.winding_type, 0, wanted)[:-1]
-    with compiling(None if not grow.signatures else False):
-        grow(*table.arguments(kind), *state, order, wraps.size, marks, columns_of(wanted), sums, wraps)  # pyright: ignore[reportCallIssue]
+    with compiling(False if compiled() else None):
+        grow(*table.arguments(kind), *state, order, wraps.size, marks, columns_of(wanted), sums, wraps)
     return state[0]
 
 
@@ -76,7 +85,7 @@ def grow_runs(
         sums = np.zeros((len(marks), n_curves))
         wraps = np.zeros((len(replicas), n_directions), np.int32)
         state = workspace(table.n_sites, table.winding_type, n_steps, wanted)
-        grow_many(seeds, members, *table.arguments(kind), *state, marks, columns, sums, wraps)  # pyright: ignore[reportCallIssue]
+        grow_many(seeds, members, *table.arguments(kind), *state, marks, columns, sums, wraps)
         return sums, wraps
 
     with compiling(show):

@@ -24,7 +24,7 @@ def test_all_shapes_of_one_size_cover_the_same_area():
     world = ConceptWorld({"shape": 3, "size": 3}, pixels=64, size_mean=0.4, size_gap=0.2)
     nodes = world.graph.classes
     images = torch.from_numpy(world.render(nodes, world.factors(nodes)))
-    for node, area in zip(nodes, covered(images)):
+    for node, area in zip(nodes, covered(images), strict=True):
         radius = {0: 0.5, 1: 0.3, 2: 0.4}[node[1]]
         assert float(area) / 32**2 == pytest.approx(np.pi * radius**2, rel=0.02), node
 

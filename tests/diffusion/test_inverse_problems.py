@@ -100,10 +100,10 @@ def test_mixture_prior_is_close_but_not_exact(prior):
     exact = torch.empty_like(x)
     for i in range(len(x)):
         parts = [conditioned(GaussianDenoiser(m, prior.covariance), operator, y[i], noise) for m in means]
-        weights = torch.stack([e[i] + p.log_density(x[i : i + 1], sigma)[0] for e, p in zip(evidence, parts)]).softmax(
-            0
-        )
-        exact[i] = sum(w * p(x[i : i + 1], sigma)[0] for w, p in zip(weights, parts))
+        weights = torch.stack(
+            [e[i] + p.log_density(x[i : i + 1], sigma)[0] for e, p in zip(evidence, parts, strict=True)]
+        ).softmax(0)
+        exact[i] = sum(w * p(x[i : i + 1], sigma)[0] for w, p in zip(weights, parts, strict=True))
     found = GuidedDenoiser(mixture, operator, y, noise)(x, sigma)
     error, plain = ((d - exact).square().mean() for d in (found, mixture(x, sigma)))
     assert 1e-8 < error < plain / 3
@@ -141,7 +141,8 @@ def test_blur_of_a_point_is_the_kernel():
     image = torch.zeros(1, 2, 11, 11, dtype=torch.float64)
     image[:, :, 5, 5] = 1
     found = blurring(1.0)(image)
-    assert found.sum().item() == pytest.approx(2.0) and torch.equal(found, found.transpose(2, 3))
+    assert found.sum().item() == pytest.approx(2.0)
+    torch.testing.assert_close(found, found.transpose(2, 3), rtol=1e-14, atol=1e-16)
     assert (found[0, 0, 5, 6] / found[0, 0, 5, 5]).item() == pytest.approx(np.exp(-0.5))
 
 
@@ -154,7 +155,7 @@ def test_a_condition_alone_makes_samples_alike_and_the_null_shows_it():
     flat = 0.3 * torch.eye(D, dtype=torch.float64)
     priors = [GaussianDenoiser(torch.zeros(SHAPE, dtype=torch.float64), k * flat) for k in (1.0, 1.02)]
     y = measure(operator, priors[0].sample(40), noise)
-    guided = {name: GuidedDenoiser(p, operator, y, noise) for name, p in zip("ab", priors)}
+    guided = {name: GuidedDenoiser(p, operator, y, noise) for name, p in zip("ab", priors, strict=True)}
     options = {"n": 40, "dtype": torch.float64, "centre": torch.zeros(SHAPE, dtype=torch.float64)}
     whole = controlled_reproducibility(guided, SHAPE, **options).sel(model="a", other="b")
     assert whole.rp > 0.9 and whole.rp_other_noise > 0.4 and whole.rp_chance < 0.1
@@ -194,7 +195,7 @@ def test_the_empirical_optimum_can_be_guided():
         (lambda p, x: GuidedDenoiser(p, averaging, averaging(x), 0.0), ArgumentError),
         (lambda p, x: GuidedDenoiser(p, averaging, averaging(x), 0.1, covariance="full"), UnknownNameError),
         (
-            lambda p, x: GuidedDenoiser(lambda x, s: x.detach(), averaging, averaging(x), 0.1)(x, 1.0),
+            lambda p, x: GuidedDenoiser(lambda x, sigma: x.detach(), averaging, averaging(x), 0.1)(x, 1.0),
             DenoiserContractError,
         ),
         (lambda p, x: inpainting(torch.zeros(3, dtype=torch.bool)), ArgumentError),

@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_forward_backward_by_exact_sampling_and_by_reverse_diffusion():
         ("gaussian", 0.8, HierarchicalDenoiser(grammar)),
     ]:
         reverse = ReverseSampler(model, channel, 4, n_steps=60)
-        options = {"n_data": 24, "n_trajectories": 8}
+        options: dict[str, Any] = {"n_data": 24, "n_trajectories": 8}
         a = forward_backward(grammar, channel, [noise], **options).isel(noise=0)
         b = forward_backward(grammar, channel, [noise], sampler=reverse, seed=9, **options).isel(noise=0)
         for level in (0, 3):
@@ -158,9 +159,9 @@ def test_the_correlation_of_a_latent_with_a_token_of_its_sibling():
 @pytest.mark.slow
 @pytest.mark.parametrize("case, tolerance", [((32, 8, 2, 7), (0.04, 0.01)), ((16, 4, 2, 9), (0.05, 0.01))], ids=str)
 def test_mean_field_to_the_stated_tolerance(case, tolerance):
-    *three, depth = case
-    epsilons, theory = np.linspace(0, 1, 21), HierarchyTheory(*three)
-    result = level_profile(*case, "epsilon", epsilons, n_grammars=16, n_data=64)
+    v, m, s, depth = case
+    epsilons, theory = np.linspace(0, 1, 21), HierarchyTheory(v, m, s)
+    result = level_profile(v, m, s, depth, "epsilon", epsilons, n_grammars=16, n_data=64)
     assert abs(result.upward[:, -1] - theory.class_belief(depth, epsilons)).max() < tolerance[0]
     assert abs(result.marginal[:, 0] - theory.profile(depth, epsilons)[:, 0]).max() < tolerance[1]
 
@@ -194,10 +195,11 @@ def test_gaussian_crossing():
     "case, tolerance", [((16, 4, 2, 8), 0.004), ((8, 3, 2, 8), 0.012), ((8, 6, 3, 5), 0.004)], ids=str
 )
 def test_critical_epsilon_from_curves_of_two_depths(case, tolerance):
-    *three, depth = case
-    star = HierarchyTheory(*three).critical_epsilon
+    v, m, s, depth = case
+    star = HierarchyTheory(v, m, s).critical_epsilon
+    assert star is not None
     grid = np.linspace(star - 0.05, star + 0.05, 11)
-    result = level_profile(*case, "epsilon", grid, n_grammars=300, n_data=16)
+    result = level_profile(v, m, s, depth, "epsilon", grid, n_grammars=300, n_data=16)
     deep, shallow = (result.upward.sel(level=level).values for level in (depth - 1, depth - 3))
     found = float(np.interp(0, (shallow - deep), grid))
     assert found == pytest.approx(star, abs=tolerance)
@@ -269,6 +271,7 @@ def test_command(capsys):
 
 
 GRAMMAR = Grammar.random(4, 2, 2, 2)
+NO_CALLABLE: Any = 3
 
 
 @pytest.mark.parametrize(
@@ -279,8 +282,8 @@ GRAMMAR = Grammar.random(4, 2, 2, 2)
         (lambda: corrupt(np.zeros((1, 4), int), 4, "mask", 0.5), UnknownNameError, "channel"),
         (lambda: corrupt(np.zeros((1, 4), int), 4, "masking", 1.5), NoiseLevelError, "noise"),
         (lambda: forward_backward(GRAMMAR, "masking", [0.5], n_data=1), ArgumentError, "n_data"),
-        (lambda: forward_backward(GRAMMAR, "masking", [0.5], sampler=3), ArgumentError, "sampler"),
-        (lambda: ReverseSampler(None, "epsilon", 4), ArgumentError, "channel"),
+        (lambda: forward_backward(GRAMMAR, "masking", [0.5], sampler=NO_CALLABLE), ArgumentError, "sampler"),
+        (lambda: ReverseSampler(NO_CALLABLE, "epsilon", 4), ArgumentError, "channel"),
         (lambda: halfway(np.array([0.0, 1.0]), np.array([1.0, 1.0]), 4), ArgumentError, "noise"),
         (lambda: BeliefPropagation(GRAMMAR).upward_beliefs(torch.ones(1, 3, 4)), ArgumentError, "likelihood"),
     ],

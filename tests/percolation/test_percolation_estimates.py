@@ -1,6 +1,7 @@
 """Refusals of percolation, estimates of thresholds and exponents, and the command."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_threshold_estimates_are_honest():
 
 
 def test_estimates_that_cannot_be_trusted_are_refused():
-    wrapping = {"quantities": ("wrapping",)}
+    wrapping: dict[str, Any] = {"quantities": ("wrapping",)}
     single = percolation.sweep("square", "site", 8, 1, **wrapping)
     with pytest.raises(ArgumentError, match="n_runs"):
         percolation.estimate_threshold(single)
@@ -125,7 +126,8 @@ def test_sizes_that_disagree_raise_with_the_estimate():
     shifted = replace(large, wraps=large.wraps + 100)
     with pytest.raises(EstimateError, match="disagree") as caught:
         percolation.estimate_threshold([small, shifted])
-    assert 0.4 < caught.value.estimate.value < 0.6
+    estimate = caught.value.estimate
+    assert isinstance(estimate, percolation.ThresholdEstimate) and 0.4 < estimate.value < 0.6
 
 
 def test_a_collapse_recovers_the_exponents_it_was_made_with():

@@ -25,9 +25,9 @@ def neighbour_lists(lattice, sides, kept=None):
         for j, (u, v, offset) in enumerate(lattice.bonds):
             if kept is not None and c * len(lattice.bonds) + j not in kept:
                 continue
-            moved = [x + step for x, step in zip(cell[::-1], offset)]
-            crossing = tuple(x // side for x, side in zip(moved, sides))
-            target = number[tuple(x % side for x, side in zip(moved, sides))]
+            moved = [x + step for x, step in zip(cell[::-1], offset, strict=True)]
+            crossing = tuple(x // side for x, side in zip(moved, sides, strict=True))
+            target = number[tuple(x % side for x, side in zip(moved, sides, strict=True))]
             a, b = c * lattice.n_basis + u, target * lattice.n_basis + v
             lists[a].append((b, crossing))
             lists[b].append((a, tuple(-k for k in crossing)))
@@ -48,7 +48,7 @@ def walk(lists, occupied, dimension):
             for t, crossing in lists[s]:
                 if t not in occupied:
                     continue
-                there = tuple(a + b for a, b in zip(place[s], crossing))
+                there = tuple(a + b for a, b in zip(place[s], crossing, strict=True))
                 if t not in place:
                     place[t] = there
                     queue.append(t)
@@ -172,16 +172,17 @@ def exact_wrapping(name, kind, sides):
                     if kind == "site":
                         new[i] = (i, (0, 0))
                     for s, t, crossing in step:
-                        if new[s] is None or new[t] is None:
+                        here, there = new[s], new[t]
+                        if here is None or there is None:
                             continue
-                        (a, da), (b, db) = new[s], new[t]
-                        cycle = tuple(x + c - y for x, c, y in zip(da, crossing, db))
+                        (a, da), (b, db) = here, there
+                        cycle = tuple(x + c - y for x, c, y in zip(da, crossing, db, strict=True))
                         if a == b:
                             wraps |= {k for k in range(2) if cycle[k]}
                         else:
                             for r, part in enumerate(new):
                                 if part is not None and part[0] == b:
-                                    new[r] = (a, tuple(x + y for x, y in zip(part[1], cycle)))
+                                    new[r] = (a, tuple(x + y for x, y in zip(part[1], cycle, strict=True)))
                 key = (_canonical_parts(new, i, last), frozenset(wraps))
                 row = following.setdefault(key, [0] * (total + 1))
                 for n, count in enumerate(counts):
@@ -205,7 +206,7 @@ def _canonical_parts(parts, step, last):
         if part[0] not in names:
             names[part[0]] = (s, part[1])
         name, origin = names[part[0]]
-        out.append((name, tuple(x - y for x, y in zip(part[1], origin))))
+        out.append((name, tuple(x - y for x, y in zip(part[1], origin, strict=True))))
     return tuple(out)
 
 
@@ -238,7 +239,7 @@ def test_newman_ziff_and_convolution_reproduce_the_exact_polynomials(name, kind,
     )
     polynomials = exact_wrapping(name, kind, (size, size))
     total = len(polynomials[0]) - 1
-    for quantity, counts in zip(("horizontal", "either", "both"), polynomials):
+    for quantity, counts in zip(("horizontal", "either", "both"), polynomials, strict=True):
         q_n = np.array([count / comb(total, n) for n, count in enumerate(counts)])
         exact = canonical(q_n, p)
         difference = np.abs(found[f"wrapping_{quantity}"].values - exact)

@@ -118,14 +118,14 @@ def test_a_crowd_in_few_cells_makes_room_for_its_pairs():
 
 
 def test_disk_clusters_against_csgraph():
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     centres, labels = disk_clusters(20.0, 1.0, seed=3)
-    pairs = cKDTree(centres, boxsize=20.0).query_pairs(1.0, output_type="ndarray")
+    pairs = KDTree(centres, boxsize=20.0).query_pairs(1.0, output_type="ndarray")
     graph = csr_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(centres),) * 2)
     _, reference = connected_components(graph, directed=False)
     assert_array_equal(sizes_of(labels), np.sort(np.bincount(reference))[::-1])
-    assert len(set(zip(labels, reference))) == labels.max()
+    assert len(set(zip(labels, reference, strict=True))) == labels.max()
 
 
 def test_dilute_disks_have_the_exact_cluster_size():

@@ -146,7 +146,8 @@ def test_the_largest_cluster_at_the_erdos_renyi_threshold():
             for r in range(repeats)
         ]
         means.append((np.log(n), np.log(np.mean(largest))))
-    slope = np.polyfit(*np.array(means).T, 1)[0]
+    sizes, largest = np.array(means).T
+    slope = np.polyfit(sizes, largest, 1)[0]
     assert abs(slope - 2 / 3) < 0.05
     assert abs(slope - 1) > 0.2
 

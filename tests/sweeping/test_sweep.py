@@ -163,8 +163,8 @@ def test_a_worker_that_dies_is_replaced_and_the_guilty_point_recorded(tmp_path):
         ({"a": []}, {}, EmptyDataError, "no value"),
         ({}, {}, EmptyDataError, "no axis"),
         ({"a": [1]}, {"seeds": 0}, ArgumentError, "seeds"),
-        ({"a": "abc"}, {}, ArgumentError, "no list"),
-        ({"a": 3}, {}, ArgumentError, "no list"),
+        ({"a": "abc"}, {}, ArgumentError, "not a list"),
+        ({"a": 3}, {}, ArgumentError, "not a list"),
         ({"a": [1, "x"]}, {}, ArgumentError, "'x' on axis"),
         ({"a": [True, 1]}, {}, ArgumentError, "on axis"),
         ({"a": [float("nan")]}, {}, ArgumentError, "nan"),
@@ -216,10 +216,10 @@ def test_a_function_that_only_this_process_can_import_is_refused_before_submitti
         return a
 
     module = ModuleType("only_here")
-    f.__module__, f.__qualname__, module.f = "only_here", "f", f
+    f.__module__, f.__qualname__, module.__dict__["f"] = "only_here", "f", f
     monkeypatch.setitem(sys.modules, "only_here", module)
     with pytest.raises(ArgumentError, match=r"a worker cannot import only_here:f.*install the module on the workers"):
-        idealscore.sweep(module.f, {"a": [1]}, tmp_path / "s", workers=1)
+        idealscore.sweep(f, {"a": [1]}, tmp_path / "s", workers=1)
     assert files(tmp_path / "s") == {}
 
 
