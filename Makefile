@@ -1,34 +1,57 @@
-.PHONY: demo test fast lint bench docs clean
+.PHONY: demo test fast lint types bench docs wheel clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOG := $(VENV)/install.log
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
+# pip is quiet; what it and the build back end have to say stands in the log, and is shown where they fail
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+LOGGED = >> $(LOG) 2>&1 || { tail -n 30 $(LOG); exit 1; }
 
-demo: $(VENV)/.installed
-	$(BIN)/idealscore compare digits --out demo
+demo: $(VENV)/.runtime
+	@echo "idealscore compare digits: train a small network on 1,438 digits and hold it against five optima (about a minute)"
+	@$(BIN)/idealscore compare digits --out demo
+	@echo "open demo/report.html in a browser; docs/tutorial.md goes on from here"
 
-test: $(VENV)/.installed
+test: $(VENV)/.test
 	$(BIN)/pytest -n 2 --dist worksteal
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed
+# what a user's editor and type checker see: README and tutorial against the installed wheel
+types: $(VENV)/.test
+	$(BIN)/python .ci/user_types.py
+
+bench: $(VENV)/.test
 	$(BIN)/pytest benchmarks --benchmark-sort=name
 
-docs: $(VENV)/.installed
+docs: $(VENV)/.test
 	$(BIN)/mkdocs build --strict
 
+wheel: $(VENV)/.test
+	$(BIN)/python -m build --outdir dist .
+
+$(VENV)/bin/pip:
+	@echo "making an environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade pip $(LOGGED)
+
 # torch goes first: a pinned wheel then satisfies whatever asks for torch later
-$(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
-	touch $@
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "installing $(TORCH) and the packages that idealscore needs (log: $(LOG))"
+	@$(PIP) $(TORCH) $(LOGGED)
+	@$(PIP) --constraint constraints.txt --editable . $(LOGGED)
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.runtime
+	@echo "installing the packages that tests, lint and documentation need"
+	@$(PIP) --constraint constraints.txt --editable '.[test]' $(LOGGED)
+	@mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/idealscore
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Self
 
 
 class IdealScoreError(Exception):
@@ -25,7 +26,7 @@ class ArgumentError(IdealScoreError, ValueError):
         super().__init__(f"{argument}: {problem}; {remedy}")
         self.argument, self.problem, self.remedy = argument, problem, remedy
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         return type(self), (self.argument, self.problem, self.remedy)
 
 
@@ -134,5 +135,5 @@ class UnknownNameError(ArgumentError):
         remedy = f"did you mean '{near[0]}'? (known: {listing})" if near else f"known: {listing}"
         super().__init__(argument, f"unknown name '{name}'", remedy)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         return type(self), (self.argument, self.name, self.known)

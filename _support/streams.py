@@ -73,7 +73,7 @@ def normal_batch(
     array = np.empty((len(indices), *shape))
     philox = np.random.Philox(key=_key(seed, purpose, 16))
     generator, state = np.random.Generator(philox), philox.state
-    for row, index in zip(array, indices):
+    for row, index in zip(array, indices, strict=True):
         state["state"]["counter"] = np.array([0, 0, index, step], dtype=np.uint64)
         philox.state = state
         row[...] = generator.standard_normal(shape)

@@ -37,9 +37,7 @@ def gather_marginals(grammar, likelihood):
     up = [likelihood]
     for rule in rules:
         children = up[-1].unflatten(1, (-1, grammar.s))
-        weights = 1.0
-        for i in range(grammar.s):
-            weights = weights * children[:, :, i][..., rule[..., i]]
+        weights = torch.stack([children[:, :, i][..., rule[..., i]] for i in range(grammar.s)]).prod(0)
         message = weights.sum(-1)
         up.append(message / message.sum(-1, keepdim=True))
     down = [torch.full_like(up[-1], 1 / grammar.n_classes)]

@@ -91,7 +91,7 @@ def table(transitions: Sequence[Transition]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = [
         "  ".join(cell.ljust(w) if i in (0, len(widths) - 1) else cell.rjust(w) for i, (cell, w) in enumerate(pairs))
-        for pairs in (list(zip(line, widths)) for line in lines)
+        for pairs in (list(zip(line, widths, strict=True)) for line in lines)
     ]
     notes = [f"{t.name}: {t.note}" for t in transitions if t.value is None]
     return "\n".join([*(line.rstrip() for line in text), *notes])

@@ -169,7 +169,7 @@ class Command:
             told |= {"distances": emergence_table.distance_records(result)}
             told |= {"classes": emergence_table.class_records(result)}
         else:
-            told |= {"time": float(result.time), "concept_time": dict(zip(*_times(result)))}
+            told |= {"time": float(result.time), "concept_time": dict(zip(*_times(result), strict=True))}
             told |= {"fits": emergence_table.fit_records(result)}
         print(json.dumps(_plain({**told, "written": None if path is None else str(path)}), indent=2))
 

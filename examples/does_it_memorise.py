@@ -37,7 +37,7 @@ trained = train_ensemble(networks, subsets, recipe).networks
 levels = [*karras_sigmas(4 if SMALL else 18, 0.02, 20.0), 0.0]
 n = 16 if SMALL else 256
 copies, null = [], []
-for network, subset in zip(trained, subsets):
+for network, subset in zip(trained, subsets, strict=True):
     with torch.no_grad():
         drawn = sample(network, starting_noise(n, training.shape, levels[0], dtype=torch.float32), levels)
     found = memorisation(drawn, subset.images, held_out=held_out.images)
@@ -66,7 +66,7 @@ left.plot(sizes, copies, "ko-", label="samples")
 left.plot(sizes, null, color="0.6", label="new images")
 left.set(xscale="log", xlabel="training images", ylabel="share of copies", ylim=(-0.05, 1.05))
 left.legend(frameon=False)
-for network, subset, shade in zip(trained, subsets, np.linspace(0.0, 0.7, len(sizes))):
+for network, subset, shade in zip(trained, subsets, np.linspace(0.0, 0.7, len(sizes)), strict=True):
     right.plot(sigmas, gap(network, subset), color=str(shade), label=f"{len(subset)} images")
 right.plot(sigmas, gap(EmpiricalDenoiser(subsets[0].images), subsets[0]), color="#D55E00", label="empirical optimum")
 right.set(xscale="log", ylim=(-0.05, 1.05), xlabel="noise level sigma", ylabel="error on training / new images")

@@ -30,12 +30,13 @@ predicted = theory.profile(depth, epsilon)
 
 # %%
 figure, ax = plt.subplots(figsize=(4.2, 3), constrained_layout=True)
-for level, colour in zip((0, depth // 2, depth), ("#56B4E9", "#0072B2", "black")):
+for level, colour in zip((0, depth // 2, depth), ("#56B4E9", "#0072B2", "black"), strict=True):
     exact = measured.sel(level=level)
     name = {0: "leaves", depth: "class"}.get(level, f"level {level}")
     ax.plot(epsilon, predicted[:, level], color=colour)
     ax.errorbar(epsilon, exact.marginal, exact.marginal_stderr, color=colour, fmt="o", ms=3, label=name)
-ax.axvline(theory.critical_epsilon, color="0.6", ls=":")
+if theory.critical_epsilon is not None:
+    ax.axvline(theory.critical_epsilon, color="0.6", ls=":")
 ax.set(xlabel="noise epsilon", ylabel="true symbol recovered")
 ax.legend(frameon=False)
 figure.savefig("hierarchy_transition.png", dpi=150)

@@ -25,8 +25,8 @@ samples = 256 if SMALL else 4096
 
 # %%
 ours = GaussianDenoiser(torch.zeros(3).double(), torch.diag(torch.tensor([4.0, 1.0, 0.25])).double())
-known = {"prior": ours.sample, "log_density": ours.log_density, "n_samples": samples}
-report = assert_identities(ours, (3,), [0.5, 2.0], **known)
+prior, log_density = ours.sample, ours.log_density
+report = assert_identities(ours, (3,), [0.5, 2.0], prior=prior, log_density=log_density, n_samples=samples)
 print(f"{len(list(report))} findings, {len(report.broken)} broken")
 
 
@@ -35,7 +35,7 @@ def mistaken(x, sigma):
 
 
 try:
-    assert_identities(mistaken, (3,), [0.5], **known)
+    assert_identities(mistaken, (3,), [0.5], prior=prior, log_density=log_density, n_samples=samples)
 except IdentityViolation as violation:
     print(str(violation)[:600])
 

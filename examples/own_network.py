@@ -45,6 +45,7 @@ class Net(torch.nn.Module):
 torch.manual_seed(0)
 net = Net(32 if SMALL else 256)
 optimizer = torch.optim.Adam(net.parameters(), 2e-3)
+loss = torch.tensor(float("nan"))
 abar = torch.tensor(schedule.alpha_bar[1:], dtype=torch.float32)
 for _ in range(30 if SMALL else 8000):
     x0 = training.images[torch.randint(len(training), (128,))]

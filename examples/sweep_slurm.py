@@ -9,7 +9,7 @@ on a file system that the nodes share. When it is stopped, or a job is, the same
 
 import argparse
 
-from dask_jobqueue import SLURMCluster
+from dask_jobqueue.slurm import SLURMCluster
 from distributed import Client, LocalCluster
 
 import idealscore
@@ -20,7 +20,7 @@ GRID = {"size": [16, 32, 64], "p": [0.57, 0.58, 0.59, 0.60, 0.61]}
 
 def open_cluster(options):
     if options.local:
-        return LocalCluster(n_workers=options.local, threads_per_worker=1, dashboard_address=None)
+        return LocalCluster(n_workers=options.local, threads_per_worker=1, dashboard_address=None)  # pyright: ignore[reportArgumentType]  # None: no dashboard
     cluster = SLURMCluster(
         queue=options.queue,
         cores=1,
@@ -35,7 +35,7 @@ def open_cluster(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A sweep on a SLURM cluster")
     parser.add_argument("out")
     parser.add_argument("--queue")
     parser.add_argument("--jobs", type=int, default=10)

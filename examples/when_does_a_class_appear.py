@@ -19,7 +19,8 @@ from idealscore.theory import MixtureDenoiser, class_speciation, cloning, specia
 
 SMALL = "--small" in sys.argv
 digits = data.load("digits")
-two = digits.take(torch.nonzero((digits.labels == 0) | (digits.labels == 1))[:, 0].numpy(), "zeros and ones")
+labels = torch.as_tensor(digits.labels)
+two = digits.take(torch.nonzero((labels == 0) | (labels == 1))[:, 0].numpy(), "zeros and ones")
 
 # %% [markdown]
 # ## Predicted
@@ -59,7 +60,8 @@ measured = clone_experiment(network, starts, judge, sigmas, n_steps=5 if SMALL e
 figure, ax = plt.subplots(figsize=(4, 3), constrained_layout=True)
 ax.errorbar(predicted.sigma, predicted.phi, predicted.phi_stderr, color="#009E73", label="one Gaussian per class")
 ax.errorbar(sigmas, measured.agreement, measured.agreement_stderr, color="black", fmt="o", label="clones, network")
-ax.axvline(by_class.value, color="0.6", ls=":", label="predicted class transition")
+if by_class.value is not None:
+    ax.axvline(by_class.value, color="0.6", ls=":", label="predicted class transition")
 ax.set(xscale="log", xlabel="noise level sigma", ylabel="two clones of one class", ylim=(0.4, 1.3))
 ax.legend(frameon=False, fontsize=8, loc="upper right")
 figure.savefig("class_appears.png", dpi=150)

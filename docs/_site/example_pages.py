@@ -21,7 +21,7 @@ def page(script: Path) -> str:
     if not parts:
         return f"# {script.stem.replace('_', ' ').capitalize()}\n\n```python\n{text.strip()}\n```\n"
     made = []
-    for kind, body in zip(parts[::2], parts[1::2]):
+    for kind, body in zip(parts[::2], parts[1::2], strict=True):
         if "[markdown]" in kind:
             made.append(re.sub(r"^# ?", "", body.strip(), flags=re.M))
         else:

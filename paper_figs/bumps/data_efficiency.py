@@ -40,7 +40,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.6))
         colours = shades(dataset.sizes["size"])
         for s, ax in enumerate(axes[:2]):
-            for size, colour in zip(dataset["size"].values, colours):
+            for size, colour in zip(dataset["size"].values, colours, strict=True):
                 one = dataset.sel(stripes=s, size=size)
                 mean = one.accuracy.mean("seed")
                 error = one.accuracy.std("seed", ddof=1) / np.sqrt(one.sizes["seed"])
@@ -51,7 +51,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         axes[0].set_ylabel("accuracy over all places")
         axes[0].legend(loc="upper left", handlelength=1)
         law, sizes = axes[2], dataset["size"].values.astype(float)
-        for s, (name, colour) in enumerate(zip(NAMES, SHADES)):
+        for s, (name, colour) in enumerate(zip(NAMES, SHADES, strict=True)):
             one = dataset.sel(stripes=s)
             label = f"{name}:\nexponent {told(one, 'exponent')}"
             law.errorbar(sizes, one.needed, one.needed_stderr, color=colour, marker="o", ls="none", label=label)
@@ -68,7 +68,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         _plain_ticks(law.xaxis)
         law.set_xticks(sizes, [f"{int(size)}" for size in sizes])
         law.legend(loc="upper left", handlelength=1)
-        for ax, letter in zip(axes, "abc"):
+        for ax, letter in zip(axes, "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 

@@ -45,13 +45,15 @@ def draw(dataset: xr.Dataset) -> Figure:
                 panel_letter(ax, "a")
         bars = figure.add_subplot(grid[1, :])
         width = 0.8 / count
-        for k, (name, colour) in enumerate(zip(dataset["set"].values, shades(count))):
+        for k, (name, colour) in enumerate(zip(dataset["set"].values, shades(count), strict=True)):
             one = dataset.sel(set=name)
             places = [i + (k - (count - 1) / 2) * width for i in range(dataset.sizes["region"])]
             label = f"{name} ({int(one.examples)} images)"
             error = one.accuracy_stderr.fillna(0)
             bars.bar(places, one.accuracy, width * 0.9, yerr=error, color=colour, label=label, error_kw={"lw": 0.8})
-        labels = [f"{REGION[str(r)]}\n({int(n)} places)" for r, n in zip(dataset.region.values, dataset.tested)]
+        labels = [
+            f"{REGION[str(r)]}\n({int(n)} places)" for r, n in zip(dataset.region.values, dataset.tested, strict=True)
+        ]
         bars.set_xticks(range(len(labels)), labels)
         bars.set(ylabel="accuracy", ylim=(0, 1.05))
         figure.legend(*bars.get_legend_handles_labels(), loc="outside lower center", ncols=3, handlelength=1)

@@ -81,7 +81,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             matrix.errorbar(dataset.p, dataset[f"matrix_{name}"], error, color=shade, marker="o", ls="", label=name)
         matrix.set(xlabel=r"$p / p_c$", ylabel="share in the largest component", ylim=(-0.03, 1.05))
         matrix.legend(handlelength=1)
-        for ax, letter in zip(axes.ravel(), "abcd"):
+        for ax, letter in zip(axes.ravel(), "abcd", strict=True):
             panel_letter(ax, letter)
     return figure
 
@@ -98,10 +98,12 @@ def findings(dataset: xr.Dataset) -> Findings:
     ratio = (dataset.share / dataset.predicted).transpose(*dataset.connected.dims).values.ravel()
     ranks = [float(spearmanr(values, unseen, nan_policy="omit")[0]) for values in (connected, ratio, share)]  # pyright: ignore
     worst = max(float(abs(dataset[f"matrix_{n}"] - dataset[f"matrix_predicted_{n}"]).max()) for n in NAMES)
-    critical = [f"{float(v):.3f} at sigma/d = {float(w):g}" for w, v in zip(dataset.width, dataset.predicted)]
+    critical = [
+        f"{float(v):.3f} at sigma/d = {float(w):g}" for w, v in zip(dataset.width, dataset.predicted, strict=True)
+    ]
     unseen_by_width = dataset.unseen.transpose("width", "share").values
     half = [mean_crossing(dataset.share.values, one[:, None], 0.5)[0] for one in unseen_by_width]
-    late = [f"{h / float(v):.1f}" for h, v in zip(half, dataset.predicted) if h == h]
+    late = [f"{h / float(v):.1f}" for h, v in zip(half, dataset.predicted, strict=True) if h == h]
     return Findings(
         "accuracy at unseen places rises where the data percolate: one curve over the share in units of the critical "
         "one, " + ", ".join(critical),

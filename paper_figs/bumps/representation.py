@@ -65,7 +65,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         away.set_yticks(places, [str(source) for source in dataset.source.values])
         away.set(xlabel="distance of cosines", xlim=(0, None), ylim=(len(places) + 1.2, -0.5))
         away.legend(loc="lower right", handlelength=1)
-        for ax, letter in zip(axes.ravel(), "abcd"):
+        for ax, letter in zip(axes.ravel(), "abcd", strict=True):
             panel_letter(ax, letter)
     return figure
 

@@ -48,11 +48,11 @@ def draw(dataset: xr.Dataset) -> Figure:
         f"network, {SHOWN}": (dataset.sel(source=SHOWN).mean("network"), COLOURS["network"]),
         "images": (dataset.sel(source="pixels").isel(network=0), COLOURS["empirical"]),
     }
-    for (name, values), colour in zip(references(n).items(), (COLOURS["gaussian"], COLOURS["local"])):
+    for (name, values), colour in zip(references(n).items(), (COLOURS["gaussian"], COLOURS["local"]), strict=True):
         curves[name] = (values, colour)
     with style():
         figure, axes = plt.subplots(1, 4, figsize=(PAGE, 2.2), sharey=True)
-        for ax, (test, title), letter in zip(axes, PANELS.items(), "abcd"):
+        for ax, (test, title), letter in zip(axes, PANELS.items(), "abcd", strict=True):
             for name, (values, colour) in curves.items():
                 share = values.histogram.sel(test=test)
                 ax.stairs(share.values, np.linspace(-1, 1, share.size + 1), color=colour, label=name)

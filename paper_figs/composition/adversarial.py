@@ -54,10 +54,10 @@ def draw(dataset: xr.Dataset) -> Figure:
     labels = [str(label) for label in dataset["class"].values]
     with style():
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1, 1, 1.2))
-        for ax, (split, shade) in zip(axes, SPLITS.items()):
+        for ax, (split, shade) in zip(axes, SPLITS.items(), strict=True):
             one = dataset.sel(split=split)
             unseen = np.flatnonzero(one.distance.values > 0)
-            for line, i in zip(LINES, unseen):
+            for line, i in zip(LINES, unseen, strict=True):
                 values = one.joint.isel({"class": i})
                 mean, error = values.mean("seed"), values.std("seed", ddof=1) / dataset.sizes["seed"] ** 0.5
                 text = f"{labels[i]}, distance {int(one.distance[i])}"
@@ -87,7 +87,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         axes[2].set(xlabel="class (white: trained)", ylabel=f"steps to accuracy {THRESHOLD:g}")
         axes[2].set_ylim(0, 1.2 * axes[2].get_ylim()[1])
         axes[2].legend(loc="upper center", ncols=3, handlelength=0.8, columnspacing=0.8, fontsize=6)
-        for ax, letter in zip(axes, "abc"):
+        for ax, letter in zip(axes, "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 

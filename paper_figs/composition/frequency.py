@@ -95,7 +95,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         steps.set(ylabel=f"steps to accuracy {THRESHOLD:g}", ylim=(0, 1.12 * float(dataset.step.max())))
         handles = steps.get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper center", ncols=4)
-        for ax, letter in zip((accuracy, steps), "ab"):
+        for ax, letter in zip((accuracy, steps), "ab", strict=True):
             panel_letter(ax, letter)
     return figure
 

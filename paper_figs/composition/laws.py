@@ -77,7 +77,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             bars.text(value, k, f" {value:.3f}", va="center", fontsize=7)
         bars.set(xlabel="rms distance", xlim=(0, 1.25 * max(rms.values())))
         bars.invert_yaxis()
-        for ax, letter in zip((curves, scatter, bars), "abc"):
+        for ax, letter in zip((curves, scatter, bars), "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 

@@ -39,7 +39,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         figure, (cube, curves, times) = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1.15, 1.2, 1))
         _draw_cube(cube, dataset, colours)
         mean = dataset.joint.groupby("distance").mean("class")
-        for d, colour in zip(mean.distance.values, colours):
+        for d, colour in zip(mean.distance.values, colours, strict=True):
             one, n = mean.sel(distance=d), dataset.sizes["seed"]
             error = one.std("seed", ddof=1) / n**0.5
             curves.plot(one.step, one.mean("seed"), color=colour, label=f"distance {d}")
@@ -50,7 +50,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         curves.set(xlabel="training step", ylabel="joint accuracy", ylim=(-0.02, 1.04))
         curves.legend(loc="lower right")
         _draw_times(times, dataset, colours)
-        for ax, letter in zip((cube, curves, times), "abc"):
+        for ax, letter in zip((cube, curves, times), "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 
@@ -122,8 +122,8 @@ def findings(dataset: xr.Dataset) -> Findings:
     from .._findings import Findings
 
     found = by_distance(dataset)
-    told = [show(float(t), float(e)) for t, e in zip(found.time, found.time_stderr)]
-    gaps = [show(float(g), float(e)) for g, e in zip(found.gap, found.gap_stderr)]
+    told = [show(float(t), float(e)) for t, e in zip(found.time, found.time_stderr, strict=True)]
+    gaps = [show(float(g), float(e)) for g, e in zip(found.gap, found.gap_stderr, strict=True)]
     toy = toy_times(dataset)
     last, share = len(toy) - 1, dataset.attrs["threshold"]
     return Findings(

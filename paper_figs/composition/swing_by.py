@@ -104,7 +104,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         loss.set(xlabel="training time", ylabel="loss at z", ylim=(0, 0.9))
         loss.legend(loc="upper right", handlelength=1.2)
         _draw_paths(paths, dataset)
-        for ax, letter in zip(axes, "abc"):
+        for ax, letter in zip(axes, "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 
@@ -114,7 +114,7 @@ _LABELS = {"field": "field", "closed": "closed form"}
 
 def _draw_paths(ax, dataset: xr.Dataset) -> None:
     mean = dataset.accuracy.mean("run")
-    for (label, pair), colour in zip(changed(dataset).items(), shades(3)):
+    for (label, pair), colour in zip(changed(dataset).items(), shades(3), strict=True):
         one, (first, second) = mean.sel({"class": label}), sorted(pair, key=_weak_first(dataset))
         text = f"{label}: {first}, {second}"
         ax.plot(one.sel(concept=first), one.sel(concept=second), ".-", color=colour, ms=3, lw=0.9, label=text)
@@ -134,7 +134,7 @@ def changed(dataset: xr.Dataset) -> dict[str, tuple[str, ...]]:
     """{class: the two concepts in which it differs from 00...0}."""
     names = [str(name) for name in dataset.concept.values]
     labels = [str(label) for label in dataset["class"].values]
-    return {label: tuple(name for name, digit in zip(names, label) if digit != "0") for label in labels}
+    return {label: tuple(name for name, digit in zip(names, label, strict=True) if digit != "0") for label in labels}
 
 
 def _weak_first(dataset: xr.Dataset):

@@ -55,7 +55,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         left.plot(star, star, "o", mfc="white", mec="black", ms=5, label=f"unstable: $p_*$ = {star:.4f}")
         left.set(xlabel="belief $p_l$", ylabel="belief one level up, $p_{l+1}$", xlim=(0, 1), ylim=(0, 1.02))
         left.legend(loc="lower right")
-        for colour, noise in zip(shades(dataset.sizes["noise"]), dataset.noise.values):
+        for colour, noise in zip(shades(dataset.sizes["noise"]), dataset.noise.values, strict=True):
             one = dataset.sel(noise=noise)
             right.plot(one.level, one.mean_field, color=colour)
             right.errorbar(one.level, one.upward, one.upward_stderr, fmt="o", ms=3, color=colour, label=f"{noise:.3f}")

@@ -139,11 +139,11 @@ def draw(dataset: xr.Dataset) -> Figure:
     from matplotlib import pyplot as plt
 
     names, layers = dataset.data.values.tolist(), dataset.layer.values.tolist()
-    colours = dict(zip(layers, shades(len(layers))))
+    colours = dict(zip(layers, shades(len(layers)), strict=True))
     with style():
         size = (PAGE, 0.75 * COLUMN * len(names))
         figure, axes = plt.subplots(len(names), 2, figsize=size, squeeze=False, width_ratios=(3, 2))
-        for row, (name, (left, right)) in enumerate(zip(names, axes)):
+        for row, (name, (left, right)) in enumerate(zip(names, axes, strict=True)):
             here = dataset.sel(data=name)
             for layer in layers:
                 one = here.sel(layer=layer)

@@ -132,12 +132,15 @@ def _above(value: Any, chance: float) -> Any:
 def findings(dataset: xr.Dataset) -> Findings:
     """Which belief propagation the network is closest to, by the number of strings."""
     middle = dataset.sel(sigma=0.5, method="nearest")
-    closest = ", ".join(f"P = {int(n)}: BP_{int(k)}" for n, k in zip(dataset.n_train, middle.effective_k))
+    closest = ", ".join(f"P = {int(n)}: BP_{int(k)}" for n, k in zip(dataset.n_train, middle.effective_k, strict=True))
     needed = ", ".join(
-        f"level {int(l)}: {float(p):.0f}" for l, p in zip(dataset.level, dataset.sample_complexity) if p > 0
+        f"level {int(l)}: {float(p):.0f}"
+        for l, p in zip(dataset.level, dataset.sample_complexity, strict=True)
+        if p > 0
     )
     generated = ", ".join(
-        f"P = {int(n)}: {float(share):.0%}" for n, share in zip(dataset.n_train, dataset.generated_valid.isel(level=-1))
+        f"P = {int(n)}: {float(share):.0%}"
+        for n, share in zip(dataset.n_train, dataset.generated_valid.isel(level=-1), strict=True)
     )
     return Findings(
         f"strings needed for the rules of each level: {needed}",

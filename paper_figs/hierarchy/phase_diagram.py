@@ -86,11 +86,11 @@ def findings(dataset: xr.Dataset) -> Findings:
     finite = np.interp(dataset.rules, dataset.m, dataset.finite)
     apart = dataset.crossing.values - finite
     infinite = np.interp(dataset.rules, dataset.m, dataset.critical)
-    rules = ", ".join(f"m = {int(m)}: {e:.3f}" for m, e in zip(dataset.rules, infinite) if np.isfinite(e))
+    rules = ", ".join(f"m = {int(m)}: {e:.3f}" for m, e in zip(dataset.rules, infinite, strict=True) if np.isfinite(e))
     return Findings(
         f"epsilon* of an infinitely deep tree, {rules}; none outside the window",
         f"halfway crossings at depth {dataset.attrs['depth']}: "
-        + ", ".join(f"m = {int(m)}: {float(e):.3f}" for m, e in zip(dataset.rules, dataset.crossing)),
+        + ", ".join(f"m = {int(m)}: {float(e):.3f}" for m, e in zip(dataset.rules, dataset.crossing, strict=True)),
         f"crossings of random grammars lie within {np.nanmax(abs(apart)):.3f} of the mean field of the same depth, and "
         f"within {np.nanmax(abs(dataset.crossing.values - infinite)):.3f} of the infinite tree",
     )

@@ -77,7 +77,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     labels = {"epsilon": r"$\epsilon$", "masking": "mask fraction", "gaussian": r"$\sigma$"}
     with style():
         figure, axes = plt.subplots(2, len(CHANNELS), figsize=(PAGE, 4.2), sharey="row")
-        for column, (channel, letter) in enumerate(zip(CHANNELS, "abc")):
+        for column, (channel, letter) in enumerate(zip(CHANNELS, "abc", strict=True)):
             one, (top, bottom) = dataset.sel(channel=channel), axes[:, column]
             center, spread = float(one.critical), float(one.critical_stderr)
             top.axvspan(center - spread, center + spread, color=COLOURS["exact"], alpha=0.3, lw=0)

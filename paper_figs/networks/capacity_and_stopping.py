@@ -62,10 +62,12 @@ def draw(dataset: xr.Dataset) -> Figure:
     sizes = at.n_train.values[:: max(1, at.sizes["n_train"] // SHOWN)]
     with style():
         figure, axes = plt.subplots(2, 2, figsize=(PAGE * 0.85, 4.4), sharey="col", sharex="row")
-        for (theory, word), column in zip((("gaussian", "Gaussian"), ("empirical", "empirical")), axes.T):
-            for size, colour in zip(sizes, shades(len(sizes))):
+        for (theory, word), column in zip((("gaussian", "Gaussian"), ("empirical", "empirical")), axes.T, strict=True):
+            for size, colour in zip(sizes, shades(len(sizes)), strict=True):
                 one = at.sel(n_train=size, theory=theory)
-                for ax, along, part in zip(column, ("width", "step"), (one.isel(step=-1), one.isel(width=-1))):
+                for ax, along, part in zip(
+                    column, ("width", "step"), (one.isel(step=-1), one.isel(width=-1)), strict=True
+                ):
                     options = {"color": colour, "marker": "o", "ms": 2.5, "capsize": 1.2, "label": f"$n$ = {size}"}
                     ax.errorbar(part[along], part.rmse, part.rmse_stderr, **options)
                     ax.axhline(float(one.optima_apart), color=colour, ls=":", lw=0.7)
@@ -77,7 +79,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             for ax in column:
                 ax.set_ylabel(f"RMSE to {word}")
                 ax.set_ylim(0, None)
-        for ax, letter in zip(axes.flat, "abcd"):
+        for ax, letter in zip(axes.flat, "abcd", strict=True):
             panel_letter(ax, letter)
         axes[0, 0].set_title(f"step {int(at.step[-1])}", loc="right", fontsize=7, color=COLOURS["exact"])
         axes[1, 0].set_title(f"width {int(at.width[-1])}", loc="right", fontsize=7, color=COLOURS["exact"])

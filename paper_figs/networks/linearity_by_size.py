@@ -63,7 +63,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             loc=8,
         )
         _draw_least(least, dataset)
-        for ax, letter in zip((networks, optima, least), "abc"):
+        for ax, letter in zip((networks, optima, least), "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 

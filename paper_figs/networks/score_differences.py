@@ -89,8 +89,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     sizes = dataset.n_train.values
     with style():
         figure, axes = plt.subplots(2, len(sizes), figsize=(PAGE, 4.3), sharex=True, sharey=True)
-        for row, inputs in zip(axes, ("held-out", "training")):
-            for ax, size in zip(row, sizes):
+        for row, inputs in zip(axes, ("held-out", "training"), strict=True):
+            for ax, size in zip(row, sizes, strict=True):
                 part = dataset.sel(n_train=size, inputs=inputs)
                 for model, name, label, options in LINES:
                     one = part.sel(model=model)
@@ -100,7 +100,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             row[0].set_ylabel("RMSE per pixel")
         for ax in axes[1]:
             ax.set_xlabel(r"noise level $\sigma$")
-        for ax, letter in zip(axes.flat, "abcdef"):
+        for ax, letter in zip(axes.flat, "abcdef", strict=True):
             panel_letter(ax, letter)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)

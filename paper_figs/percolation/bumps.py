@@ -93,7 +93,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         curves.set(xlabel=r"fraction of the data kept, $\lambda$", ylabel="largest connected fraction", ylim=(0, 1.03))
         curves.legend(title=r"$\sigma/d$", title_fontsize=7, handlelength=1, labelspacing=0.2)
         _draw_thresholds(thresholds, dataset)
-        for ax, letter in zip((picture, curves, thresholds), "abc"):
+        for ax, letter in zip((picture, curves, thresholds), "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 
@@ -131,7 +131,9 @@ def _draw_thresholds(ax, dataset: xr.Dataset) -> None:
     from ...theory.percolation import critical_data_fraction
 
     fine = np.linspace(0.15, 1.05, 400)
-    for i, (overlap, colour) in enumerate(zip(dataset.overlap.values, (COLOURS["gaussian"], COLOURS["empirical"]))):
+    for i, (overlap, colour) in enumerate(
+        zip(dataset.overlap.values, (COLOURS["gaussian"], COLOURS["empirical"]), strict=True)
+    ):
         known = [critical_data_fraction(1.0, float(width), float(overlap)).value for width in fine]
         steps = np.array([np.nan if value is None else value for value in known])
         ax.plot(fine, steps, color=colour, lw=1, label=rf"predicted, $\theta={overlap:g}$")
@@ -150,7 +152,7 @@ def findings(dataset: xr.Dataset) -> Findings:
         "site percolation with all neighbours within 2 sigma sqrt(ln 1/theta): at theta = 0.005 and sigma/d = "
         + ", ".join(
             f"{float(w):g}: {float(value):.3f}"
-            for w, value in zip(dataset.width, dataset.predicted[0])
+            for w, value in zip(dataset.width, dataset.predicted[0], strict=True)
             if np.isfinite(float(value))
         ),
         f"half of the kept bumps are connected within {np.nanmax(abs(apart)):.3f} of it for all "

@@ -66,7 +66,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         raw.legend(handlelength=1)
         order.set_ylabel(r"$L^{\beta/\nu}\,S_\mathrm{max}/N$")
         size.set_ylabel(r"$L^{-\gamma/\nu}\,\sum s^2/N$")
-        for ax, letter in zip((raw, order, size), "abc"):
+        for ax, letter in zip((raw, order, size), "abc", strict=True):
             panel_letter(ax, letter)
     return figure
 

@@ -66,7 +66,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
             rows.append((estimate.value, np.hypot(estimate.stderr, estimate.systematic), known.value, known.stderr))
             names.append(f"{lattice} {kind}" if kind != "continuum" else f"{lattice} ($\\eta_c$)")
     columns = ("measured", "measured_stderr", "literature", "literature_stderr")
-    data = {name: (("case",), column) for name, column in zip(columns, np.array(rows).T)}
+    data = {name: (("case",), column) for name, column in zip(columns, np.array(rows).T, strict=True)}
     return xr.Dataset(data, {"case": names}, provenance(seed=seed))
 
 
@@ -88,7 +88,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         pulls.axvline(0, color=COLOURS["exact"], lw=0.8)
         pulls.errorbar(pull, row, xerr=1, fmt="o", ms=3.5, lw=0.8, color=COLOURS["network"])
         pulls.set_yticks(row, [str(case) for case in dataset.case.values], fontsize=6.5)
-        for y, value, stderr in zip(row, dataset.measured.values, dataset.measured_stderr.values):
+        for y, value, stderr in zip(row, dataset.measured.values, dataset.measured_stderr.values, strict=True):
             pulls.text(4.1, y, f"{value:.5f} ± {stderr:.0e}", va="center", fontsize=6)
         pulls.set(xlabel="(measured - literature) / standard error", xlim=(-4, 4))
         panel_letter(values, "a")

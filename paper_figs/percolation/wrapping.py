@@ -42,7 +42,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
     with style():
         figure, axes = plt.subplots(1, 4, figsize=(PAGE, 2.1), sharex=True)
-        for ax, (event, title), letter in zip(axes, EVENTS.items(), "abcd"):
+        for ax, (event, title), letter in zip(axes, EVENTS.items(), "abcd", strict=True):
             for i, colour in enumerate(shades(dataset.sizes["size"])):
                 one = dataset.isel(size=i)
                 value, error = one[f"wrapping_{event}"], 2 * one[f"wrapping_{event}_stderr"]

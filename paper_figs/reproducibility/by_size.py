@@ -62,7 +62,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         copies.set(xscale="log", xlabel="images $n$", ylabel="GL / GL of held-out images", ylim=(0, 3.0))
         copies.legend(handlelength=2.2)
         ticks(copies, widest.n_train.values)
-        for ax, letter in zip((share, grey, cosine, copies), "abcd"):
+        for ax, letter in zip((share, grey, cosine, copies), "abcd", strict=True):
             panel_letter(ax, letter)
         handles, labels = cosine.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))

@@ -204,7 +204,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     rows = np.arange(len(names))
     with style():
         figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.4 * PAGE), sharey=True)
-        for ax, measure, letter in zip(axes, ("rp", "cosine"), "ab"):
+        for ax, measure, letter in zip(axes, ("rp", "cosine"), "ab", strict=True):
             for k, (kind, part, marker, shade, label) in enumerate(looks):
                 one = dataset.sel(kind=kind)
                 ax.errorbar(

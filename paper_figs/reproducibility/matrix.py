@@ -85,7 +85,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     titles = {"rp": "share above 0.6", "cosine": "mean cosine"}
     with style():
         figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.6 * PAGE), sharey=True)
-        for ax, (name, title), letter in zip(axes, titles.items(), "ab"):
+        for ax, (name, title), letter in zip(axes, titles.items(), "ab", strict=True):
             values = np.where(np.tri(len(names), k=-1), dataset[f"{name}_chance"], dataset[name])
             ax.imshow(values, vmin=0, vmax=1, cmap="viridis")
             for i in range(len(names)):

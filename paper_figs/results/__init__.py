@@ -1,0 +1,1 @@
+"""The saved results of the figures, one netCDF file each."""
