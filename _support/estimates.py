@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Estimate: TypeAlias = tuple[ArrayLike, ArrayLike] | Array
     """A value and its standard error, of one shape."""
 
+CONFIDENCE = 1.959963984540054  # standard deviations: 95 %
+
 
 def estimates(dim: str | Sequence[str], /, **values: Estimate) -> dict[str, tuple[str | Sequence[str], Array]]:
     """Variables of a Dataset, every estimate followed by its standard error.
@@ -65,6 +67,19 @@ def ratio_error(top: np.ndarray, bottom: np.ndarray, axis: int = 0) -> tuple[np.
         ratio = top.mean(axis) / scale
         residual = (top - np.expand_dims(ratio, axis) * bottom) / np.expand_dims(scale, axis)
     return ratio, mean_error(residual, axis)[1]
+
+
+def wilson_interval(share: ArrayLike, n: int, z: float = CONFIDENCE) -> tuple[Array, Array]:
+    """The Wilson score interval of a share observed in `n` trials (default: 95 %), which is not empty at 0 and 1.
+
+    >>> low, high = wilson_interval(0.0, 100)
+    >>> float(low), round(float(high), 4)
+    (0.0, 0.037)
+    """
+    share = np.asarray(share, dtype=np.float64)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.where(share > 0, centre - half, 0.0), np.where(share < 1, centre + half, 1.0)
 
 
 def show(value: float, error: float) -> str:

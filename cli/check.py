@@ -39,7 +39,7 @@ class Command:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..compare.measures._network_identities import network_identities, rows, table
+        from ..compare.measures._network_identities import identities_table, network_identities, rows
         from ..learned import checkpoint
 
         network = checkpoint.load(self.run_dir, self.device)
@@ -60,7 +60,7 @@ class Command:
 
             print(json.dumps(rows(result), indent=2))
         else:
-            print(table(result))
+            print(identities_table(result))
 
     def _data(self, network: Any) -> Any:
         """The data that were asked for, else those of the run where they come with the package, else None."""

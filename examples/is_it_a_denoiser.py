@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import torch
 
-from idealscore.compare.measures import network_identities, table
+from idealscore.compare.measures import identities_table, network_identities
 from idealscore.errors import IdentityViolation
 from idealscore.learned import data, preset, train
 from idealscore.theory import GaussianDenoiser, assert_identities
@@ -52,4 +52,4 @@ if SMALL:
 network = train(network, digits, recipe).network
 chosen = ["symmetry", "mean", "orthogonality"]
 found = network_identities(network, digits, [0.3, 1.0, 3.0], n_samples=64 if SMALL else None, identities=chosen)
-print(table(found))
+print(identities_table(found))

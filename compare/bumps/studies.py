@@ -21,7 +21,7 @@ from ...simulate.bumps import REGIONS, BumpCanvas, bump_images, stripe_labels
 from ...simulate.bumps.labels import random_share
 from ...simulate.diffusion import starting_noise
 from ..measures._power_law import power_law
-from ..measures.crossings import mean_crossing
+from ..measures.crossing import mean_crossing
 from ..representation._factorisation import factorisation, factorisation_of_values
 from .plans import BumpPlan
 

@@ -15,7 +15,7 @@ from ...errors import CovarianceError, EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
-from ..measures._memorisation import exact_duplicates
+from ..measures.duplicates import exact_duplicates
 from ._optima import optima
 from ._predicted_transitions import as_variables, predicted_transitions
 from ._track import track

@@ -17,7 +17,30 @@ if TYPE_CHECKING:
 
 
 def figure(result: xr.Dataset) -> Figure:
-    """Draw a comparison from its Dataset alone."""
+    """Draw a comparison from its Dataset alone.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `compare`, or of `one_model`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Above: how much of the network's score each theory misses, with the predicted transitions; denoising errors on
+        training over held-out images; denoising errors on held-out images. Below: one image at five noise levels,
+        denoised by the network and by every theory.
+
+    Examples
+    --------
+    >>> from idealscore.learned.data import load
+    >>> from idealscore.compare import Comparison, compare
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> training, held_out = load("digits").subset(60).split(0.5, seed=0)
+    >>> config = Comparison(levels=2, n_images=4, n_noise=1, theories=("gaussian",))
+    >>> len(figure(compare(GaussianDenoiser.fit(held_out.images), training, held_out, config, show=False)).subfigs)
+    2
+    """
     import matplotlib.pyplot as plt
 
     with style():
@@ -58,7 +81,7 @@ def _transitions(ax: Any, result: xr.Dataset) -> None:
 
 def _named_sigmas(result: xr.Dataset) -> list[tuple[str, float]]:
     words = [str(name).split(" (")[0] for name in result.transition.values]
-    return list(zip(words, result.transition_sigma.values.tolist()))
+    return list(zip(words, result.transition_sigma.values.tolist(), strict=True))
 
 
 def _distances(ax: Any, result: xr.Dataset) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import UnknownNameError
 from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
@@ -19,14 +18,38 @@ THEORIES = ("empirical", "gaussian", "mixture", "local")
 
 
 def optima(
-    data: ImageData | Any, theories: tuple[str, ...] = THEORIES, patch_size: int = 3, seed: int = 0
+    data: ImageData | ArrayLike, theories: tuple[str, ...] = THEORIES, patch_size: int = 3, seed: int = 0
 ) -> dict[str, Denoiser]:
-    """{name: denoiser} of the empirical, Gaussian, mixture and local optimum of `data`.
+    """The empirical, Gaussian, mixture and local optimum of a training set.
 
-    `data`: an `ImageData` or images `(n, channels, height, width)`. The mixture has one Gaussian per class where there
-    are labels, else ten by expectation-maximisation. The local optimum compares patches of `patch_size` pixels
-    around each pixel with those at the same place. Raises UnknownNameError for an unknown theory.
+    The mixture has one Gaussian per class where there are labels, else ten by expectation-maximisation. The local
+    optimum compares patches of `patch_size` pixels around each pixel with those at the same place.
 
+    Parameters
+    ----------
+    data : ImageData or array_like, shape (n, channels, height, width)
+        The training set.
+    theories : tuple of str, optional
+        Which optima: "empirical", "gaussian", "mixture", "local".
+    patch_size : int, optional
+        Width of the patches of the local optimum, in pixels.
+    seed : int, optional
+        Of the start of expectation-maximisation.
+
+    Returns
+    -------
+    dict of str to Denoiser
+        The optima by name, in the order of `theories`.
+
+    Raises
+    ------
+    UnknownNameError
+        If a theory is unknown.
+    ShapeError, EmptyDataError, ArgumentError
+        If `data` is not a non-empty array of numbers with an event shape.
+
+    Examples
+    --------
     >>> from idealscore.learned import data
     >>> sorted(optima(data.load("digits").subset(50), ("empirical", "gaussian")))
     ['empirical', 'gaussian']

@@ -91,7 +91,7 @@ def html_table(result: xr.Dataset, split: str) -> str:
         while pending and pending[0][0] > below:
             body.append(f'<tr><td class="transition" colspan="{len(cells[0])}">{escape(pending.pop(0)[1])}</td></tr>')
 
-    for row, sigma in zip(cells, result.sigma.values[::-1]):
+    for row, sigma in zip(cells, result.sigma.values[::-1], strict=True):
         announce(sigma)
         body.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>")
     announce(0.0)
@@ -120,7 +120,31 @@ def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
 
 
 def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
-    """The whole page; of several models, `drawn` has the figure of each."""
+    """The report as one HTML page that needs no other file: table, figure, configuration, citations.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `compare` or `compare_models`.
+    drawn : matplotlib.figure.Figure or mapping of str to Figure
+        The picture of `figure`; of several models, that of each by its name.
+
+    Returns
+    -------
+    str
+        The text of the page.
+
+    Examples
+    --------
+    >>> from idealscore.compare import Comparison, compare, figure
+    >>> from idealscore.learned.data import load
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> training, held_out = load("digits").subset(60).split(0.5, seed=0)
+    >>> config = Comparison(levels=2, n_images=4, n_noise=1, theories=("gaussian",))
+    >>> result = compare(GaussianDenoiser.fit(held_out.images), training, held_out, config, show=False)
+    >>> page(result, figure(result)).startswith("<!doctype html>")
+    True
+    """
     made = {key: str(value) for key, value in result.attrs.items() if key != "configuration"}
     configuration = {"configuration": json.loads(result.attrs["configuration"]), **made}
     if isinstance(drawn, Mapping):

@@ -14,9 +14,36 @@ from .several_models import models_of, one_model, pair_legend, pair_rows
 
 
 def report(result: xr.Dataset, out: str | Path) -> str:
-    """Write `compare.nc`, `compare.png` and `report.html` into the folder `out`; return the table as text.
+    """Write everything that a comparison leaves behind into a folder.
 
-    Of several models, each has its own picture, `compare-1.png`, `compare-2.png`, ... in their order.
+    `compare.nc` holds the numbers, `compare.png` the picture and `report.html` the page. Of several models, each has
+    its own picture, `compare-1.png`, `compare-2.png`, ... in their order.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `compare` or `compare_models`.
+    out : path
+        The folder, made where it does not exist.
+
+    Returns
+    -------
+    str
+        The table as text; of several models, the table of each and that of their agreement.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from idealscore.compare import Comparison, compare
+    >>> from idealscore.learned.data import load
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> training, held_out = load("digits").subset(60).split(0.5, seed=0)
+    >>> config = Comparison(levels=2, n_images=4, n_noise=1, theories=("gaussian",))
+    >>> result = compare(GaussianDenoiser.fit(held_out.images), training, held_out, config, show=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     text = report(result, folder)
+    ...     sorted(path.name for path in Path(folder).glob("*.*"))[-1]
+    'report.html'
     """
     import matplotlib.pyplot as plt
 
@@ -24,7 +51,7 @@ def report(result: xr.Dataset, out: str | Path) -> str:
     _results.save(result, out / "compare.nc")
     drawn = {name: figure(one_model(result, name)) for name in models} if models else {"": figure(result)}
     try:
-        for path, picture in zip(pictures(result, out), drawn.values()):
+        for path, picture in zip(pictures(result, out), drawn.values(), strict=True):
             with _results.atomic_path(path) as temporary:
                 picture.savefig(temporary, format="png")
         _results.write_text(out / "report.html", page(result, drawn if models else drawn[""]))

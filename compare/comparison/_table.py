@@ -73,12 +73,36 @@ def aligned(cells: Sequence[dict[str, str]]) -> list[str]:
 
 
 def table(result: xr.Dataset, split: str = HELD_OUT) -> str:
-    """The whole table as text."""
+    """The table of a comparison as text: a row for each noise level, the predicted transitions between the rows.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `compare`, or of `one_model`.
+    split : {"held-out", "training"}, optional
+        The images on which the distances were measured.
+
+    Returns
+    -------
+    str
+        The rows from the largest noise level to the smallest, and below them what the columns mean.
+
+    Examples
+    --------
+    >>> from idealscore.compare import Comparison, compare
+    >>> from idealscore.learned.data import load
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> training, held_out = load("digits").subset(60).split(0.5, seed=0)
+    >>> config = Comparison(levels=2, n_images=4, n_noise=1, theories=("gaussian",))
+    >>> text = table(compare(GaussianDenoiser.fit(held_out.images), training, held_out, config, show=False))
+    >>> text.split()[:6]
+    ['sigma', 'DDPM', 'step', 'closest', 'theory', 'score']
+    """
     cells = rows(result, split)
     line, rule, *body = aligned(cells)
     pending = transition_rows(result)
     out = [line, rule]
-    for text, sigma in zip(body, result.sigma.values[::-1]):
+    for text, sigma in zip(body, result.sigma.values[::-1], strict=True):
         while pending and pending[0][0] > sigma:
             out.append(f"-- {pending.pop(0)[1]} ".ljust(len(line), "-"))
         out.append(text)

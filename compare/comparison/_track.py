@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.results import provenance
+from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, EmptyDataError
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
@@ -25,39 +25,71 @@ METRICS = {
     "denoising_error": "E|D_theory - x0|^2 / d",
 }
 
+ROUNDING = 1e-12  # relative: distances closer than that are equal
+
 
 def track(
     denoiser: Denoiser,
     theories: Mapping[str, Denoiser],
-    data: Any,
-    sigmas: Any,
+    data: ArrayLike,
+    sigmas: ArrayLike,
     *,
     n_noise: int = 1,
     seed: int = 0,
     batch_size: int = 256,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """How far the score of `denoiser` is from that of each of `theories` on `data` noised to each of `sigmas`.
+    """How far the score of a denoiser is from that of each theory, noise level by noise level.
 
-    `data` `(n, *event)` are clean points, best held out from training; each is noised `n_noise` times. The noise of a
-    point is the same at every level (common random numbers), so that curves are smooth and a level's result does not
-    depend on which others are asked for. Standard errors are over points.
+    The noise of a point is the same at every level (common random numbers), so that curves are smooth and a level's
+    result does not depend on which others are asked for. Standard errors are over points.
 
-    Variables over `(theory, sigma)`, each with its `_stderr`:
+    Parameters
+    ----------
+    denoiser : Denoiser
+        The network, or any other denoiser.
+    theories : mapping of str to Denoiser
+        What it is held against, by name.
+    data : array_like, shape (n, *event)
+        Clean points, best held out from training; two at least.
+    sigmas : array_like, shape (levels,)
+        Noise levels > 0.
+    n_noise : int, optional
+        How often each point is noised.
+    seed : int, optional
+        Of the noise.
+    batch_size : int, optional
+        Points denoised at once; it changes nothing but the memory needed.
+    show : bool, optional
+        Show a progress bar (default: on a terminal).
 
-    - `score_error` = E|D_net - D_theory|^2 / E|D_theory - x|^2, the squared score difference relative to the theory's;
-    - `cosine` between the two scores;
-    - `explained_variance` = 1 - E|s_net - s_theory|^2 / E|s_net|^2 [@Wang2024];
-    - `rmse` = E sqrt(|D_net - D_theory|^2 / d), the score difference of [@Li2024], eq. 10;
-    - `denoising_error` = E|D_theory - x0|^2 / d.
+    Returns
+    -------
+    xarray.Dataset
+        Over `(theory, sigma)`, each with its `_stderr`:
 
-    Over `(sigma)`: `network_denoising_error`; `closest`, the theory with the least mean squared distance; over
-    `(theory, sigma)`: `tied`, whether a theory's distance is within two standard errors of the least, by a paired
-    comparison on the same points (the closest itself is always tied).
+        - `score_error` = E|D_net - D_theory|^2 / E|D_theory - x|^2, the squared score difference relative to the
+          theory's;
+        - `cosine` between the two scores;
+        - `explained_variance` = 1 - E|s_net - s_theory|^2 / E|s_net|^2 [@Wang2024];
+        - `rmse` = E sqrt(|D_net - D_theory|^2 / d), the score difference of [@Li2024], eq. 10;
+        - `denoising_error` = E|D_theory - x0|^2 / d;
 
-    Raises EmptyDataError for fewer than two points or no theory, DenoiserContractError where a denoiser returns another
-    shape or values that are not finite.
+        over `(sigma)`: `network_denoising_error`; `closest`, the theory with the least mean squared distance (the first
+        of those that are equal but for rounding); over `(theory, sigma)`: `tied`, whether a theory's distance is within
+        two standard errors of the least, by a paired comparison on the same points (the closest itself is always tied).
 
+    Raises
+    ------
+    EmptyDataError
+        If there are fewer than two points, or no theory.
+    NoiseLevelError
+        If a noise level is not finite and > 0.
+    DenoiserContractError
+        If a denoiser returns another shape, or values that are not finite.
+
+    Examples
+    --------
     >>> from idealscore.theory import GaussianDenoiser
     >>> x0 = torch.linspace(-1, 1, 20, dtype=torch.float64).reshape(10, 2)
     >>> gaussian = GaussianDenoiser.fit(x0)
@@ -153,7 +185,8 @@ def _evaluate(name: str, denoiser: Denoiser, x: torch.Tensor, sigma: float) -> t
 def _summary(values: dict[str, np.ndarray], names: list[str]) -> xr.Dataset:
     distance = values["distance"]
     unexplained, error = ratio_error(distance, np.broadcast_to(values["net_move"], distance.shape), axis=1)
-    best = int(distance.mean(1).argmin())
+    mean = distance.mean(1)
+    best = int(np.flatnonzero(mean <= mean.min() * (1 + ROUNDING))[0])
     gap, gap_stderr = mean_error(distance - distance[best], axis=1)
     by_theory = estimates(
         "theory",
@@ -164,5 +197,5 @@ def _summary(values: dict[str, np.ndarray], names: list[str]) -> xr.Dataset:
         denoising_error=mean_error(values["theory_error"], axis=1),
     )
     of_network = estimates((), network_denoising_error=mean_error(values["net_error"]))
-    closest = {"tied": ("theory", gap <= 2 * gap_stderr), "closest": ((), names[best])}
+    closest = {"tied": ("theory", gap <= 2 * gap_stderr + ROUNDING * mean), "closest": ((), names[best])}
     return xr.Dataset({**by_theory, **of_network, **closest}, coords={"theory": names})

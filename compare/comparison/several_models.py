@@ -33,12 +33,50 @@ def compare_models(
 ) -> xr.Dataset:
     """`compare` of each network, over `(model)`, and `reproducibility` of all of them and of the optima.
 
-    The latter is `pair_rp`, `pair_mae`, `pair_cosine`, `pair_rmse`, ... with `_stderr` over `(sampler,
-    other_sampler)`: `config.n_samples` draws from one starting noise by Heun's rule on 18 levels within the ranges
-    that the networks were trained on. `one_model` gives back the comparison of a single network.
+    Parameters
+    ----------
+    networks : mapping of str to Denoiser
+        Two or more networks of the event shape of the images, by name.
+    training, held_out : ImageData
+        The images of the optima, and images that were kept from training.
+    config : Comparison, optional
+        Noise levels, theories, numbers of images and draws; `config.n_samples` draws of each model.
+    notes : mapping of str to str, optional
+        What the report says of each network (default: its name).
+    show : bool, optional
+        Show progress bars (default: on a terminal).
 
-    Raises ShapeError for networks of another event shape than the images, EmptyDataError for fewer than two, and all
-    that `compare` raises.
+    Returns
+    -------
+    xarray.Dataset
+        The variables of `compare` with a dimension `model` in front, and over `(sampler, other_sampler)`, the networks
+        and the optima, `pair_rp`, `pair_mae`, `pair_cosine`, `pair_rmse`, ... with `_stderr`: `config.n_samples` draws
+        from one starting noise by Heun's rule on 18 levels within the ranges that the networks were trained on.
+        `one_model` gives back the comparison of a single network.
+
+    Raises
+    ------
+    ShapeError
+        If a network has another event shape than the images, or held-out images another than training images.
+    EmptyDataError
+        If there are fewer than two networks, or fewer than two images of a kind.
+    CovarianceError
+        If all training images are equal.
+
+    Warns
+    -----
+    UserWarning
+        If held-out images are in the training set.
+
+    Examples
+    --------
+    >>> from idealscore.learned.data import load
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> training, held_out = load("digits").subset(60).split(0.5, seed=0)
+    >>> config = Comparison(levels=2, n_images=4, n_noise=1, n_samples=2, theories=("gaussian",))
+    >>> networks = {"one": GaussianDenoiser.fit(training.images), "two": GaussianDenoiser.fit(held_out.images)}
+    >>> dict(compare_models(networks, training, held_out, config, show=False).pair_rp.sizes)
+    {'sampler': 3, 'other_sampler': 3}
     """
     config, notes = config or Comparison(), notes or {}
     if len(networks) < 2:
@@ -86,7 +124,29 @@ def models_of(result: xr.Dataset) -> list[str]:
 
 
 def one_model(result: xr.Dataset, name: str) -> xr.Dataset:
-    """The comparison of one of several networks, as `compare` gives it."""
+    """The comparison of one of several networks, as `compare` gives it.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `compare_models`.
+    name : str
+        The name of the network.
+
+    Returns
+    -------
+    xarray.Dataset
+        Without the dimension `model` and without what concerns pairs of models.
+
+    Examples
+    --------
+    >>> result = xr.Dataset({"rmse": ("model", [1.0, 2.0])}, coords={"model": ["one", "two"]})
+    >>> result["model_network"] = ("model", ["a network", "another"])
+    >>> result["model_trained_on"] = (("model", "side"), [[0.1, 1.0], [0.2, 2.0]])
+    >>> part = one_model(result, "two")
+    >>> part.rmse.item(), part.attrs["network"]
+    (2.0, 'two: another')
+    """
     part = result.sel(model=name, drop=True)
     part = part.drop_vars([key for key in part.variables if "sampler" in part[key].dims or "side" in part[key].dims])
     low, high = result.model_trained_on.sel(model=name).values

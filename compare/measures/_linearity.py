@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
+from ..._support.types import ArrayLike
 from ...errors import NoiseLevelError
 from ...theory.denoiser import Denoiser
 
@@ -52,31 +52,66 @@ def _relative_distance(u: torch.Tensor, v: torch.Tensor) -> np.ndarray:
 
 def linearity(
     denoiser: Denoiser,
-    data: Any,
-    sigmas: Any,
+    data: ArrayLike,
+    sigmas: ArrayLike,
     *,
-    alpha_squared: Any = 0.5,
+    alpha_squared: ArrayLike = 0.5,
     variant: str = "centred",
-    centre: Any = None,
+    centre: ArrayLike | None = None,
     n_pairs: int = 100,
     seed: int = 0,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """How linear a denoiser is at each of `sigmas`, as a Dataset over `(alpha_squared, sigma)`.
+    """How linear a denoiser is at each noise level: is the denoised sum the sum of the denoised?
 
-    For x1, x2 = x0 + sigma n with x0 from `data` `(n, *event)`, a^2 = `alpha_squared` and a^2 + b^2 = 1, which keeps
-    the variance of the noise, the linearity score of [@Li2024] is
+    For x1, x2 = x0 + sigma n with x0 from `data`, a^2 = `alpha_squared` and a^2 + b^2 = 1, which keeps the variance of
+    the noise, the linearity score of [@Li2024] is
 
         linearity = E cos(D(a x1 + b x2), a D(x1) + b D(x2)),
 
     and `nonlinearity` is the mean distance of the two relative to the first (eq. 12). "centred", the default, takes
-    both of u -> D(mu + u) - mu with mu = `centre` (default: the mean of `data`) and keeps the sign, so that *every
-    affine map through (mu, mu), the Wiener filter above all, has exactly 1*. "raw" is the score as published: D itself
-    and |cos|; an exactly affine denoiser with mu != 0 then has less than 1, by as much as 1 % for images, so that only
-    the difference from the Gaussian optimum's means anything.
+    both of u -> D(mu + u) - mu with mu = `centre` and keeps the sign, so that *every affine map through (mu, mu), the
+    Wiener filter above all, has exactly 1*. "raw" is the score as published: D itself and |cos|; an exactly affine
+    denoiser with mu != 0 then has less than 1, by as much as 1 % for images, so that only the difference from the
+    Gaussian optimum's means anything.
 
-    Raises EmptyDataError for fewer than two data, NoiseLevelError unless 0 < alpha_squared < 1 and sigma > 0.
+    Parameters
+    ----------
+    denoiser : Denoiser
+        The network, or any other denoiser.
+    data : array_like, shape (n, *event)
+        Clean points, two at least.
+    sigmas : array_like, shape (levels,)
+        Noise levels > 0.
+    alpha_squared : array_like, optional
+        One or more shares a^2, inside (0, 1).
+    variant : {"centred", "raw"}, optional
+        Which score.
+    centre : array_like, shape event, optional
+        The point mu of "centred" (default: the mean of `data`).
+    n_pairs : int, optional
+        Pairs of points, at least 2; the same at every noise level.
+    seed : int, optional
+        Of the pairs and their noise.
+    show : bool, optional
+        Show a progress bar (default: on a terminal).
 
+    Returns
+    -------
+    xarray.Dataset
+        `linearity` and `nonlinearity` over `(alpha_squared, sigma)`, each with its `_stderr` over pairs.
+
+    Raises
+    ------
+    EmptyDataError
+        If there are fewer than two points.
+    NoiseLevelError
+        Unless 0 < alpha_squared < 1 and sigma > 0.
+    UnknownNameError
+        If `variant` is unknown.
+
+    Examples
+    --------
     >>> from idealscore.theory import GaussianDenoiser
     >>> x0 = torch.tensor([[0.0, 3.0], [1.0, 1.0], [2.0, 2.0]], dtype=torch.float64)
     >>> gaussian = GaussianDenoiser.fit(x0)

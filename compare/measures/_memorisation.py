@@ -14,22 +14,20 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 
 from ..._support import checks as check
-from ..._support.estimates import estimates, mean_error
+from ..._support.estimates import estimates, mean_error, wilson_interval
 from ..._support.results import provenance
-from ...errors import ShapeError
+from ..._support.types import ArrayLike
+from .duplicates import distinct, exact_duplicates
+from .neighbours import nearest_neighbours
 
 Features = Callable[[torch.Tensor], torch.Tensor]
 
-CANDIDATES = 8
-CONFIDENCE = 1.959963984540054
 METRICS = {
     "memorised": "share with |x - a_1| / |x - a_2| < ratio",
     "copies": "share within half a grey level of a training image",
@@ -37,68 +35,6 @@ METRICS = {
     "generalisation_distance": "E |x - a_1| / |x|",
     "generalisation_score": "1 - P(max_i cos(f(x), f(y_i)) > threshold)",
 }
-
-
-def wilson_interval(share: Any, n: int, z: float = CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
-    """The Wilson score interval of a share observed in `n` trials (default: 95 %), which is not empty at 0 and 1.
-
-    >>> low, high = wilson_interval(0.0, 100)
-    >>> float(low), round(float(high), 4)
-    (0.0, 0.037)
-    """
-    share = np.asarray(share, dtype=np.float64)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.where(share > 0, centre - half, 0.0), np.where(share < 1, centre + half, 1.0)
-
-
-def nearest_neighbours(
-    queries: Any, reference: Any, k: int = 2, exclude_self: bool = False, batch_size: int = 256
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and indices `(n, k)` of the k nearest of `reference` `(m, *event)` to each query, in order.
-
-    Matrix products of centred points in float64 find the candidates, differences give their distances, so that a copy
-    has distance 0. `exclude_self` leaves out item i for query i, for a set's distances to itself. Raises ArgumentError
-    where `reference` has fewer than k others.
-
-    >>> nearest_neighbours([[0.0], [3.0]], [[0.0], [1.0], [5.0]])[0].tolist()
-    [[0.0, 1.0], [2.0, 2.0]]
-    """
-    queries, reference = check.dataset("queries", queries), check.dataset("reference", reference)
-    if queries.shape[1:] != reference.shape[1:]:
-        raise ShapeError(
-            "queries", f"have shape {tuple(queries.shape[1:])}", f"pass events {tuple(reference.shape[1:])}"
-        )
-    k = check.integer("k", k, 1, len(reference) - int(exclude_self))
-    points = reference.double().flatten(1)
-    centre = points.mean(0)
-    points = points - centre
-    half = points.square().sum(1) / 2
-    distances, indices = [], []
-    for start in range(0, len(queries), batch_size):
-        x = queries[start : start + batch_size].to(points).flatten(1) - centre
-        energy = torch.addmm(half, x, points.T, alpha=-1)
-        if exclude_self:
-            rows = torch.arange(len(x), device=x.device)
-            energy[rows, rows + start] = torch.inf
-        candidates = energy.topk(min(max(k, CANDIDATES), len(points) - int(exclude_self)), largest=False).indices
-        exact = (x[:, None] - points[candidates]).norm(dim=2)
-        nearest = exact.sort(dim=1, stable=True)
-        distances.append(nearest.values[:, :k].numpy(force=True))
-        indices.append(candidates.gather(1, nearest.indices[:, :k]).numpy(force=True))
-    return np.concatenate(distances), np.concatenate(indices)
-
-
-def exact_duplicates(images: Any, training: Any) -> int:
-    """How many of `images` are, bit for bit, in `training`."""
-    images, training = check.dataset("images", images), check.dataset("training", training)
-    seen = set(_digests(training))
-    return sum(digest in seen for digest in _digests(images))
-
-
-def _digests(images: torch.Tensor) -> list[bytes]:
-    """A hash of each image, its values read in float64."""
-    return [blake2b(image.double().numpy(force=True).tobytes(), digest_size=16).digest() for image in images]
 
 
 def unit_features(features: Features, images: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
@@ -116,27 +52,60 @@ def _closest_cosine(features: torch.Tensor, reference: torch.Tensor) -> np.ndarr
 
 
 def memorisation(
-    samples: Any,
-    training: Any,
+    samples: ArrayLike,
+    training: ArrayLike,
     *,
-    held_out: Any = None,
+    held_out: ArrayLike | None = None,
     features: Features | None = None,
     ratio: float = 1 / 3,
     threshold: float = 0.6,
     grey_level: float = 2 / 255,
 ) -> xr.Dataset:
-    """How far `samples` `(n, *event)` are copies of `training` images, as a Dataset over `(set)`.
+    """How far samples are copies of training images, with held-out images as the null.
 
-    `set` is "samples" and, as the null, "held-out" where such images are given. Shares (`memorised`, `copies`,
-    `generalisation_score`) come with `_stderr` and a 95 % Wilson interval `_low`, `_high`; mean distances
-    (`nearest_distance`, `generalisation_distance`) with `_stderr`. Copies inside the training set count once, so that
-    the second neighbour is another image. Over `(sample)`: `distance`, `second_distance`, `neighbour`, an index into
-    `training`. `features` maps a batch of images to features, `threshold` applies to their cosine; `grey_level` is the
-    step between two grey values (images in [-1, 1] from bytes: 2 / 255).
+    Copies inside the training set count once, so that the second neighbour is another image.
 
-    Warns where held-out images are in the training set. Raises EmptyDataError for fewer than two different training
-    images, ShapeError where shapes disagree.
+    Parameters
+    ----------
+    samples : array_like, shape (n, *event)
+        What a network has drawn, two at least.
+    training : array_like, shape (m, *event)
+        The images that it was trained on, two different ones at least.
+    held_out : array_like, shape (k, *event), optional
+        Images that the network has never seen, measured as if they were samples.
+    features : callable, optional
+        From a batch of images to features `(batch, ...)`, for `generalisation_score`.
+    ratio : float, optional
+        A sample is memorised where its nearest distance is below this share of the second nearest.
+    threshold : float, optional
+        Of the cosine of features above which two images are alike.
+    grey_level : float, optional
+        The step between two grey values (images in [-1, 1] from bytes: 2 / 255).
 
+    Returns
+    -------
+    xarray.Dataset
+        Over `set`, which is "samples" and, where given, "held-out": shares (`memorised`, `copies`,
+        `generalisation_score`) with `_stderr` and a 95 % Wilson interval `_low`, `_high`; mean distances
+        (`nearest_distance`, `generalisation_distance`) with `_stderr`. Over `sample`: `distance`, `second_distance`,
+        `neighbour`, an index into `training`.
+
+    Raises
+    ------
+    EmptyDataError
+        If there are fewer than two samples, or fewer than two different training images.
+    ShapeError
+        If the images differ in shape.
+    ArgumentError
+        If `ratio`, `threshold` or `grey_level` is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If held-out images are in the training set.
+
+    Examples
+    --------
     >>> training = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
     >>> found = memorisation(torch.tensor([[0.0, 0.0], [2.0, 1.0]]), training)
     >>> found.memorised.item(), found.copies.item(), found.neighbour.values.tolist()
@@ -151,16 +120,16 @@ def memorisation(
             warnings.warn(f"{shared} of the held-out images are in the training set", stacklevel=2)
     ratio, threshold = check.real("ratio", ratio, 0.0, 1.0), check.real("threshold", threshold, -1.0, 1.0)
     grey_level = check.real("grey_level", grey_level, 0.0)
-    kept = _distinct(training)
-    distinct = check.dataset("training", training[kept], minimum=2)
-    reference = None if features is None else unit_features(features, distinct)
+    kept = distinct(training)
+    reference = check.dataset("training", training[kept], minimum=2)
+    described = None if features is None else unit_features(features, reference)
     parts, neighbours = [], None
     for name, images in sets.items():
-        distances, indices = nearest_neighbours(images, distinct)
+        distances, indices = nearest_neighbours(images, reference)
         neighbours = (distances, kept[indices[:, 0]]) if neighbours is None else neighbours
         shares, means = _measures(images, distances, ratio, grey_level)
-        if features is not None and reference is not None:
-            closest = _closest_cosine(unit_features(features, images), reference)
+        if features is not None and described is not None:
+            closest = _closest_cosine(unit_features(features, images), described)
             shares["generalisation_score"] = closest <= threshold
         parts.append(_summary(shares, means).expand_dims({"set": [name]}))
     result = xr.concat(parts, dim="set")
@@ -177,14 +146,6 @@ def memorisation(
     for metric in set(METRICS) & set(result):
         result[metric].attrs["long_name"] = METRICS[metric]
     return result
-
-
-def _distinct(training: torch.Tensor) -> np.ndarray:
-    """Indices of the first of every group of equal images."""
-    first: dict[bytes, int] = {}
-    for index, digest in enumerate(_digests(training)):
-        first.setdefault(digest, index)
-    return np.array(list(first.values()))
 
 
 def _measures(

@@ -33,13 +33,55 @@ def network_identities(
     identities: Iterable[str] | None = None,
     seed: int = 0,
 ) -> xr.Dataset:
-    """A Dataset over (identity, sigma): `size`, the relative violation, with `size_stderr`, and `verdict`.
+    """How far a trained network is from each identity of an optimal denoiser.
 
-    The network is measured in double precision, so that rounding is no part of the result. Averages and points come
-    from `data`; without data the points are standard normal draws and the averages are left out. A learned denoiser
-    is no gradient field and no posterior mean: how far it is from either is a result, not an error.
+    The network is measured in double precision, so that rounding is no part of the result. A learned denoiser is not a
+    gradient field and not a posterior mean: how far it is from either is a result, not an error.
 
-    Raises ArgumentError, NoiseLevelError, UnknownNameError, DenoiserContractError.
+    Parameters
+    ----------
+    network : torch.nn.Module
+        A network with a `shape`, or an ensemble of them.
+    data : ImageData or None
+        Averages and points come from these images; without them the points are standard normal draws and the averages
+        are left out.
+    sigmas : sequence of float
+        Noise levels > 0.
+    condition : int, optional
+        The class at which a conditional network is measured, on images of that class.
+    member : int, optional
+        Which network of an ensemble.
+    n_points : int, optional
+        Points at which identities are checked, at least 2.
+    n_samples : int, optional
+        Draws of the averages (default: that of `theory.identities.check`).
+    identities : iterable of str, optional
+        Their names (default: all).
+    seed : int, optional
+        Of points and noise.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `(identity, sigma)`: `size`, the relative violation, with `size_stderr`, and `verdict`.
+
+    Raises
+    ------
+    ArgumentError
+        If the data have another shape than the network, or no image of the class.
+    NoiseLevelError
+        If a noise level is not finite and > 0.
+    UnknownNameError
+        If an identity is unknown.
+    DenoiserContractError
+        If the network returns another shape, or values that are not finite.
+
+    Examples
+    --------
+    >>> from idealscore.learned.networks import LinearDenoiser
+    >>> found = network_identities(LinearDenoiser((2,)), None, [1.0])
+    >>> found["size"].dims
+    ('identity', 'sigma')
     """
     levels = check_argument.positive_sigmas("sigmas", list(sigmas))
     n_points = check_argument.integer("points", n_points, 2)
@@ -110,8 +152,25 @@ def rows(result: xr.Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def table(result: xr.Dataset) -> str:
-    """One line per identity, one column per noise level: the relative violation with its error."""
+def identities_table(result: xr.Dataset) -> str:
+    """The table of violated identities as text: a line for each identity, a column for each noise level.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `network_identities`.
+
+    Returns
+    -------
+    str
+        The relative violations with their errors, and below them what each identity says.
+
+    Examples
+    --------
+    >>> from idealscore.learned.networks import LinearDenoiser
+    >>> identities_table(network_identities(LinearDenoiser((2,)), None, [1.0])).split()[:3]
+    ['identity', 'sigma', '1']
+    """
     measured = [name for name in result.identity.values if bool(result["size"].sel(identity=name).notnull().any())]
     head = ["identity", *(f"sigma {sigma:.3g}" for sigma in result.sigma.values)]
     lines = [head]
@@ -119,7 +178,7 @@ def table(result: xr.Dataset) -> str:
         cells = [shown(result.sel(identity=name, sigma=s), "size") for s in result.sigma.values]
         lines.append([str(name), *cells])
     widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     left_out = [str(name) for name in result.identity.values if name not in measured]
     notes = [f"{name}: {IDENTITIES[str(name)].summary}" for name in measured]
     legend = ["", "relative violation, root mean square over places; 0 holds exactly", *notes]

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from ..._support.types import ArrayLike
 
-def power_law(x: Any, y: Any, y_stderr: Any) -> tuple[float, float]:
-    """The exponent of y ~ x^a by least squares in logarithms, and its error: the larger of that from the scatter of the
-    points about the line and that from their own errors. Points that are nan are left out; two at least are needed.
 
+def power_law(x: ArrayLike, y: ArrayLike, y_stderr: ArrayLike) -> tuple[float, float]:
+    """The exponent of y ~ x^a by least squares in logarithms, with its error.
+
+    The error is the larger of that from the scatter of the points about the line and that from their own errors.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        Places > 0.
+    y : array_like, shape (n,)
+        Values; those that are nan or not > 0 are left out.
+    y_stderr : array_like, shape (n,)
+        Their standard errors; nan counts as none.
+
+    Returns
+    -------
+    exponent, stderr : float
+        Both nan where fewer than two points are left.
+
+    Examples
+    --------
     >>> exponent, error = power_law([1, 2, 4], [3.0, 12.0, 48.0], [0.0, 0.0, 0.0])
     >>> round(exponent, 6), error < 1e-9
     (2.0, True)

@@ -22,41 +22,15 @@ import torch
 import xarray as xr
 
 from ..._support import checks as check
-from ..._support.estimates import estimates, mean_error
+from ..._support.estimates import estimates, mean_error, wilson_interval
 from ..._support.results import provenance
+from ..._support.types import ArrayLike, Device
 from ...errors import EmptyDataError, ShapeError
-from ...simulate.diffusion import sample, starting_noise
 from ...theory.denoiser import Denoiser
-from ...theory.noise import karras_sigmas
-from ._memorisation import Features, unit_features, wilson_interval
+from ._memorisation import Features, unit_features
+from ._paired_samples import paired_samples
 
-METHODS = ("heun", "euler", "ddim")
 SHARES = ("rp", "mae", "rp_chance")
-
-
-def paired_samples(
-    models: Mapping[str, Denoiser],
-    event_shape: Sequence[int],
-    n: int = 64,
-    *,
-    sigmas: Any = None,
-    method: str = "heun",
-    seed: int = 0,
-    dtype: torch.dtype = torch.float32,
-    device: str | torch.device = "cpu",
-    show: bool | None = None,
-) -> dict[str, torch.Tensor]:
-    """`n` samples `(n, *event_shape)` of every model from the same noise, by a deterministic sampler.
-
-    `sigmas` defaults to 18 levels of [@Karras2022] from 80 to 0.002, then 0. Raises UnknownNameError for a sampler
-    that draws noise of its own.
-    """
-    if not models:
-        raise EmptyDataError("models", "is empty", "pass {name: denoiser}")
-    check.choice("method", method, METHODS)
-    grid = [*karras_sigmas(), 0.0] if sigmas is None else sigmas
-    noise = starting_noise(n, event_shape, float(np.asarray(grid)[0]), seed, dtype).to(device)
-    return {name: sample(model, noise, grid, method, show=show) for name, model in models.items()}
 
 
 def pairwise_reproducibility(
@@ -65,15 +39,40 @@ def pairwise_reproducibility(
     features: Features | None = None,
     threshold: float = 0.6,
     grey_values: float = 15.0,
-    centre: Any = None,
+    centre: ArrayLike | None = None,
 ) -> xr.Dataset:
-    """The measures of this module for every pair of models, as symmetric matrices over `(model, other)`.
+    """The measures of this module for every pair of models, as symmetric matrices.
 
-    `samples` {name: (n, *event)}, draw j of all models from the same noise, values in [-1, 1]. Without `features` the
-    features are the images less `centre` (default: their mean over all models). Shares (`rp`, `mae`, `rp_chance`) have
-    `_stderr` and a 95 % Wilson interval `_low`, `_high`, means (`cosine`, `rmse`, `cosine_chance`) `_stderr`. Raises
-    EmptyDataError for fewer than two models or draws, ShapeError where the models' samples differ in shape.
+    Parameters
+    ----------
+    samples : mapping of str to Tensor
+        For each model `(n, *event)`, draw j of all from the same noise, values in [-1, 1]; two draws at least.
+    features : callable, optional
+        From a batch of images to features `(batch, ...)`. Without it, the features are the images less `centre`.
+    threshold : float, optional
+        Of the cosine of features above which two samples count as the same.
+    grey_values : float, optional
+        Mean distance, in grey values of 255, below which two samples count as the same for the MAE score.
+    centre : array_like, shape event, optional
+        The image that is subtracted (default: the mean over all models).
 
+    Returns
+    -------
+    xarray.Dataset
+        Over `(model, other)`: shares (`rp`, `mae`, `rp_chance`) with `_stderr` and a 95 % Wilson interval `_low`,
+        `_high`; means (`cosine`, `rmse`, `cosine_chance`) with `_stderr`.
+
+    Raises
+    ------
+    EmptyDataError
+        If there are fewer than two models or draws.
+    ShapeError
+        If the models' samples differ in shape.
+    ArgumentError
+        If `threshold` or `grey_values` is out of range.
+
+    Examples
+    --------
     >>> x = torch.tensor([[1.0, 0.0], [-1.0, 0.5]])
     >>> found = pairwise_reproducibility({"a": x, "b": -x}, centre=torch.zeros(2))
     >>> found.rp.values.tolist(), found.cosine.values.round(6).tolist()
@@ -135,19 +134,48 @@ def reproducibility(
     event_shape: Sequence[int],
     n: int = 64,
     *,
-    sigmas: Any = None,
+    sigmas: ArrayLike | None = None,
     method: str = "heun",
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
-    device: str | torch.device = "cpu",
+    device: Device = "cpu",
     features: Features | None = None,
     threshold: float = 0.6,
     grey_values: float = 15.0,
-    centre: Any = None,
+    centre: ArrayLike | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """`paired_samples` of all models (networks and optima alike), then `pairwise_reproducibility` of them.
+    """Whether models (networks and optima alike) arrive at the same images from the same noise.
 
+    `paired_samples` of all, then `pairwise_reproducibility` of them.
+
+    Parameters
+    ----------
+    models : mapping of str to Denoiser
+        Two models or more, by name.
+    event_shape : sequence of int
+        The shape of one sample.
+    n : int, optional
+        Samples of each model.
+    sigmas, method, seed, dtype, device, show
+        As of `paired_samples`.
+    features, threshold, grey_values, centre
+        As of `pairwise_reproducibility`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As of `pairwise_reproducibility`.
+
+    Raises
+    ------
+    EmptyDataError
+        If there are fewer than two models or draws.
+    UnknownNameError
+        If `method` is unknown or draws noise of its own.
+
+    Examples
+    --------
     >>> from idealscore.theory import GaussianDenoiser
     >>> one, two = (GaussianDenoiser(torch.zeros(2), torch.eye(2) * v) for v in (0.25, 0.26))
     >>> found = reproducibility({"one": one, "two": two}, (2,), n=8)

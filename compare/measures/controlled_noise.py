@@ -16,8 +16,11 @@ from typing import Any
 import xarray as xr
 
 from ..._support.streams import stream_seed
+from ..._support.types import ArrayLike
 from ...theory.denoiser import Denoiser
-from ._reproducibility import SHARES, paired_samples, pairwise_reproducibility
+from ._memorisation import Features
+from ._paired_samples import paired_samples
+from ._reproducibility import SHARES, pairwise_reproducibility
 
 MEASURES = ("rp", "mae", "cosine", "rmse")
 
@@ -27,18 +30,43 @@ def controlled_reproducibility(
     event_shape: Sequence[int],
     n: int = 64,
     *,
-    features: Any = None,
+    features: Features | None = None,
     threshold: float = 0.6,
-    centre: Any = None,
+    centre: ArrayLike | None = None,
     seed: int = 0,
     **sampling: Any,
 ) -> xr.Dataset:
-    """`pairwise_reproducibility` of `models` from the same noise, with `..._other_noise` beside each measure.
+    """Reproducibility from the same noise, next to that of other noise under the same conditions.
 
     A model is a denoiser whose draw j is already under condition j: `theory.with_condition(network, labels)`, or a
-    `simulate.GuidedDenoiser` with one measurement per draw. `sampling`: options of `paired_samples`. With `features`
-    (of the unknown pixels, say) `rp` counts those alone.
+    `simulate.GuidedDenoiser` with one measurement per draw.
 
+    Parameters
+    ----------
+    models : mapping of str to Denoiser
+        Two models or more, by name.
+    event_shape : sequence of int
+        The shape of one sample.
+    n : int, optional
+        Samples of each model.
+    features : callable, optional
+        From a batch of images to features; with features of the unknown pixels, say, `rp` counts those alone.
+    threshold : float, optional
+        Of the cosine above which two samples count as the same.
+    centre : array_like, shape event, optional
+        The image that is subtracted (default: the mean over all samples).
+    seed : int, optional
+        Of the starting noise.
+    **sampling
+        Options of `paired_samples`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As of `pairwise_reproducibility`, with `..._other_noise` next to each of rp, mae, cosine and rmse.
+
+    Examples
+    --------
     >>> import torch
     >>> from idealscore.theory import GaussianDenoiser
     >>> one, two = (GaussianDenoiser(torch.zeros(9), v * torch.eye(9)) for v in (0.25, 0.26))

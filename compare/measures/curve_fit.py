@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import EstimateError, ShapeError
 from ...theory.composition.laws import accuracies
 
@@ -24,8 +25,29 @@ FORMS = ("geometric", "logistic")
 
 @dataclass(frozen=True)
 class CurveFit:
-    """A fitted form. rms: of the residuals; chi2: per degree of freedom, nan where no errors are known; aic: of
-    Gaussian residuals, to be compared between forms on one curve, smaller is better."""
+    """A form fitted to accuracy over training.
+
+    Parameters
+    ----------
+    form : {"geometric", "logistic"}
+        Which form.
+    parameters, stderr : dict of str to float
+        The fitted numbers and their standard errors.
+    rms : float
+        Of the residuals.
+    chi2 : float
+        Per degree of freedom, nan where the errors are not known.
+    aic : float
+        Of Gaussian residuals, to be compared between forms on one curve; smaller is better.
+    n : int
+        Number of points.
+
+    Examples
+    --------
+    >>> fit = CurveFit("geometric", {"chance": 0.5, "rate": 1.0}, {"chance": 0.0, "rate": 0.0}, 0.0, np.nan, 0.0, 3)
+    >>> fit([0.0]).tolist()
+    [0.5]
+    """
 
     form: str
     parameters: dict[str, float]
@@ -35,7 +57,7 @@ class CurveFit:
     aic: float
     n: int
 
-    def __call__(self, step: Any) -> np.ndarray:
+    def __call__(self, step: ArrayLike) -> np.ndarray:
         return _FUNCTIONS[self.form](np.asarray(step, dtype=np.float64), *self.parameters.values())
 
 
@@ -53,12 +75,38 @@ _FUNCTIONS = {"geometric": _geometric, "logistic": _logistic}
 _NAMES = {"geometric": ("chance", "rate"), "logistic": ("chance", "time", "width")}
 
 
-def fit_curve(step: Any, accuracy: Any, form: str, *, n_samples: int | None = None) -> CurveFit:
-    """Least squares of `form` to `accuracy` `(step,)`; points weigh by their binomial error where `n_samples` is known.
+def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int | None = None) -> CurveFit:
+    """Least squares of a closed form to accuracy over training.
 
-    The rate of "geometric" is -ln(1 - p). Raises EstimateError where no fit is found, UnknownNameError for an unknown
-    form.
+    Points weigh by their binomial error where `n_samples` is known. The rate of "geometric" is -ln(1 - p).
 
+    Parameters
+    ----------
+    step : array_like, shape (n,)
+        Training steps.
+    accuracy : array_like, shape (n,)
+        The accuracy there, in [0, 1]; more points than the form has parameters.
+    form : {"geometric", "logistic"}
+        The form, as at the head of this module.
+    n_samples : int, optional
+        Samples of which each accuracy is a share.
+
+    Returns
+    -------
+    CurveFit
+        The fit, which can be called at other steps.
+
+    Raises
+    ------
+    UnknownNameError
+        If `form` is unknown.
+    ShapeError
+        If `step` and `accuracy` differ in length or are too short.
+    EstimateError
+        If no fit is found.
+
+    Examples
+    --------
     >>> t = np.arange(0, 100, 5)
     >>> fit = fit_curve(t, 1 / (1 + np.exp((40 - t) / 6)), "logistic")
     >>> round(fit.parameters["time"], 3), round(fit.parameters["width"], 3), fit.rms < 1e-4
@@ -88,7 +136,7 @@ def fit_curve(step: Any, accuracy: Any, form: str, *, n_samples: int | None = No
     squares = float((residual**2).mean())
     aic = len(t) * float(np.log(max(squares, 1e-300))) + 2 * (len(names) + 1)
     spread = np.sqrt(np.clip(np.diag(covariance), 0, None))
-    estimates = [dict(zip(names, map(float, numbers))) for numbers in (best, spread)]
+    estimates = [dict(zip(names, map(float, numbers), strict=True)) for numbers in (best, spread)]
     return CurveFit(form, estimates[0], estimates[1], squares**0.5, chi2, aic, len(t))
 
 

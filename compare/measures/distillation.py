@@ -17,9 +17,7 @@ passed as `theories` what it does to the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -29,12 +27,12 @@ from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
-from ...errors import CovarianceError, EmptyDataError, NoiseLevelError, UnknownNameError
-from ...simulate.diffusion import noised
+from ..._support.types import ArrayLike
+from ...errors import CovarianceError, UnknownNameError
 from ...theory.denoiser import Denoiser
 from ...theory.gaussian import GaussianDenoiser
+from .affine import AffineDenoiser, absolute, batches, enough, moments
 
-GROUPS = 8
 METRICS = {
     "weight_distance": "|W - W_G| / |W_G| (Frobenius), corrected for noise",
     "rmse_linear_gaussian": "E sqrt(|D_L - D_G|^2 / d)",
@@ -42,100 +40,6 @@ METRICS = {
     "rmse_model_gaussian": "E sqrt(|D - D_G|^2 / d)",
     "nmse_model_gaussian": "E |D - D_G| / |D|",
 }
-
-
-@dataclass(frozen=True)
-class AffineDenoiser:
-    """D_L(x) = W x + b at the noise level `sigma`: `weight` `(d, d)`, `bias` `(d,)`. It refuses other noise levels."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor
-    sigma: float
-
-    def __call__(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
-        if bool((check.sigmas("sigma", sigma, x.double()) != self.sigma).any()):
-            raise NoiseLevelError("sigma", "is not the level of the fit", f"pass {self.sigma!r}")
-        return (x.flatten(1).to(self.weight) @ self.weight.T + self.bias).reshape(x.shape).to(x)
-
-
-@dataclass
-class Moments:
-    """Sums of (u, v), (u u^T) and (v u^T) over points, u and v being x and D(x) relative to a common origin."""
-
-    n: int
-    first: torch.Tensor
-    inputs: torch.Tensor
-    cross: torch.Tensor
-
-    @classmethod
-    def of(cls, u: torch.Tensor, v: torch.Tensor) -> Moments:
-        return cls(len(u), torch.stack([u.sum(0), v.sum(0)]), u.T @ u, v.T @ u)
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(self.n + other.n, self.first + other.first, self.inputs + other.inputs, self.cross + other.cross)
-
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(self.n - other.n, self.first - other.first, self.inputs - other.inputs, self.cross - other.cross)
-
-    def affine(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """W `(d, d)` and b `(d,)`, relative to the origin."""
-        mean_u, mean_v = self.first / self.n
-        covariance = self.inputs / self.n - torch.outer(mean_u, mean_u)
-        cross = self.cross / self.n - torch.outer(mean_v, mean_u)
-        weight = torch.linalg.solve(covariance, cross, left=False)
-        return weight, mean_v - weight @ mean_u
-
-
-def _batches(data: torch.Tensor, sigma: float, draws: range, seed: int, size: int) -> Iterator[torch.Tensor]:
-    for draw in draws:
-        for start in range(0, len(data), size):
-            x0 = data[start : start + size]
-            yield noised(x0, sigma, seed, range(start, start + len(x0)), draw)
-
-
-def _moments(
-    denoiser: Denoiser, data: torch.Tensor, sigma: float, n_noise: int, seed: int, size: int
-) -> tuple[list[Moments], torch.Tensor]:
-    """Moments of up to `GROUPS` groups of noise draws, and the origin they are relative to."""
-    origin = data.double().flatten(1).mean(0)
-    groups: dict[int, Moments] = {}
-    with torch.no_grad():
-        for draw in range(n_noise):
-            for x in _batches(data, sigma, range(draw, draw + 1), seed, size):
-                u = x.double().flatten(1) - origin
-                new, key = Moments.of(u, denoiser(x, sigma).double().flatten(1) - origin), draw % GROUPS
-                groups[key] = groups[key] + new if key in groups else new
-    return list(groups.values()), origin
-
-
-def _absolute(weight: torch.Tensor, bias: torch.Tensor, origin: torch.Tensor, sigma: float) -> AffineDenoiser:
-    return AffineDenoiser(weight, bias + origin - weight @ origin, sigma)
-
-
-def _enough(n: int, dim: int) -> None:
-    if n < 2 * dim:
-        raise EmptyDataError("data", f"give {n} noised points for {dim} dimensions", "raise n_noise, or pass more data")
-
-
-def fit_affine(
-    denoiser: Denoiser, data: Any, sigma: float, *, n_noise: int = 1, seed: int = 0, batch_size: int = 1024
-) -> AffineDenoiser:
-    """The affine map that is nearest to `denoiser` in mean square over `data` `(n, *event)` noised to `sigma`.
-
-    Raises EmptyDataError where there are fewer than 2 d noised points.
-
-    >>> x0 = torch.arange(40, dtype=torch.float64).reshape(20, 2) / 10
-    >>> fitted = fit_affine(lambda x, sigma: 1 - 0.5 * x, x0, 1.0)
-    >>> bool(torch.allclose(fitted.weight, -torch.eye(2).double() / 2)), fitted.bias.round(decimals=6).tolist()
-    (True, [1.0, 1.0])
-    """
-    data = check.dataset("data", data, minimum=2)
-    sigma = float(check.positive_sigmas("sigma", sigma)[0])
-    n_noise = check.integer("n_noise", n_noise, 1)
-    _enough(len(data) * n_noise, data[0].numel())
-    batch_size = check.integer("batch_size", batch_size, 1)
-    groups, origin = _moments(denoiser, data, sigma, n_noise, seed, batch_size)
-    return _absolute(*sum(groups[1:], groups[0]).affine(), origin, sigma)
 
 
 def _squared_distance(difference: torch.Tensor, deviations: torch.Tensor) -> tuple[float, float]:
@@ -159,7 +63,7 @@ def _distances(
     denoiser: Denoiser, gaussian: GaussianDenoiser, data: torch.Tensor, sigma: float, n_noise: int, seed: int, size: int
 ) -> xr.Dataset:
     """All metrics at one noise level, for one denoiser on one set of inputs."""
-    groups, origin = _moments(denoiser, data, sigma, n_noise, seed, size)
+    groups, origin = moments(denoiser, data, sigma, n_noise, seed, size)
     total = sum(groups[1:], groups[0])
     weight, bias = total.affine()
     left_out = torch.stack([(total - group).affine()[0] for group in groups])
@@ -176,7 +80,7 @@ def _distances(
     gain_error = ((deviations @ modes) * modes).sum(1).square().sum(0).sqrt()
     apart, apart_error = ((weight - wiener) @ modes).norm(dim=0), (deviations @ modes).square().sum((0, 1)).sqrt()
     by_mode = {"gain": (gain, gain_error), "mode_distance": (apart, apart_error)}
-    linear = _absolute(weight, bias, origin, sigma)
+    linear = absolute(weight, bias, origin, sigma)
     pointwise = _pointwise(denoiser, linear, gaussian, data, sigma, n_noise, seed, size)
     whole = {"weight_distance": (distance / norm, error / norm)}
     whole |= {name: mean_error(values) for name, values in pointwise.items()}
@@ -208,7 +112,7 @@ def _pointwise(
     names = [name for name in METRICS if name != "weight_distance"]
     draws: dict[str, list[np.ndarray]] = {name: [] for name in names}
     with torch.no_grad():
-        for x in _batches(data, sigma, range(n_noise, 2 * n_noise), seed, size):
+        for x in batches(data, sigma, range(n_noise, 2 * n_noise), seed, size):
             model, line, wiener = (d(x, sigma).double().flatten(1) for d in (denoiser, linear, gaussian))
             root = x[0].numel() ** 0.5
             values = (
@@ -217,41 +121,75 @@ def _pointwise(
                 (model - wiener).norm(dim=1) / root,
                 (model - wiener).norm(dim=1) / model.norm(dim=1).clamp_min(torch.finfo(torch.float64).tiny),
             )
-            for name, value in zip(names, values):
+            for name, value in zip(names, values, strict=True):
                 draws[name].append(value.numpy(force=True))
     return {name: np.concatenate(parts).reshape(n_noise, len(data)).mean(0) for name, parts in draws.items()}
 
 
 def distill_linear(
     denoiser: Denoiser,
-    training: Any,
-    sigmas: Any,
+    training: ArrayLike,
+    sigmas: ArrayLike,
     *,
-    held_out: Any = None,
+    held_out: ArrayLike | None = None,
     theories: Mapping[str, Denoiser] | None = None,
     n_noise: int = 8,
     seed: int = 0,
     batch_size: int = 1024,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """Distil a denoiser, and every theory beside it, into affine maps and hold these against the Wiener filter.
+    """Distil a denoiser, and every theory, into affine maps and hold these against the Wiener filter.
 
-    `training` `(n, *event)` gives the Gaussian optimum D_G; the inputs are `training` and, where given, `held_out`,
-    each noised `n_noise` >= 4 times. A Dataset over `(model, inputs, sigma)`, `model` being "network" and the names of
-    `theories` (the null curves; pass D_G, D_M, a mixture), with a `_stderr` to each:
+    Parameters
+    ----------
+    denoiser : Denoiser
+        The network.
+    training : array_like, shape (n, *event)
+        The training points, d numbers each, which give the Gaussian optimum D_G; they are inputs as well.
+    sigmas : array_like, shape (levels,)
+        Noise levels > 0.
+    held_out : array_like, shape (m, *event), optional
+        A second set of inputs.
+    theories : mapping of str to Denoiser, optional
+        The null curves, by name: pass D_G, D_M, a mixture. No name may be "network".
+    n_noise : int, optional
+        How often each input is noised, at least 4.
+    seed : int, optional
+        Of the noise.
+    batch_size : int, optional
+        Points denoised at once; it changes nothing but the memory needed.
+    show : bool, optional
+        Show a progress bar (default: on a terminal).
 
-    - `weight_distance` = |W - W_G| / |W_G|, without what the finite number of noise draws adds to it (a jackknife over
-      draws gives that, and the error); for a distance that is compatible with zero the error is its upper limit;
-    - `rmse_linear_gaussian`, `rmse_model_linear`, `rmse_model_gaussian` = E sqrt(|D_1 - D_2|^2 / d) ([@Li2024],
-      eq. 10), of D_L and D_G, of D and D_L (what is not linear) and of D and D_G, on noise not used for the fit;
-    - `nmse_model_gaussian` = E |D - D_G| / |D|;
+    Returns
+    -------
+    xarray.Dataset
+        Over `(model, inputs, sigma)`, `model` being "network" and the names of `theories`, with a `_stderr` to each:
 
-    and over `mode` too, the eigenvectors u_k of the training covariance, `gain` = u_k . W u_k beside `wiener_gain`
-    = lambda_k / (lambda_k + sigma^2), and `mode_distance` = |(W - W_G) u_k|, whose `_stderr` is what noise alone gives.
+        - `weight_distance` = |W - W_G| / |W_G|, without what the finite number of noise draws adds to it (a jackknife
+          over draws gives that, and the error); for a distance that is compatible with zero the error is its upper
+          limit;
+        - `rmse_linear_gaussian`, `rmse_model_linear`, `rmse_model_gaussian` = E sqrt(|D_1 - D_2|^2 / d) ([@Li2024],
+          eq. 10), of D_L and D_G, of D and D_L (what is not linear) and of D and D_G, on noise not used for the fit;
+        - `nmse_model_gaussian` = E |D - D_G| / |D|;
 
-    Raises EmptyDataError where a set of inputs has fewer than 2 d noised points, CovarianceError where all training
-    points are equal (the Wiener filter is 0), ShapeError where shapes disagree.
+        and over `mode` too, the eigenvectors u_k of the training covariance, `gain` = u_k . W u_k next to `wiener_gain`
+        = lambda_k / (lambda_k + sigma^2), and `mode_distance` = |(W - W_G) u_k|, whose `_stderr` is what noise alone
+        gives.
 
+    Raises
+    ------
+    EmptyDataError
+        If a set of inputs has fewer than 2 d noised points.
+    CovarianceError
+        If all training points are equal (the Wiener filter is 0).
+    ShapeError
+        If the inputs differ in shape.
+    UnknownNameError
+        If a theory is called "network".
+
+    Examples
+    --------
     >>> x0 = torch.linspace(-1, 1, 40, dtype=torch.float64).reshape(20, 2)
     >>> found = distill_linear(GaussianDenoiser.fit(x0), x0, [1.0])
     >>> bool(found.weight_distance < 1e-12), bool(found.rmse_model_linear < 1e-12)
@@ -267,7 +205,7 @@ def distill_linear(
     if bool((training == training[0]).all()):
         raise CovarianceError("training", f"holds {len(training)} equal points", "pass data that differ")
     for data in sets.values():
-        _enough(len(data) * n_noise, training[0].numel())
+        enough(len(data) * n_noise, training[0].numel())
     models = {"network": denoiser, **(theories or {})}
     if len(models) <= len(theories or {}):
         raise UnknownNameError("theories", "network", ["any other name"])

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 import xarray as xr
 
 from ..._support import checks as check
 from ..._support.crossing import crossing
+from ..._support.types import ArrayLike
 from ...errors import ArgumentError, EstimateError, ShapeError
+from ...theory.denoiser import Denoiser
 from ...theory.identities.derivatives import along
 from ...theory.learning.linear import LinearLearning
 
 
-def mode_gains(denoiser: Any, basis: torch.Tensor, x: torch.Tensor, sigma: float) -> torch.Tensor:
-    """`(k,)`: u_k . J u_k averaged over the points `x` `(batch, *event)`, for the columns u_k of `basis` `(d, k)`.
+def mode_gains(denoiser: Denoiser, basis: torch.Tensor, x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """How much of each mode a denoiser lets through: u_k . J u_k averaged over points.
 
     For a linear denoiser this is its weight on each mode, for any other its mean response along the mode.
 
+    Parameters
+    ----------
+    denoiser : Denoiser
+        The network.
+    basis : Tensor, shape (d, k)
+        The modes u_k as columns.
+    x : Tensor, shape (batch, *event)
+        The points at which the Jacobian J is taken, d numbers each.
+    sigma : float
+        The noise level.
+
+    Returns
+    -------
+    Tensor, shape (k,)
+        The gains.
+
+    Raises
+    ------
+    ShapeError
+        If the rows of `basis` are not as many as the numbers of an event.
+
+    Examples
+    --------
     >>> halve = lambda x, sigma: x / 2
     >>> mode_gains(halve, torch.eye(3), torch.ones(1, 3), 1.0)
     tensor([0.5000, 0.5000, 0.5000])
@@ -34,7 +57,7 @@ def mode_gains(denoiser: Any, basis: torch.Tensor, x: torch.Tensor, sigma: float
     return torch.stack([gain(u) for u in basis.T])
 
 
-def crossing_times(times: Any, progress: np.ndarray, fraction: float) -> np.ndarray:
+def crossing_times(times: ArrayLike, progress: np.ndarray, fraction: float) -> np.ndarray:
     """First times at which `progress` `(t, k)` reaches `fraction`; nan where it does not.
 
     Between two records 1 - progress is taken to fall exponentially, which gradient flow does exactly.
@@ -46,14 +69,44 @@ def crossing_times(times: Any, progress: np.ndarray, fraction: float) -> np.ndar
     return np.where(left[0] >= wanted, times[0], found)
 
 
-def learning_curves(times: Any, gains: Any, theory: LinearLearning, fraction: float = 0.5) -> xr.Dataset:
+def learning_curves(times: ArrayLike, gains: ArrayLike, theory: LinearLearning, fraction: float = 0.5) -> xr.Dataset:
     """Measured and predicted learning time of each eigenmode.
 
-    `gains` `(t, k)` are `mode_gains` recorded at training `times` `(t,)`, which count steps of the rate of `theory`.
     A mode is learned when its gain has gone `fraction` of the way from its first value to the theory's optimum.
-    Dataset over `mode`: `predicted`, `measured`, `ratio`; over (time, mode): `gain`, `theory`. The attributes hold
-    the slope of log(measured) against log(lambda + sigma^2), -1 in theory, with its standard error, and how many
-    modes were learned. Raises ShapeError, ArgumentError, and EstimateError where fewer than three modes were.
+
+    Parameters
+    ----------
+    times : array_like, shape (t,)
+        Increasing training times, in steps of the rate of `theory`; two at least.
+    gains : array_like, shape (t, k)
+        The `mode_gains` recorded there.
+    theory : LinearLearning
+        The prediction, of k modes.
+    fraction : float, optional
+        How far a mode has to come, inside (0, 1).
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `mode`: `predicted`, `measured`, `ratio`; over (time, mode): `gain`, `theory`. The attributes hold the
+        `slope` of log(measured) against log(lambda + sigma^2), -1 in theory, with its standard error, and how many
+        modes were learned (`n_learned`).
+
+    Raises
+    ------
+    ShapeError
+        If `gains` is not (t, k).
+    ArgumentError
+        If `times` do not increase, or `fraction` is out of range.
+    EstimateError
+        If fewer than three modes were learned; the Dataset rides along.
+
+    Examples
+    --------
+    >>> theory = LinearLearning([4.0, 2.0, 1.0], 0.5, rate=0.01)
+    >>> times = np.linspace(0, 500, 51)
+    >>> learning_curves(times, theory.weights(times), theory).ratio.values.round(6).tolist()
+    [1.0, 1.0, 1.0]
     """
     fraction = check.real("fraction", fraction, 1e-6, 1 - 1e-6)
     times, gains = np.asarray(times, dtype=np.float64), np.asarray(gains, dtype=np.float64)

@@ -2,10 +2,6 @@
 
 from ._regime_map import regime_map as regime_map
 from ._regime_map import regime_networks as regime_networks
-from ._table import crossover_lines as crossover_lines
-from ._table import legend as legend
-from ._table import rows as rows
-from ._table import shown_levels as shown_levels
 from ._table import table as table
 from .figure import regime_figure as regime_figure
 from .plan import RegimePlan as RegimePlan

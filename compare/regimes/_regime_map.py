@@ -18,7 +18,6 @@ samples (`held_out_*`).
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -26,19 +25,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
 from ..._support import results as _results
+from ..._support.types import Device, FilePath
 from ...errors import DataFileError
 from ...learned import checkpoint
 from ...learned.data.images import ImageData
 from ...learned.training.ensemble import train_ensemble
 from ...learned.training.noise_levels import noise_from_text
 from ..comparison._trained_range import noise_range
-from ..measures._memorisation import Features, exact_duplicates
+from ..measures._memorisation import Features
+from ..measures.duplicates import exact_duplicates
 from ._summary import summary
 from .cell import ROLES, measure
 from .ground import Ground
@@ -50,11 +50,11 @@ __all__ = ["RegimePlan", "regime_map", "regime_networks"]
 def regime_map(
     data: ImageData,
     plan: RegimePlan | None = None,
-    run_dir: str | os.PathLike | None = None,
+    run_dir: FilePath | None = None,
     *,
     features: Features | None = None,
     workers: int = 1,
-    device: str | torch.device = "cpu",
+    device: Device = "cpu",
     show: bool | None = None,
 ) -> xr.Dataset:
     """Train and measure the networks of `plan` on subsets of `data`; one Dataset over `(n_train, width, step)`.
@@ -113,13 +113,13 @@ def regime_map(
 
 
 def regime_networks(
-    data: ImageData, plan: RegimePlan, run_dir: str | os.PathLike, size: int, width: int, repeat: int = 0
+    data: ImageData, plan: RegimePlan, run_dir: FilePath, size: int, width: int, repeat: int = 0
 ) -> list[tuple[ImageData, Any]]:
     """(training set, network) of the three networks of one size, at the last step of a finished map."""
     pool, held_out = plan.pool(data)
     work = _Work(plan, pool, held_out, Path(run_dir), None)
     first, other = plan.sets(pool, size, repeat)
-    return list(zip((first, first, other), work.networks(size, width, repeat, plan.steps)))
+    return list(zip((first, first, other), work.networks(size, width, repeat, plan.steps), strict=True))
 
 
 def _settle(folder: Path, plan: RegimePlan, data: ImageData, features: Features | None) -> None:
@@ -131,7 +131,7 @@ def _settle(folder: Path, plan: RegimePlan, data: ImageData, features: Features 
     _results.write_text(file, text + "\n")
 
 
-def _on(data: ImageData, device: str | torch.device) -> ImageData:
+def _on(data: ImageData, device: Device) -> ImageData:
     labels = None if data.labels is None else data.labels.to(device)
     return replace(data, images=data.images.to(device), labels=labels)
 

@@ -82,7 +82,9 @@ def legend(result: xr.Dataset) -> list[str]:
     ]
     if bool((result.overlap > 0).any()):
         shares = ", ".join(
-            f"{float(o):.0%} at n = {int(n)}" for n, o in zip(result.n_train, result.overlap) if float(o) > 0
+            f"{float(o):.0%} at n = {int(n)}"
+            for n, o in zip(result.n_train, result.overlap, strict=True)
+            if float(o) > 0
         )
         lines.append(f"* two disjoint sets do not fit: they share {shares}.")
     low, high = result.attrs.get("trained_on", (0.0, np.inf))

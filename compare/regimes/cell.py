@@ -18,8 +18,8 @@ ROLES: tuple[str, ...] = ("first", "twin", "stranger")  # two starts on one trai
 
 def measure(networks: Sequence[Denoiser], ground: Ground, features: Features | None) -> xr.Dataset:
     """All measures: over `network` (`ROLES`), and of the pairs "same" (one set) and "disjoint" (two sets)."""
-    sides = dict(zip(ROLES, (ground.first, ground.first, ground.other)))
-    models = dict(zip(ROLES, networks))
+    sides = dict(zip(ROLES, (ground.first, ground.first, ground.other), strict=True))
+    models = dict(zip(ROLES, networks, strict=True))
     parts = [_alone(models[role], sides[role], ground) for role in ROLES]
     alone = stacked(parts, "network", ROLES)
     return xr.merge([alone, _sampled(models, sides, ground, features)])

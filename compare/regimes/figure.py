@@ -29,7 +29,7 @@ def regime_figure(result: xr.Dataset) -> Figure:
         made, axes = plt.subplots(2, 4, figsize=(7.2, 4.2), layout="constrained")
         size, step = int(result.width[-1]), int(result.step[-1])
         held_out, by_width = widest.sel(inputs="held-out", sigma=middle), result.isel(step=-1).sel(sigma=middle)
-        for ax, inputs in zip(axes[0], ("held-out", "training")):
+        for ax, inputs in zip(axes[0, :2], ("held-out", "training"), strict=True):
             _closest(ax, last.sel(inputs=inputs), "sigma", r"noise level $\sigma$")
             ax.set_title(inputs, loc="right")
         _closest(axes[0, 2], held_out, "step", "training step")
@@ -45,7 +45,9 @@ def regime_figure(result: xr.Dataset) -> Figure:
         names = [f"closest to {name}" for name in result.theory.values]
         title = f"width {size}, step {step} where not on an axis"
         made.legend(handles, names, loc="outside upper center", ncols=len(names), title=title, title_fontsize=7)
-        lines = dict(pair for ax in axes[1, [0, 2]] for pair in zip(*reversed(ax.get_legend_handles_labels())))
+        lines = dict(
+            pair for ax in axes[1, [0, 2]] for pair in zip(*reversed(ax.get_legend_handles_labels()), strict=True)
+        )
         made.legend(lines.values(), lines, loc="outside lower center", ncols=4, handlelength=2.2)
     return made
 

@@ -15,8 +15,10 @@ from ...theory.denoiser import Denoiser
 from ..comparison._optima import optima
 from ..comparison._track import track
 from ..measures._linearity import linearity
-from ..measures._memorisation import Features, exact_duplicates, memorisation
-from ..measures._reproducibility import paired_samples, pairwise_reproducibility
+from ..measures._memorisation import Features, memorisation
+from ..measures._paired_samples import paired_samples
+from ..measures._reproducibility import pairwise_reproducibility
+from ..measures.duplicates import exact_duplicates
 from .plan import RegimePlan
 
 PAIR_MEASURES = ("rp", "mae", "cosine", "rmse", "rp_chance", "cosine_chance")

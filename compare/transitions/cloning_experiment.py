@@ -28,7 +28,7 @@ from ...errors import DenoiserContractError, ShapeError
 from ...simulate.diffusion import noised, sample
 from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
-from ..measures._memorisation import nearest_neighbours
+from ..measures.neighbours import nearest_neighbours
 
 Labeller = Callable[[torch.Tensor], torch.Tensor]
 

@@ -24,7 +24,7 @@ from ..._support.results import provenance
 from ...errors import DenoiserContractError
 from ...simulate.diffusion import METHODS, forward_backward
 from ...theory.denoiser import Denoiser
-from ..measures.crossings import falling_crossing, image_bootstrap
+from ..measures.crossing import falling_crossing, image_bootstrap
 from .cloning_experiment import Labeller, labels_of
 
 Layers = Callable[[torch.Tensor], Mapping[str, torch.Tensor] | torch.Tensor]

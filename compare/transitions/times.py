@@ -33,7 +33,7 @@ from ...theory.transition import Law, Transition
 from ...theory.transitions import class_speciation, collapse, speciation
 from ...theory.transitions._cloning import classes, cloning_probability
 from ...theory.transitions.roots import root, slope
-from ..measures.crossings import falling_crossing, image_bootstrap
+from ..measures.crossing import falling_crossing, image_bootstrap
 from .cloning_experiment import Labeller, clone_experiment
 
 SPECIATION = 2 * float(cloning_probability(1.0)) - 1

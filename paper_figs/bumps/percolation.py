@@ -90,7 +90,7 @@ def findings(dataset: xr.Dataset) -> Findings:
     """How the learned accuracy orders with the connected share."""
     from scipy.stats import spearmanr
 
-    from ...compare.measures.crossings import mean_crossing
+    from ...compare.measures.crossing import mean_crossing
     from .._findings import Findings
 
     connected, unseen = dataset.connected.values.ravel(), dataset.unseen.values.ravel()

@@ -26,7 +26,7 @@ class Distilled:
     """The affine maps nearest to a denoiser at the levels of a grid."""
 
     def __init__(self, denoiser: Any, images: Any, sigmas: Any, n_noise: int, seed: int) -> None:
-        from ...compare.measures.distillation import fit_affine
+        from ...compare.measures.affine import fit_affine
 
         self.maps = {float(s): fit_affine(denoiser, images, float(s), n_noise=n_noise, seed=seed) for s in sigmas}
 
@@ -41,7 +41,8 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support import checks as check
     from ..._support.results import provenance
     from ...compare.comparison._optima import optima
-    from ...compare.measures._reproducibility import paired_samples, pairwise_reproducibility
+    from ...compare.measures._paired_samples import paired_samples
+    from ...compare.measures._reproducibility import pairwise_reproducibility
     from ...theory.noise import karras_sigmas
     from .._digit_networks import network, part
 

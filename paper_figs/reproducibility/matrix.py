@@ -25,7 +25,8 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support import checks as check
     from ..._support.results import provenance
     from ...compare.comparison._optima import optima
-    from ...compare.measures._reproducibility import paired_samples, pairwise_reproducibility
+    from ...compare.measures._paired_samples import paired_samples
+    from ...compare.measures._reproducibility import pairwise_reproducibility
     from ...theory.noise import karras_sigmas
     from .._digit_networks import network, part
 

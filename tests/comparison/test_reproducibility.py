@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from idealscore._support.estimates import wilson_interval
 from idealscore.compare import (
     exact_duplicates,
     memorisation,
@@ -13,7 +14,6 @@ from idealscore.compare import (
     pairwise_reproducibility,
     reproducibility,
 )
-from idealscore.compare.measures import wilson_interval
 from idealscore.errors import ArgumentError, EmptyDataError, ShapeError, UnknownNameError
 from idealscore.theory import EmpiricalDenoiser, GaussianDenoiser
 

@@ -8,7 +8,8 @@ import torch
 
 from idealscore._support import results as _results
 from idealscore.cli import main
-from idealscore.compare.measures import network_identities, rows, table
+from idealscore.compare.measures import identities_table, network_identities
+from idealscore.compare.measures._network_identities import rows
 from idealscore.errors import ArgumentError
 from idealscore.learned import checkpoint, data
 from idealscore.learned.networks import EnsembleDenoiser, LinearDenoiser, MLPDenoiser, UNetDenoiser
@@ -77,7 +78,7 @@ def test_rows_and_table_agree():
     network = MLPDenoiser((1, 8, 8), width=8, depth=1)
     result = network_identities(network, data.load("digits"), [1.0], identities=["symmetry", "mean"], n_samples=32)
     assert [row["identity"] for row in rows(result)] == ["symmetry", "mean"]
-    assert table(result).splitlines()[1].startswith("symmetry")
+    assert identities_table(result).splitlines()[1].startswith("symmetry")
 
 
 def test_bad_input_is_one_line(run, tmp_path, capsys):

@@ -6,7 +6,8 @@ import torch
 from scipy.integrate import quad, solve_ivp
 
 from idealscore._support.streams import normal_batch, stream
-from idealscore.compare.measures import crossing_times, learning_curves, mode_gains
+from idealscore.compare.measures import learning_curves, mode_gains
+from idealscore.compare.measures.mode_learning import crossing_times
 from idealscore.errors import ArgumentError, EstimateError, NoiseLevelError, ShapeError
 from idealscore.theory import GaussianDenoiser
 from idealscore.theory.learning import LinearLearning, early_stopping, minibatch_error, population_loss

@@ -6,9 +6,10 @@ import torch
 import xarray as xr
 
 from idealscore.compare import RegimePlan, regime_figure, regime_map, regime_networks
-from idealscore.compare.regimes import rows, table
+from idealscore.compare.regimes import table
 from idealscore.compare.regimes._crossover import crossover
 from idealscore.compare.regimes._summary import averaged
+from idealscore.compare.regimes._table import rows
 from idealscore.compare.regimes.cell import measure
 from idealscore.compare.regimes.ground import Ground, Remembered
 from idealscore.errors import ArgumentError, DataFileError, NoiseLevelError, UnknownNameError

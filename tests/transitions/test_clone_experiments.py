@@ -13,7 +13,7 @@ from idealscore.compare import (
     measured_transitions,
     predicted_transition_times,
 )
-from idealscore.compare.measures.crossings import falling_crossing, image_bootstrap
+from idealscore.compare.measures.crossing import falling_crossing, image_bootstrap
 from idealscore.errors import ArgumentError, DenoiserContractError, NoiseLevelError, ShapeError
 from idealscore.theory import (
     EmpiricalDenoiser,

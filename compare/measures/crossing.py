@@ -18,11 +18,26 @@ BOOTSTRAPS = 400
 
 
 def mean_crossing(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, float]:
-    """Where the mean of `y` `(n, seeds)` over seeds first reaches `level`, by interpolation in log x, and its error.
+    """Where the mean of several curves first reaches a level, with the error from their scatter.
 
-    The error is the scatter of the crossings with one seed left out (jackknife); nan where the curve starts above the
-    level, never reaches it, or there is one seed.
+    The place is interpolated in log x; the error is the scatter of the places with one curve left out (jackknife).
 
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        Places > 0.
+    y : array_like, shape (n, seeds)
+        One curve for each seed.
+    level : float
+        The level to be reached.
+
+    Returns
+    -------
+    place, stderr : float
+        nan where the mean starts above the level or never reaches it; the error also where there is one seed.
+
+    Examples
+    --------
     >>> value, error = mean_crossing([1.0, 10.0], [[0.0, 0.2], [1.0, 0.8]], 0.5)
     >>> round(value, 4), error < 1e-9
     (3.1623, True)
