@@ -91,7 +91,20 @@ class ClosedForm(ABC):
 
 
 class ClosedFormModule(nn.Module, ClosedForm):
-    """A closed form that holds its tensors as buffers; as a part of another module it moves and is saved with it."""
+    """A closed form that holds its tensors as buffers; as a part of another module it moves and is saved with it.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        None: only the denoisers derived from it are constructed.
+
+    Examples
+    --------
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> network = nn.Sequential(GaussianDenoiser(torch.zeros(2), torch.eye(2)))
+    >>> network.double()[0]
+    GaussianDenoiser(rank=2, event=(2,), float64, cpu)
+    """
 
     @final
     def to(self, *args: Any, **kwargs: Any) -> Self:

@@ -8,12 +8,13 @@ the coordinates are the eigenvectors).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Self
 
 import torch
 from torch import nn
 
 from .._support import checks as check
+from .._support.types import ArrayLike
 from ..errors import CovarianceError, ShapeError
 
 
@@ -34,7 +35,29 @@ def _rank_cut(eigenvalues: torch.Tensor, dim: int) -> torch.Tensor:
 class Covariance(nn.Module):
     """C = U diag(lambda) U^T + s I on `dim` dimensions; build it by `full`, `diagonal`, `isotropic`, `low_rank`.
 
+    Parameters
+    ----------
+    eigenvalues : tensor (r,)
+        lambda, without s.
+    basis : tensor (dim, r) or None
+        Orthonormal columns U; None where the coordinates are the eigenvectors (then r = dim).
+    floor : tensor ()
+        s, the variance that every direction has.
+    dim : int
+        Number of dimensions.
+
+    Raises
+    ------
+    CovarianceError
+        By the constructors named above, on what is not symmetric positive semi-definite.
+    ShapeError
+        By the same, on other shapes.
+
+    Examples
+    --------
     >>> C = Covariance.full(torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64))
+    >>> C
+    Covariance(dim=2, rank=2, trace=4, float64, cpu)
     >>> C.spectrum.flip(0)
     tensor([1., 3.], dtype=torch.float64)
     """
@@ -42,6 +65,7 @@ class Covariance(nn.Module):
     eigenvalues: torch.Tensor
     basis: torch.Tensor | None
     floor: torch.Tensor
+    dim: int
 
     def __init__(self, eigenvalues: torch.Tensor, basis: torch.Tensor | None, floor: torch.Tensor, dim: int) -> None:
         super().__init__()
@@ -51,8 +75,19 @@ class Covariance(nn.Module):
         self.dim = dim
 
     @classmethod
-    def full(cls, matrix: Any) -> Covariance:
-        """From a symmetric positive semi-definite `(d, d)`; raises CovarianceError otherwise."""
+    def full(cls, matrix: ArrayLike) -> Self:
+        """From a symmetric positive semi-definite matrix; raises CovarianceError otherwise.
+
+        Parameters
+        ----------
+        matrix : array (d, d)
+            Symmetric to rounding; eigenvalues below the rounding of the largest become zero.
+
+        Returns
+        -------
+        Covariance
+            With the eigenvectors of nonzero variance.
+        """
         matrix = check.as_float_tensor("covariance", matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.numel() == 0:
             raise ShapeError("covariance", f"has shape {tuple(matrix.shape)}", "pass a square matrix (d, d)")
@@ -68,22 +103,59 @@ class Covariance(nn.Module):
         return cls(eigenvalues[:rank], basis.flip(1)[:, :rank].contiguous(), matrix.new_zeros(()), dim)
 
     @classmethod
-    def diagonal(cls, variances: Any) -> Covariance:
-        """From the variances `(d,)` of independent coordinates."""
+    def diagonal(cls, variances: ArrayLike) -> Self:
+        """From the variances of independent coordinates.
+
+        Parameters
+        ----------
+        variances : array (d,)
+            0 or more.
+
+        Returns
+        -------
+        Covariance
+            Without a basis.
+        """
         variances = check.as_float_tensor("covariance", variances)
         if variances.ndim != 1 or variances.numel() == 0:
             raise ShapeError("covariance", f"has shape {tuple(variances.shape)}", "pass variances (d,)")
         return cls(_rank_cut(variances, 1), None, variances.new_zeros(()), variances.numel())
 
     @classmethod
-    def isotropic(cls, variance: Any, dim: int) -> Covariance:
-        """variance times the identity of `dim` dimensions."""
+    def isotropic(cls, variance: ArrayLike, dim: int) -> Self:
+        """Variance times the identity.
+
+        Parameters
+        ----------
+        variance : float
+            0 or more.
+        dim : int
+            Number of dimensions.
+
+        Returns
+        -------
+        Covariance
+            With a floor alone.
+        """
         floor = _rank_cut(check.as_float_tensor("covariance", variance).reshape(()), 1)
         return cls(floor.new_zeros(0), floor.new_zeros(dim, 0), floor, dim)
 
     @classmethod
-    def low_rank(cls, factor: Any, floor: Any = 0.0) -> Covariance:
-        """factor factor^T + floor I, from `factor` `(d, r)`."""
+    def low_rank(cls, factor: ArrayLike, floor: float | torch.Tensor = 0.0) -> Self:
+        """factor factor^T + floor I.
+
+        Parameters
+        ----------
+        factor : array (d, r)
+            Any matrix; r may be smaller than d.
+        floor : float
+            0 or more.
+
+        Returns
+        -------
+        Covariance
+            With at most r eigenvectors.
+        """
         factor = check.as_float_tensor("covariance", factor)
         if factor.ndim != 2 or factor.shape[0] == 0:
             raise ShapeError("covariance", f"has shape {tuple(factor.shape)}", "pass a factor (d, r)")
@@ -101,21 +173,44 @@ class Covariance(nn.Module):
 
     @property
     def trace(self) -> float:
+        """The sum of all eigenvalues."""
         return float(self.eigenvalues.sum() + self.dim * self.floor)
 
     @property
     def rank(self) -> int:
+        """Number of directions with a variance."""
         return int((self.spectrum > 0).sum())
 
+    def __repr__(self) -> str:
+        dtype = str(self.floor.dtype).removeprefix("torch.")
+        return f"Covariance(dim={self.dim}, rank={self.rank}, trace={self.trace:.4g}, {dtype}, {self.floor.device})"
+
     def dense(self) -> torch.Tensor:
-        """`(dim, dim)`."""
+        """The matrix C.
+
+        Returns
+        -------
+        tensor (dim, dim)
+            Symmetric to rounding.
+        """
         identity = torch.eye(self.dim, dtype=self.floor.dtype, device=self.floor.device)
         if self.basis is None:
             return torch.diag(self.eigenvalues + self.floor)
         return (self.basis * self.eigenvalues) @ self.basis.T + self.floor * identity
 
     def split(self, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Coefficients of `u` `(batch, dim)` on the basis, and what lies off it (None where nothing can)."""
+        """Coefficients on the basis, and what lies off it.
+
+        Parameters
+        ----------
+        u : tensor (batch, dim)
+            Vectors, already centred.
+
+        Returns
+        -------
+        (tensor (batch, r), tensor (batch, dim) or None)
+            None where nothing can lie off the basis.
+        """
         if self.basis is None:
             return u, None
         coefficients = u @ self.basis
@@ -124,7 +219,22 @@ class Covariance(nn.Module):
         return coefficients, u - coefficients @ self.basis.T
 
     def rescale(self, u: torch.Tensor, on: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
-        """f(C) u, given f at the basis' eigenvalues `on` `(batch or 1, r)` and elsewhere `off` `(batch or 1, 1)`."""
+        """f(C) u for a function f of the eigenvalues.
+
+        Parameters
+        ----------
+        u : tensor (batch, dim)
+            Vectors, already centred.
+        on : tensor (batch or 1, r)
+            f at the eigenvalues of the basis.
+        off : tensor (batch or 1, 1)
+            f at the floor.
+
+        Returns
+        -------
+        tensor (batch, dim)
+            f(C) u.
+        """
         coefficients, rest = self.split(u)
         scaled = coefficients * on
         if self.basis is not None:
@@ -132,12 +242,40 @@ class Covariance(nn.Module):
         return scaled if rest is None else scaled + off * rest
 
     def wiener(self, u: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        """C (C + sigma^2 I)^-1 u for `u` `(batch, dim)`, `sigma` `(batch,)`; at 0 the projection on C's range."""
+        """C (C + sigma^2 I)^-1 u; at sigma = 0 the projection on the range of C.
+
+        Parameters
+        ----------
+        u : tensor (batch, dim)
+            Vectors, already centred.
+        sigma : tensor (batch,)
+            Noise level, from 0 to inf.
+
+        Returns
+        -------
+        tensor (batch, dim)
+            u, shrunk along every eigenvector.
+        """
         sigma = sigma[:, None]
         return self.rescale(u, _shrink(self.eigenvalues + self.floor, sigma), _shrink(self.floor, sigma))
 
     def flow(self, u: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
-        """sqrt((C + end^2) / (C + start^2)) u: the probability-flow path of a centred Gaussian ([@Li2024], eq. 7)."""
+        """sqrt((C + end^2) / (C + start^2)) u: the probability-flow path of a centred Gaussian ([@Li2024], eq. 7).
+
+        Parameters
+        ----------
+        u : tensor (batch, dim)
+            Vectors, already centred.
+        start : tensor ()
+            Noise level of `u`, > 0.
+        end : tensor ()
+            Noise level to go to, 0 or more.
+
+        Returns
+        -------
+        tensor (batch, dim)
+            Where the flow takes u.
+        """
 
         def gain(eigenvalue: torch.Tensor) -> torch.Tensor:
             root = eigenvalue.sqrt()
@@ -146,13 +284,34 @@ class Covariance(nn.Module):
         return self.rescale(u, gain(self.eigenvalues + self.floor), gain(self.floor).reshape(1, 1))
 
     def colour(self, z: torch.Tensor) -> torch.Tensor:
-        """sqrt(C) z: turns white noise `(batch, dim)` into noise of this covariance."""
+        """sqrt(C) z: turns white noise into noise of this covariance.
+
+        Parameters
+        ----------
+        z : tensor (batch, dim)
+            White noise.
+
+        Returns
+        -------
+        tensor (batch, dim)
+            Noise of covariance C.
+        """
         return self.rescale(z, (self.eigenvalues + self.floor).sqrt(), self.floor.sqrt())
 
     def log_normal(self, u: torch.Tensor, sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """log N(u; 0, C + sigma^2 I) = (constant - square) / 2 + log N(0; 0, sigma^2 I), for sigma in (0, inf].
 
-        Returns `(constant, square)`, each `(batch,)`, apart, since the square may dwarf the rest.
+        Parameters
+        ----------
+        u : tensor (batch, dim)
+            Vectors, already centred.
+        sigma : tensor (batch,)
+            Noise level, 0 < sigma <= inf.
+
+        Returns
+        -------
+        constant, square : tensor (batch,)
+            Apart from each other, since the square may dwarf the rest.
         """
         sigma = sigma[:, None]
         on, off = self.eigenvalues + self.floor, self.floor.reshape(1)
@@ -166,8 +325,21 @@ class Covariance(nn.Module):
     def log_normal_limit(self, u: torch.Tensor) -> tuple[torch.Tensor, int, torch.Tensor]:
         """The limit of log N(u; 0, C + sigma^2 I) as sigma -> 0, term by term.
 
-        Returns `(q, k, rest)`: it behaves as -q / (2 sigma^2) - k log(sigma) + rest, with q `(batch,)` the squared
-        length of `u` outside C's range and k the number of dimensions there.
+        It behaves as -q / (2 sigma^2) - k log(sigma) + rest.
+
+        Parameters
+        ----------
+        u : tensor (batch, dim)
+            Vectors, already centred.
+
+        Returns
+        -------
+        q : tensor (batch,)
+            Squared length of `u` outside the range of C.
+        k : int
+            Number of dimensions there.
+        rest : tensor (batch,)
+            What stays finite.
         """
         on, off = self.eigenvalues + self.floor, self.floor.reshape(1)
         coefficients, rest = self.split(u)
@@ -186,6 +358,7 @@ class Covariance(nn.Module):
 
 
 def _shrink(eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """eigenvalue / (eigenvalue + sigma^2), 0 where the eigenvalue is 0."""
     ratio = sigma / eigenvalue.sqrt()
     return torch.where(eigenvalue > 0, 1 / (1 + ratio.square()), torch.zeros_like(ratio))
 
@@ -196,17 +369,41 @@ def _log_ratio(eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
 
 
 def _square_ratio(part: torch.Tensor, eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """sum of part^2 / (eigenvalue + sigma^2), without overflow."""
     return (part / torch.hypot(eigenvalue.sqrt(), sigma)).square().sum(1)
 
 
 def moments(data: torch.Tensor, block_size: int = 4096) -> tuple[torch.Tensor, Covariance]:
-    """Mean `(d,)` and covariance (divided by n) of `data` `(n, d)` in float64.
+    """Mean and covariance (divided by n) of data, in float64.
 
     With n <= d the eigenvectors come from a singular value decomposition of the centred data and no `(d, d)` matrix
     is formed; else the covariance is summed up block by block.
+
+    Parameters
+    ----------
+    data : tensor (n, d)
+        Points of any floating dtype.
+    block_size : int
+        Number of points read at once.
+
+    Returns
+    -------
+    mean : tensor (d,)
+        Float64.
+    covariance : Covariance
+        Float64.
+
+    Examples
+    --------
+    >>> mean, covariance = moments(torch.tensor([[0.0], [2.0], [1.0], [1.0]]))
+    >>> mean.tolist(), covariance
+    ([1.0], Covariance(dim=1, rank=1, trace=0.5, float64, cpu))
     """
     n, dim = data.shape
-    mean = sum((block.double().sum(0) for block in data.split(block_size)), data.new_zeros(dim).double()) / n
+    total = data.new_zeros(dim).double()
+    for block in data.split(block_size):
+        total = total + block.double().sum(0)
+    mean = total / n
     if n <= dim:
         return mean, Covariance.low_rank((data.double() - mean).T / math.sqrt(n))
     scatter = data.new_zeros(dim, dim).double()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -21,8 +21,12 @@ from .._support.results import atomic_path
 from .._support.streams import stream
 from ..errors import ArgumentError, DataFileError, GrammarError, ShapeError
 
+if TYPE_CHECKING:
+    from .._support.types import Array, FilePath
+
 
 def _check_unambiguous(v: int, m: int, s: int, n_symbols: int) -> None:
+    """Refuses sizes for which no rules with one parent per tuple exist."""
     if v**s > 2**62:
         raise GrammarError("v", f"gives v**s = {v**s} tuples", "keep v**s <= 2**62, where tuples have integer codes")
     if n_symbols * m > v**s:
@@ -37,28 +41,42 @@ def _check_unambiguous(v: int, m: int, s: int, n_symbols: int) -> None:
 class Grammar:
     """Production rules of every level over a vocabulary of `v` symbols.
 
-    `rules[0]` belongs to the root and has shape (n_classes, m, s); `rules[l]` for l = 1 ... depth - 1 has shape
-    (v, m, s); `rules[l][y, k]` is the k-th tuple that symbol y produces. Levels are otherwise counted from the
-    leaves: level 0 are the leaves, level `depth` is the root.
+    Levels are counted from the leaves, except in `rules`: level 0 are the leaves, level `depth` is the root.
 
-    Raises ShapeError where the arrays do not fit together, GrammarError where symbols lie outside the vocabulary or
-    a tuple has two parents.
+    Parameters
+    ----------
+    rules : list of integer arrays
+        `rules[0]` belongs to the root and has shape (n_classes, m, s); `rules[l]` for l = 1 ... depth - 1 has shape
+        (v, m, s); `rules[l][y, k]` is the k-th tuple that symbol y produces.
+    v : int
+        Number of symbols.
 
+    Raises
+    ------
+    ShapeError
+        Where the arrays do not fit together.
+    GrammarError
+        Where symbols lie outside the vocabulary or a tuple has two parents.
+
+    Examples
+    --------
     >>> grammar = Grammar.random(v=4, m=2, s=2, depth=3)
+    >>> grammar
+    Grammar(v=4, m=2, s=2, depth=3, n_classes=4)
     >>> grammar.leaves, grammar.n_strings
     (8, 512)
     >>> [rules.shape for rules in grammar.rules]
     [(4, 2, 2), (4, 2, 2), (4, 2, 2)]
     """
 
-    rules: Sequence[np.ndarray]
+    rules: Sequence[Array]
     v: int
 
     def __post_init__(self) -> None:
         v = check.integer("v", self.v, 2)
         rules = [np.array(level) for level in self.rules]
         if not rules or any(level.ndim != 3 for level in rules):
-            raise ShapeError("rules", "are no list of (n_symbols, m, s) arrays", "pass one array per level")
+            raise ShapeError("rules", "are not a list of (n_symbols, m, s) arrays", "pass one array per level")
         m, s = rules[0].shape[1:]
         if s < 2 or m < 1 or rules[0].shape[0] < 1:
             raise ShapeError("rules", f"have shape {rules[0].shape} at the root", "pass n_classes, m >= 1 and s >= 2")
@@ -79,10 +97,30 @@ class Grammar:
         object.__setattr__(self, "rules", frozen)
 
     @classmethod
-    def random(cls, v: int, m: int, s: int, depth: int, n_classes: int | None = None, seed: int = 0) -> Grammar:
+    def random(cls, v: int, m: int, s: int, depth: int, n_classes: int | None = None, seed: int = 0) -> Self:
         """Rules drawn uniformly without replacement from the v^s tuples, anew on every level.
 
-        `n_classes` is `v` unless given. Raises GrammarError where fewer than m tuples per symbol exist.
+        Raises GrammarError where fewer than m tuples per symbol exist.
+
+        Parameters
+        ----------
+        v : int
+            Number of symbols.
+        m : int
+            Rules per symbol.
+        s : int
+            Children per rule.
+        depth : int
+            Levels above the leaves.
+        n_classes : int, optional
+            Number of symbols at the root, `v` unless given.
+        seed : int
+            Which rules.
+
+        Returns
+        -------
+        Grammar
+            Level l is drawn from a stream of its own.
         """
         v, s = check.integer("v", v, 2), check.integer("s", s, 2)
         m, depth = check.integer("m", m, 1), check.integer("depth", depth, 1)
@@ -98,27 +136,33 @@ class Grammar:
         return cls(rules, v)
 
     @staticmethod
-    def _code(tuples: np.ndarray, v: int) -> np.ndarray:
+    def _code(tuples: Array, v: int) -> Array:
+        """Each tuple as one integer, its symbols being digits in base v."""
         return tuples.astype(np.int64) @ v ** np.arange(tuples.shape[-1] - 1, -1, -1, dtype=np.int64)
 
     @property
     def depth(self) -> int:
+        """Levels above the leaves."""
         return len(self.rules)
 
     @property
     def m(self) -> int:
+        """Rules per symbol."""
         return self.rules[0].shape[1]
 
     @property
     def s(self) -> int:
+        """Children per rule."""
         return self.rules[0].shape[2]
 
     @property
     def n_classes(self) -> int:
+        """Number of symbols at the root."""
         return self.rules[0].shape[0]
 
     @property
     def leaves(self) -> int:
+        """Number of leaves, s^depth."""
         return self.s**self.depth
 
     @property
@@ -146,7 +190,8 @@ class Grammar:
         return f"Grammar(v={self.v}, m={self.m}, s={self.s}, depth={self.depth}, n_classes={self.n_classes})"
 
     @cached_property
-    def _parents(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _parents(self) -> list[tuple[Array, Array]]:
+        """For each level, from the root, the sorted codes of its tuples and the symbols that produce them."""
         tables = []
         for level in self.rules:
             codes = self._code(level, self.v).ravel()
@@ -154,9 +199,21 @@ class Grammar:
             tables.append((codes[order], order // self.m))
         return tables
 
-    def parse(self, strings: np.ndarray) -> list[np.ndarray]:
-        """The symbols of every level, (n, nodes) from the leaves to the root; -1 where no rule fits.
+    def parse(self, strings: Array) -> list[Array]:
+        """The symbols of every level, from the leaves to the root.
 
+        Parameters
+        ----------
+        strings : integer array (n, leaves)
+            Symbols of the leaves.
+
+        Returns
+        -------
+        list of integer arrays (n, nodes)
+            The leaves first, the root last; -1 where no rule fits.
+
+        Examples
+        --------
         >>> grammar = Grammar.random(v=4, m=2, s=2, depth=1)
         >>> grammar.parse(grammar.rules[0][3])[1].ravel()
         array([3, 3])
@@ -172,18 +229,46 @@ class Grammar:
         return levels
 
     def below(self, depth: int) -> Grammar:
-        """The grammar that a symbol at `depth` below the root follows (its classes are the v symbols)."""
+        """The grammar that a symbol at `depth` below the root follows.
+
+        Parameters
+        ----------
+        depth : int
+            From 1 to the depth of this grammar less one.
+
+        Returns
+        -------
+        Grammar
+            Its classes are the v symbols.
+        """
         return Grammar(self.rules[check.integer("depth", depth, 1, self.depth - 1) :], self.v)
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the grammar as JSON, whole or not at all."""
+    def save(self, path: FilePath) -> None:
+        """Write the grammar as JSON, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        """
         content = {"v": self.v, "rules": [level.tolist() for level in self.rules]}
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Grammar:
-        """Read a grammar; raises DataFileError where the file is missing or holds none."""
+    def load(cls, path: FilePath) -> Self:
+        """Read a grammar; raises DataFileError where the file is missing or holds none.
+
+        Parameters
+        ----------
+        path : path
+            A file that `save` wrote.
+
+        Returns
+        -------
+        Grammar
+            As it was saved.
+        """
         try:
             with open(path, encoding="utf-8") as stream_:
                 content = json.load(stream_)
@@ -194,11 +279,38 @@ class Grammar:
             raise DataFileError("path", f"{path} holds no grammar ({error})", "save the grammar again") from None
 
 
-def check_strings(argument: str, strings: np.ndarray, grammar: Grammar) -> np.ndarray:
-    """`strings` as int64 (n, leaves) with symbols of the vocabulary."""
+def check_strings(argument: str, strings: Array, grammar: Grammar) -> Array:
+    """`strings` if they are made of the symbols of `grammar`.
+
+    Parameters
+    ----------
+    argument : str
+        The name under which an error speaks of them.
+    strings : integer array (n, leaves)
+        Symbols of the leaves.
+    grammar : Grammar
+        Whose vocabulary and number of leaves count.
+
+    Returns
+    -------
+    int64 array (n, leaves)
+        The same symbols.
+
+    Raises
+    ------
+    ShapeError
+        On another shape.
+    ArgumentError
+        On values that are not integers from 0 to v - 1.
+
+    Examples
+    --------
+    >>> check_strings("strings", np.array([[0, 3]]), Grammar.random(v=4, m=2, s=2, depth=1))
+    array([[0, 3]])
+    """
     array = np.asarray(strings)
     if array.ndim != 2 or array.shape[1] != grammar.leaves:
         raise ShapeError(argument, f"has shape {array.shape}", f"pass (n, {grammar.leaves}) symbols")
     if not np.issubdtype(array.dtype, np.integer) or (array.size and not 0 <= array.min() <= array.max() < grammar.v):
-        raise ArgumentError(argument, "holds values that are no symbols", f"pass integers 0 ... {grammar.v - 1}")
+        raise ArgumentError(argument, "holds values that are not symbols", f"pass integers 0 ... {grammar.v - 1}")
     return array.astype(np.int64)

@@ -14,16 +14,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._support import checks as check
 from ..errors import NoiseLevelError, ShapeError
 
+if TYPE_CHECKING:
+    from .._support.types import Array, ArrayLike
+
 Value = float | np.ndarray
 
 
-def _clock(name: str, value: object, low: float, high: float) -> np.ndarray:
+def _clock(name: str, value: ArrayLike, low: float, high: float) -> Array:
+    """`value` as float64, if it lies on the clock."""
     array = np.asarray(value, dtype=np.float64)
     if array.size == 0:
         raise ShapeError(name, "is empty", "pass at least one value")
@@ -32,22 +37,39 @@ def _clock(name: str, value: object, low: float, high: float) -> np.ndarray:
     return array
 
 
-def _plain(array: np.ndarray) -> Value:
+def _plain(array: Array) -> Value:
+    """A scalar as a float."""
     return float(array) if np.ndim(array) == 0 else array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DiscreteSchedule:
     """A DDPM noise schedule: `betas[k-1]` is the variance added at step k = 1 ... n [@Ho2020].
 
     `alpha_bar[k]` is the product of 1 - beta up to step k, with `alpha_bar[0] = 1`.
 
+    Parameters
+    ----------
+    betas : array (n,)
+        Variances in (0, 1), kept as float64.
+    name : str
+        What it is called where it is printed.
+
+    Raises
+    ------
+    NoiseLevelError
+        Unless all betas lie in (0, 1).
+
+    Examples
+    --------
     >>> schedule = DiscreteSchedule.linear(1000, 1e-4, 0.02)
+    >>> schedule
+    DiscreteSchedule(linear(1000, 0.0001, 0.02), n=1000, sigma 0.01 ... 157.4)
     >>> round(float(schedule.alpha_bar[-1]), 7)
     4.04e-05
     """
 
-    betas: np.ndarray
+    betas: Array
     name: str = "custom"
 
     def __post_init__(self) -> None:
@@ -57,21 +79,52 @@ class DiscreteSchedule:
         betas.setflags(write=False)
         object.__setattr__(self, "betas", betas)
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: ArrayLike) -> bool:
         return isinstance(other, DiscreteSchedule) and np.array_equal(self.betas, other.betas)
 
     def __hash__(self) -> int:
         return hash(self.betas.tobytes())
 
+    def __repr__(self) -> str:
+        return f"DiscreteSchedule({self.name}, n={self.n}, sigma {self.sigmas[1]:.4g} ... {self.sigmas[-1]:.4g})"
+
     @classmethod
     def linear(cls, n: int = 1000, beta_1: float = 1e-4, beta_n: float = 0.02) -> DiscreteSchedule:
-        """Betas in equal steps from `beta_1` to `beta_n` (Ho et al. 2020, section 4)."""
+        """Betas in equal steps from `beta_1` to `beta_n` (Ho et al. 2020, section 4).
+
+        Parameters
+        ----------
+        n : int
+            Number of steps.
+        beta_1, beta_n : float
+            Variance added at the first and at the last step.
+
+        Returns
+        -------
+        DiscreteSchedule
+            Of n steps.
+        """
         n = check.integer("n", n, 1)
         return cls(np.linspace(beta_1, beta_n, n), name=f"linear({n}, {beta_1:g}, {beta_n:g})")
 
     @classmethod
     def cosine(cls, n: int = 1000, offset: float = 0.008, beta_max: float = 0.999) -> DiscreteSchedule:
-        """alpha_bar(t) = cos^2((t + s) / (1 + s) * pi/2), normalised, betas cut at 0.999 [@Nichol2021]."""
+        """alpha_bar(t) = cos^2((t + s) / (1 + s) * pi/2), normalised, betas cut at `beta_max` [@Nichol2021].
+
+        Parameters
+        ----------
+        n : int
+            Number of steps.
+        offset : float
+            The s of the formula, which keeps the first betas from vanishing.
+        beta_max : float
+            The largest beta.
+
+        Returns
+        -------
+        DiscreteSchedule
+            Of n steps.
+        """
         n = check.integer("n", n, 1)
         angle = (np.arange(n + 1) / n + offset) / (1 + offset) * np.pi / 2
         alpha_bar = np.cos(angle) ** 2
@@ -79,25 +132,40 @@ class DiscreteSchedule:
 
     @property
     def n(self) -> int:
+        """Number of steps."""
         return self.betas.size
 
     @cached_property
-    def alpha_bar(self) -> np.ndarray:
+    def alpha_bar(self) -> Array:
         """`(n + 1,)`: cumulative product of 1 - beta, from 1 at step 0."""
         return np.concatenate([[1.0], np.cumprod(1 - self.betas)])
 
     @cached_property
-    def sigmas(self) -> np.ndarray:
+    def sigmas(self) -> Array:
         """`(n + 1,)`: the noise level of each step, from 0 at step 0."""
         return np.asarray(NoiseLevel.from_alpha_bar(self.alpha_bar).sigma)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NoiseLevel:
     """A noise level, scalar or array, readable on every clock; 0 and inf are allowed.
 
-    Raises NoiseLevelError where a value lies outside its clock.
+    Parameters
+    ----------
+    sigma : float or array
+        Standard deviation of the noise in x = x0 + sigma n, from 0 to inf.
 
+    Raises
+    ------
+    NoiseLevelError
+        Where a value lies outside its clock.
+    ShapeError
+        Where the array is empty.
+
+    Examples
+    --------
+    >>> NoiseLevel(1.5), NoiseLevel([0.5, 1.0, 2.0])
+    (NoiseLevel(sigma=1.5), NoiseLevel(3 levels, sigma 0.5 ... 2))
     >>> level = NoiseLevel.from_alpha_bar(0.5)
     >>> round(level.sigma, 9), round(level.snr, 9), level.flow_time
     (1.0, 1.0, 0.5)
@@ -113,81 +181,172 @@ class NoiseLevel:
         object.__setattr__(self, "sigma", _plain(array))
 
     @classmethod
-    def from_ou_time(cls, t: object) -> NoiseLevel:
-        """From the time of dx = -x dt + sqrt(2) dW."""
+    def from_ou_time(cls, t: ArrayLike) -> NoiseLevel:
+        """From the time of dx = -x dt + sqrt(2) dW.
+
+        Parameters
+        ----------
+        t : float or array
+            OU time from 0 to inf.
+
+        Returns
+        -------
+        NoiseLevel
+            Scalar or array, as given.
+        """
         with np.errstate(over="ignore"):
             return cls(_plain(np.sqrt(np.expm1(2 * _clock("ou_time", t, 0.0, np.inf)))))
 
     @classmethod
-    def from_alpha_bar(cls, alpha_bar: object) -> NoiseLevel:
-        """From the squared signal scale of a variance-preserving process."""
+    def from_alpha_bar(cls, alpha_bar: ArrayLike) -> NoiseLevel:
+        """From the squared signal scale of a variance-preserving process.
+
+        Parameters
+        ----------
+        alpha_bar : float or array
+            Squared scale of the signal, from 0 (all noise) to 1.
+
+        Returns
+        -------
+        NoiseLevel
+            Scalar or array, as given.
+        """
         value = _clock("alpha_bar", alpha_bar, 0.0, 1.0)
         with np.errstate(divide="ignore"):
             return cls(_plain(np.sqrt((1 - value) / value)))
 
     @classmethod
-    def from_snr(cls, snr: object) -> NoiseLevel:
-        """From the signal-to-noise ratio 1 / sigma^2."""
+    def from_snr(cls, snr: ArrayLike) -> NoiseLevel:
+        """From the signal-to-noise ratio 1 / sigma^2.
+
+        Parameters
+        ----------
+        snr : float or array
+            Signal-to-noise ratio from 0 to inf.
+
+        Returns
+        -------
+        NoiseLevel
+            Scalar or array, as given.
+        """
         with np.errstate(divide="ignore"):
             return cls(_plain(1 / np.sqrt(_clock("snr", snr, 0.0, np.inf))))
 
     @classmethod
-    def from_log_snr(cls, log_snr: object) -> NoiseLevel:
-        """From the natural logarithm of the signal-to-noise ratio."""
+    def from_log_snr(cls, log_snr: ArrayLike) -> NoiseLevel:
+        """From the natural logarithm of the signal-to-noise ratio.
+
+        Parameters
+        ----------
+        log_snr : float or array
+            Its natural logarithm, from -inf to inf.
+
+        Returns
+        -------
+        NoiseLevel
+            Scalar or array, as given.
+        """
         with np.errstate(over="ignore"):
             return cls(_plain(np.exp(-_clock("log_snr", log_snr, -np.inf, np.inf) / 2)))
 
     @classmethod
-    def from_flow_time(cls, t: object) -> NoiseLevel:
-        """From the time of the straight interpolation (1 - t) x0 + t n."""
+    def from_flow_time(cls, t: ArrayLike) -> NoiseLevel:
+        """From the time of the straight interpolation (1 - t) x0 + t n.
+
+        Parameters
+        ----------
+        t : float or array
+            Flow time from 0 (data) to 1 (noise).
+
+        Returns
+        -------
+        NoiseLevel
+            Scalar or array, as given.
+        """
         value = _clock("flow_time", t, 0.0, 1.0)
         with np.errstate(divide="ignore"):
             return cls(_plain(value / (1 - value)))
 
     @classmethod
-    def from_step(cls, step: object, schedule: DiscreteSchedule) -> NoiseLevel:
-        """From a step 0 ... n of `schedule`; between steps, log(1 + sigma^2) is interpolated linearly."""
+    def from_step(cls, step: ArrayLike, schedule: DiscreteSchedule) -> NoiseLevel:
+        """From a step 0 ... n of `schedule`; between steps, log(1 + sigma^2) is interpolated linearly.
+
+        Parameters
+        ----------
+        step : float or array
+            Step, whole or fractional, from 0 (no noise) to n.
+        schedule : DiscreteSchedule
+            Whose steps.
+
+        Returns
+        -------
+        NoiseLevel
+            Scalar or array, as given.
+        """
         value = _clock("step", step, 0, schedule.n)
         log = np.interp(value, np.arange(schedule.n + 1), -np.log(schedule.alpha_bar))
         return cls(_plain(np.sqrt(np.expm1(log))))
 
     @property
     def snr(self) -> Value:
+        """Signal-to-noise ratio 1 / sigma^2."""
         with np.errstate(divide="ignore", over="ignore"):
             return _plain(1 / np.square(np.asarray(self.sigma)))
 
     @property
     def log_snr(self) -> Value:
+        """Natural logarithm of the signal-to-noise ratio."""
         with np.errstate(divide="ignore"):
             return _plain(-2 * np.log(np.asarray(self.sigma)))
 
     @property
     def alpha_bar(self) -> Value:
+        """Squared signal scale 1 / (1 + sigma^2) of a variance-preserving process."""
         with np.errstate(over="ignore"):
             return _plain(1 / (1 + np.square(np.asarray(self.sigma))))
 
     @property
     def ou_time(self) -> Value:
+        """Time log(1 + sigma^2) / 2 of dx = -x dt + sqrt(2) dW."""
         sigma = np.asarray(self.sigma)
         with np.errstate(over="ignore", divide="ignore"):
             return _plain(np.where(sigma < 1e150, np.log1p(np.square(sigma)) / 2, np.log(sigma)))
 
     @property
     def flow_time(self) -> Value:
+        """Time sigma / (1 + sigma) of the straight interpolation."""
         with np.errstate(divide="ignore"):
             return _plain(1 / (1 + 1 / np.asarray(self.sigma)))
 
     def step(self, schedule: DiscreteSchedule) -> Value:
-        """The (fractional) step of `schedule` with this noise level; levels beyond the last step give nan."""
+        """The (fractional) step of `schedule` with this noise level.
+
+        Parameters
+        ----------
+        schedule : DiscreteSchedule
+            Whose steps.
+
+        Returns
+        -------
+        float or array
+            From 0 to n; nan where the level lies beyond the last step (by more than rounding).
+        """
         log = 2 * np.asarray(self.ou_time)
         table = -np.log(schedule.alpha_bar)
-        return _plain(np.where(log <= table[-1], np.interp(log, table, np.arange(schedule.n + 1)), np.nan))
+        rounding = 16 * np.finfo(np.float64).eps * max(1.0, float(table[-1]))
+        return _plain(np.where(log <= table[-1] + rounding, np.interp(log, table, np.arange(schedule.n + 1)), np.nan))
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: ArrayLike) -> bool:
         return isinstance(other, NoiseLevel) and np.array_equal(np.asarray(self.sigma), np.asarray(other.sigma))
 
     def __hash__(self) -> int:
         return hash(np.asarray(self.sigma).tobytes())
+
+    def __repr__(self) -> str:
+        if not np.ndim(self.sigma):
+            return f"NoiseLevel(sigma={self.sigma})"
+        levels = np.ravel(self.sigma)
+        return f"NoiseLevel({levels.size} levels, sigma {levels[0]:.4g} ... {levels[-1]:.4g})"
 
     def __str__(self) -> str:
         if np.ndim(self.sigma):
@@ -202,9 +361,30 @@ class NoiseLevel:
         return " | ".join(f"{name} {value:.4g}" for name, value in clocks.items())
 
 
-def karras_sigmas(n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> np.ndarray:
-    """`(n,)` decreasing noise levels, equally spaced in sigma^(1/rho) ([@Karras2022], eq. 5, without the final 0).
+def karras_sigmas(n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> Array:
+    """Decreasing noise levels, equally spaced in sigma^(1/rho) ([@Karras2022], eq. 5, without the final 0).
 
+    Parameters
+    ----------
+    n : int
+        How many levels, 2 or more.
+    sigma_min, sigma_max : float
+        The last and the first level.
+    rho : float
+        Large values put more of the levels at small noise.
+
+    Returns
+    -------
+    array (n,)
+        From `sigma_max` down to `sigma_min`, both exactly.
+
+    Raises
+    ------
+    ArgumentError
+        Unless n >= 2, 0 <= sigma_min <= sigma_max and rho > 0.
+
+    Examples
+    --------
     >>> [round(float(s), 3) for s in karras_sigmas(4)]
     [80.0, 9.723, 0.47, 0.002]
     """

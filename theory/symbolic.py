@@ -16,10 +16,25 @@ import sympy as sp
 from .._support import checks as check
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
-    """A derivation: `steps` of (words, expression), the last of which is `result`; `checks` must all be zero.
+    """A derivation, step by step.
 
+    Parameters
+    ----------
+    name : str
+        What it derives.
+    reference : str
+        The paper, as a key of `references.bib`.
+    steps : tuple of (str, sympy expression)
+        Words and what they speak of; the last expression is the result.
+    checks : tuple of sympy expressions
+        What must vanish if the derivation is right.
+
+    Examples
+    --------
+    >>> derive("speciation")
+    Derivation(speciation: 6 steps to Eq(t, log(Lambda)/2))
     >>> print(derive("speciation").result)
     Eq(t, log(Lambda)/2)
     """
@@ -31,18 +46,28 @@ class Derivation:
 
     @property
     def result(self) -> sp.Basic:
+        """The expression of the last step."""
         return self.steps[-1][1]
 
     def latex(self) -> str:
-        """The steps in LaTeX, one aligned line each."""
+        """The steps in LaTeX.
+
+        Returns
+        -------
+        str
+            An `align*` environment with one line per step.
+        """
         lines = [rf"& \text{{{words}:}} && {sp.latex(expression)} \\" for words, expression in self.steps]
         return "\n".join([r"\begin{align*}", *lines, r"\end{align*}"])
+
+    def __repr__(self) -> str:
+        return f"Derivation({self.name}: {len(self.steps)} steps to {self.result})"
 
     def __str__(self) -> str:
         return "\n".join(f"{k}. {words}\n   {expression}" for k, (words, expression) in enumerate(self.steps, 1))
 
 
-def tweedie() -> Derivation:
+def _tweedie() -> Derivation:
     """E[x0 | x] = x + sigma^2 d log p / dx from p(x) = integral of p0(y) N(x; y, sigma^2)."""
     x, y = sp.symbols("x y", real=True)
     sigma = sp.Symbol("sigma", positive=True)
@@ -67,7 +92,7 @@ def tweedie() -> Derivation:
     return Derivation("tweedie", "Efron2011", steps, (sp.simplify(claimed.function - y * joint),))
 
 
-def wiener() -> Derivation:
+def _wiener() -> Derivation:
     """D = mu + lambda / (lambda + sigma^2) (x - mu): the mean of the posterior of a normal prior."""
     x, y, mu = sp.symbols("x y mu", real=True)
     variance, sigma = sp.symbols("lambda sigma", positive=True)
@@ -89,7 +114,7 @@ def wiener() -> Derivation:
     return Derivation("wiener", "Li2024", steps, checks)
 
 
-def hierarchy() -> Derivation:
+def _hierarchy() -> Derivation:
     """The annealed upward map of the random hierarchy model, its slopes at 1 and 1/v, and the fixed point for s = 2."""
     p, v, m = sp.symbols("p v m", positive=True)
     s = sp.Symbol("s", integer=True, positive=True)
@@ -129,7 +154,7 @@ def hierarchy() -> Derivation:
     return Derivation("hierarchy", "Sclocchi2025", steps, checks)
 
 
-def speciation() -> Derivation:
+def _speciation() -> Derivation:
     """t = log(Lambda) / 2: two clusters at +-m separate when the mode along m loses the noise's shape."""
     x, q = sp.symbols("x q", real=True)
     t = sp.Symbol("t", real=True)
@@ -153,7 +178,7 @@ def speciation() -> Derivation:
     return Derivation("speciation", "Biroli2024", steps, checks)
 
 
-def bethe() -> Derivation:
+def _bethe() -> Derivation:
     """p_c = 1 / (z - 1) on the Bethe lattice, and for z = 3 the giant cluster (2 p - 1)/p and its exponent 1."""
     p, R, eps = sp.symbols("p R epsilon", positive=True)
     z = sp.Symbol("z", integer=True, positive=True)
@@ -183,17 +208,34 @@ def bethe() -> Derivation:
 
 
 DERIVATIONS: dict[str, Callable[[], Derivation]] = {
-    "tweedie": tweedie,
-    "wiener": wiener,
-    "hierarchy": hierarchy,
-    "speciation": speciation,
-    "bethe": bethe,
+    "tweedie": _tweedie,
+    "wiener": _wiener,
+    "hierarchy": _hierarchy,
+    "speciation": _speciation,
+    "bethe": _bethe,
 }
 
 
 def derive(name: str) -> Derivation:
-    """The derivation called `name`; raises UnknownNameError.
+    """The derivation called `name`.
 
+    Parameters
+    ----------
+    name : str
+        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe.
+
+    Returns
+    -------
+    Derivation
+        Carried out anew.
+
+    Raises
+    ------
+    UnknownNameError
+        On another name.
+
+    Examples
+    --------
     >>> print(derive("wiener").result)
     Eq(D(x, sigma), lambda*(-mu + x)/(lambda + sigma**2) + mu)
     """

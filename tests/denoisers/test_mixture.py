@@ -3,15 +3,25 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 from sklearn.datasets import load_digits
 
 from idealscore.errors import CovarianceError, EmptyDataError, NoiseLevelError, ShapeError, WeightsError
 from idealscore.theory import GaussianDenoiser, MixtureDenoiser
 from idealscore.theory.covariance import Covariance
 
-from brute_force import dense_mixture, random_covariance, tensor
+from brute_force import random_covariance, tensor
+from closed_forms import ClosedFormTests
 
 INF = float("inf")
+
+
+class TestSurface(ClosedFormTests):
+    def make(self):
+        rng = np.random.default_rng(9)
+        covariances = [random_covariance(rng, 6, 2), random_covariance(rng, 6), np.zeros((6, 6))]
+        return MixtureDenoiser([0.2, 0.5, 0.3], rng.normal(size=(3, 2, 3)), np.stack(covariances))
 
 
 def random_mixture(rng, d, k, kind):
@@ -46,8 +56,15 @@ def test_equals_the_dense_posterior(seed, d, k, log10_sigma, kind):
     sigma = 10**log10_sigma
     weights, means, dense, D = random_mixture(rng, d, k, kind)
     x = rng.normal(size=(3, d)) * (1 + sigma)
-    mean, log_density = dense_mixture(weights, means, dense, x, sigma)
-    assert np.abs(D(tensor(x), sigma).numpy() - mean).max() <= 1e-10 * (1 + np.abs(x).max())
+    for held, given_covariance in zip(D.covariances, dense, strict=True):
+        assert held.dense().numpy() == pytest.approx(given_covariance, abs=1e-13)
+    mean = D.reference(tensor(x), sigma)
+    assert float((D(tensor(x), sigma) - mean).abs().max()) <= 1e-10 * (1 + np.abs(x).max())
+    logs = [
+        np.log(weight) + multivariate_normal(mu, covariance + sigma**2 * np.eye(d)).logpdf(x).reshape(-1)
+        for weight, mu, covariance in zip(weights, means, dense, strict=True)
+    ]
+    log_density = logsumexp(logs, axis=0)
     assert D.log_density(tensor(x), sigma).numpy() == pytest.approx(log_density, abs=1e-9, rel=1e-10)
 
 
@@ -114,7 +131,7 @@ def test_fit_by_label_and_by_expectation_maximisation():
 def test_samples_follow_the_mixture():
     D = MixtureDenoiser([0.2, 0.8], [[-10.0], [10.0]], [1.0, 0.25])
     draws = D.sample(10_000, seed=3)
-    assert torch.equal(D.sample(7, seed=3), draws[:7])
+    torch.testing.assert_close(D.sample(7, seed=3), draws[:7], rtol=1e-14, atol=1e-14)
     left = draws[draws < 0]
     assert abs(len(left) / 10_000 - 0.2) < 5 * (0.16 / 10_000) ** 0.5  # false positive rate 6e-7
     assert float(left.mean()) == pytest.approx(-10, abs=5 / len(left) ** 0.5)

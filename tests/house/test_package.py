@@ -36,6 +36,16 @@ def test_every_public_name_exists_and_is_not_also_a_module(name):
         assert (public in submodules) == is_module, f"{name}.{public} is both a name and a module"
 
 
+def test_dir_shows_only_names_that_work():
+    code = (
+        "import idealscore; names = dir(idealscore); assert {*names, '__version__'} == set(idealscore.__all__), names;"
+        "assert {'NoiseLevel', 'cite', 'theory', 'compare'} <= set(names);"
+        "[getattr(idealscore, name) for name in names]"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_user_with_files_named_like_our_folders_is_safe(tmp_path):
     for folder in ("theory", "simulate", "learned", "compare", "errors"):
         (tmp_path / f"{folder}.py").write_text("raise SystemExit('the user file was imported')\n")

@@ -12,6 +12,8 @@ from idealscore.theory.denoiser import jacobian
 from idealscore.theory.empirical import EmpiricalDenoiser
 from idealscore.theory.local import LocalDenoiser, MaskedDenoiser, WienerMask, calibrate_patch_size
 
+from closed_forms import ClosedFormTests
+
 F64 = torch.float64
 
 
@@ -19,51 +21,29 @@ def normal(*shape, seed=0, dtype=F64):
     return torch.randn(*shape, generator=torch_stream(seed, "test local"), dtype=dtype)
 
 
-def cut(image, i, j, size, padding):
-    """{offset: pixel values} of the patch around (i, j): the offsets that exist tell how the border cuts it."""
-    _, height, width = image.shape
-    around = range(-(size // 2), size // 2 + 1)
-    if padding == "circular":
-        return {(a, b): image[:, (i + a) % height, (j + b) % width] for a in around for b in around}
-    return {
-        (a, b): image[:, i + a, j + b] for a in around for b in around if 0 <= i + a < height and 0 <= j + b < width
-    }
+class TestSameLocation(ClosedFormTests):
+    def make(self):
+        return LocalDenoiser(normal(3, 2, 4, 3), 3, equivariant=False)
 
 
-def softmax_mean(query, patches, values, sigma):
-    energy = (query - patches).square().flatten(1).sum(1) / 2
-    return torch.einsum("n,n...->...", torch.softmax(-(energy - energy.min()) / sigma / sigma, 0), values)
+class TestAllLocations(ClosedFormTests):
+    def make(self):
+        return LocalDenoiser(normal(3, 2, 4, 3), lambda sigma: 1 if sigma < 0.5 else 3, padding="circular")
 
 
-def centres(data, x, sigma, size, equivariant, padding):
-    """One image by a loop over pixels, a loop over the training patches of the same kind for each."""
-    places = [(i, j) for i in range(x.shape[1]) for j in range(x.shape[2])]
-    result = torch.zeros_like(x)
-    for i, j in places:
-        query = cut(x, i, j, size, padding)
-        patches, values = [], []
-        for image in data:
-            for u, v in places if equivariant else [(i, j)]:
-                patch = cut(image, u, v, size, padding)
-                if patch.keys() == query.keys():
-                    patches.append(torch.stack(list(patch.values())))
-                    values.append(image[:, u, v])
-        query = torch.stack(list(query.values()))
-        result[:, i, j] = softmax_mean(query, torch.stack(patches), torch.stack(values), sigma)
-    return result
+class TestAverages(ClosedFormTests):
+    def make(self):
+        return LocalDenoiser(normal(3, 2, 4, 3), 2, combine="average")
 
 
-def averages(data, x, sigma, size, equivariant):
-    """One image by a loop over the crops inside it."""
-    places = [(i, j) for i in range(x.shape[1] - size + 1) for j in range(x.shape[2] - size + 1)]
-    total, count = torch.zeros_like(x), torch.zeros_like(x)
-    for i, j in places:
-        here = (slice(None), slice(i, i + size), slice(j, j + size))
-        sources = places if equivariant else [(i, j)]
-        crops = torch.stack([image[:, u : u + size, v : v + size] for image in data for u, v in sources])
-        total[here] += softmax_mean(x[here], crops, crops, sigma)
-        count[here] += 1
-    return total / count
+class TestFixedMask(ClosedFormTests):
+    def make(self):
+        return MaskedDenoiser(normal(5, 2, 3), torch.tril(torch.ones(6, 6)))
+
+
+class TestWienerMask(ClosedFormTests):
+    def make(self):
+        return MaskedDenoiser(normal(9, 6))
 
 
 @pytest.mark.parametrize("equivariant", [False, True])
@@ -73,14 +53,9 @@ def test_loops_over_pixels(equivariant, combine, padding, size):
     data = normal(2, 2, 5, 6)
     sigma = torch.tensor([1e-12, 0.3, 1e12], dtype=F64)
     x = data[[0, 1, 0]] + sigma.clamp(max=50)[:, None, None, None] * normal(3, 2, 5, 6, seed=1)
-    if combine == "centre":
-        expected = [centres(data, *row, size, equivariant, padding) for row in zip(x, sigma)]
-    else:
-        expected = [averages(data, *row, size, equivariant) for row in zip(x, sigma)]
     for block_size in (None, 1, 7):
-        options = {"padding": padding, "combine": combine, "block_size": block_size}
-        denoised = LocalDenoiser(data, size, equivariant, **options)(x, sigma)
-        torch.testing.assert_close(denoised, torch.stack(expected), rtol=0, atol=1e-10)
+        denoiser = LocalDenoiser(data, size, equivariant, padding=padding, combine=combine, block_size=block_size)
+        torch.testing.assert_close(denoiser(x, sigma), denoiser.reference(x, sigma), rtol=0, atol=1e-10)
 
 
 WHOLE = [

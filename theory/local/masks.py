@@ -10,12 +10,14 @@ mean under the distance that sees only its mask [@Lukoianov2025]:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, final
 
 import torch
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike, Points, Sigma
 from ...errors import ShapeError
+from ..closed_form import ClosedForm
 from .same_location import SameLocation
 
 Mask = torch.Tensor | Callable[[float], torch.Tensor]
@@ -24,53 +26,144 @@ Mask = torch.Tensor | Callable[[float], torch.Tensor]
 class WienerMask:
     """sigma -> 0-1 matrix (d, d): row i holds the entries with |W_ij| > threshold W_ii, and i itself.
 
-    The data `(n, *event)` enter by their singular values, so n may be smaller than d.
+    Entries of W below its rounding count as zero.
 
+    Parameters
+    ----------
+    data : array (n, *event)
+        Training data, which enter by their singular values, so that n may be smaller than d.
+    threshold : float
+        From 0 to 1; the larger, the fewer entries are seen.
+
+    Raises
+    ------
+    ArgumentError
+        Where the threshold lies outside [0, 1].
+    ShapeError
+        Unless `data` is an array (n, *event).
+
+    Examples
+    --------
     >>> data = torch.tensor([[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, -2.0]])
-    >>> WienerMask(data)(1.0)  # the first two entries are correlated, the third is on its own
+    >>> mask = WienerMask(data)
+    >>> mask
+    WienerMask(d=3, rank=2, threshold=0.05)
+    >>> mask(1.0)  # the first two entries are correlated, the third is on its own
     tensor([[1., 1., 0.],
             [1., 1., 0.],
             [0., 0., 1.]], dtype=torch.float64)
     """
 
-    def __init__(self, data: Any, threshold: float = 0.05) -> None:
+    threshold: float
+
+    def __init__(self, data: ArrayLike, threshold: float = 0.05) -> None:
         self.threshold = check.real("threshold", threshold, 0.0, 1.0)
         flat = check.dataset("data", data).flatten(1).double()
         _, singular, axes = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
         kept = singular > singular.max() * torch.finfo(torch.float64).eps * max(flat.shape)
         self._variances, self._axes = singular[kept] ** 2 / len(flat), axes[kept]
 
+    def __repr__(self) -> str:
+        rank, d = self._axes.shape
+        return f"WienerMask(d={d}, rank={rank}, threshold={self.threshold:g})"
+
     def __call__(self, sigma: float) -> torch.Tensor:
         sigma = float(check.sigmas("sigma", sigma, self._axes.new_empty(1)))
         gain = self._variances
         if len(gain) and sigma * sigma < 1e12 * float(gain.max()):
             gain = gain / (gain + sigma * sigma)
-        filter = self._axes.T @ (gain.unsqueeze(1) * self._axes)
-        mask = filter.abs() > self.threshold * filter.diagonal().unsqueeze(1)
+        wiener = self._axes.T @ (gain.unsqueeze(1) * self._axes)
+        diagonal = wiener.diagonal()
+        rounding = 8 * torch.finfo(torch.float64).eps * len(wiener) * diagonal.max()
+        mask = wiener.abs() > self.threshold * diagonal.unsqueeze(1) + rounding
         return (mask | torch.eye(len(mask), dtype=torch.bool, device=mask.device)).double()
 
 
-class MaskedDenoiser:
-    """Posterior mean of each entry of `data` (n, *event) under its own mask: a 0-1 matrix (d, d) or sigma -> matrix.
+@final
+class MaskedDenoiser(ClosedForm):
+    """Posterior mean of each entry under its own mask: the distance to the data sees the entries that the mask holds.
 
-    `mask=None` takes `WienerMask(data)`. sigma may be 0 or inf; the result does not depend on `block_size`.
-    Differentiable once in x. A mask of ones gives the `EmpiricalDenoiser`.
+    A mask of ones gives the `EmpiricalDenoiser`. Differentiable once in x. sigma may be 0 or inf; the result does not
+    depend on `block_size`. [@Lukoianov2025]
 
-    Raises ShapeError if a mask is not (d, d), d being the number of entries of an event.
+    Parameters
+    ----------
+    data : array (n, *event)
+        Training data, kept without a copy.
+    mask : array (d, d) or function of sigma, optional
+        A 0-1 matrix, d being the number of entries of an event, or a function that gives one for a noise level; None
+        takes `WienerMask(data)`.
+    block_size : int, optional
+        Number of data read at once; fitted to the caches when not given.
 
+    Raises
+    ------
+    ShapeError
+        Where a mask is not (d, d).
+    ArgumentError
+        Where `block_size` is not a positive integer.
+
+    Examples
+    --------
     >>> data = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
-    >>> MaskedDenoiser(data, torch.eye(2))(torch.tensor([[0.5, 1.0]], dtype=torch.float64), 1.0)
+    >>> D = MaskedDenoiser(data, torch.eye(2))
+    >>> D
+    MaskedDenoiser(n=2, mask=fixed, event=(2,), float64, cpu)
+    >>> D(torch.tensor([[0.5, 1.0]], dtype=torch.float64), 1.0)
     tensor([[0.5000, 0.6225]], dtype=torch.float64)
     """
 
-    def __init__(self, data: Any, mask: Mask | None = None, *, block_size: int | None = None) -> None:
-        self.data = check.dataset("data", data)
-        self.mask = WienerMask(self.data) if mask is None else mask
-        self.block_size = None if block_size is None else check.integer("block_size", block_size, 1)
-        if not callable(self.mask):
-            self._checked(self.mask)
+    data: torch.Tensor
+    mask: Mask
+    block_size: int | None
 
-    def __call__(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
+    def __init__(
+        self,
+        data: ArrayLike,
+        mask: ArrayLike | Callable[[float], torch.Tensor] | None = None,
+        *,
+        block_size: int | None = None,
+    ) -> None:
+        self.data = check.dataset("data", data)
+        self.block_size = None if block_size is None else check.integer("block_size", block_size, 1)
+        if mask is None:
+            mask = WienerMask(self.data)
+        self.mask = mask if callable(mask) else self._checked(mask)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.data.shape[1:])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the data."""
+        return self.data.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the data, on which x must be too."""
+        return self.data.device
+
+    def _facts(self) -> dict[str, object]:
+        return {"n": len(self.data), "mask": "function of sigma" if callable(self.mask) else "fixed"}
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """The same denoiser on another device or in another dtype; this one stays as it is.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            A device, a dtype or both, as for `torch.Tensor.to`.
+
+        Returns
+        -------
+        MaskedDenoiser
+            A new object with the same masks.
+        """
+        return type(self)(self.data.to(*args, **kwargs), self.mask, block_size=self.block_size)
+
+    def __call__(self, x: Points, sigma: Sigma) -> Points:
         event = self.data.shape[1:]
         x = check.same_device("x", check.batch("x", x, event), self.data)
         sigma = check.sigmas("sigma", sigma, x).detach()
@@ -78,18 +171,48 @@ class MaskedDenoiser:
         for level in sigma.unique():
             rows = (sigma == level).nonzero().flatten()
             columns = x[rows].flatten(1)[:, None, :, None]
-            machine = self._machine(self.mask(float(level)) if callable(self.mask) else self.mask)
+            machine = self._machine(self._mask_at(float(level)))
             result[rows] = machine.mean(columns, sigma[rows]).reshape(-1, *event)
         return result
 
-    def _machine(self, mask: torch.Tensor) -> SameLocation:
+    def reference(self, x: Points, sigma: Sigma) -> Points:
+        """sum_n softmax_n(-sum_j m_ij (x_j - y_nj)^2 / 2 sigma^2) y_ni for every entry i, in float64 [@Lukoianov2025].
+
+        Parameters
+        ----------
+        x : tensor (batch, *event)
+            Noisy points.
+        sigma : float or tensor (batch,)
+            Noise level, 0 < sigma < inf.
+
+        Returns
+        -------
+        tensor (batch, *event), float64
+            E[x0_i | x seen through mask i].
+        """
+        y, flat = self.data.double().flatten(1), x.double().flatten(1)
+        result = torch.zeros_like(flat)
+        for k, s in enumerate(check.sigmas("sigma", sigma, flat)):
+            m = self._mask_at(float(s)).double()
+            for i in range(len(m)):
+                seen = (m[i] * (flat[k] - y) ** 2).sum(1)
+                result[k, i] = torch.softmax(-seen / (2 * s**2), dim=0) @ y[:, i]
+        return result.reshape(x.shape)
+
+    def _mask_at(self, sigma: float) -> torch.Tensor:
+        """The mask at a noise level, next to the data."""
+        mask = self._checked(self.mask(sigma)) if callable(self.mask) else self.mask
+        return mask.to(device=self.data.device, dtype=torch.float64)
+
+    def _machine(self, rows: torch.Tensor) -> SameLocation:
+        """The entries as a row of pixels, each with the crop that its mask is."""
         images = self.data.flatten(1).T[None, :, None, :]
-        rows = self._checked(mask).to(device=images.device, dtype=torch.float64)
         return SameLocation(images, rows, rows.new_ones(1, 1), average=False, block_size=self.block_size)
 
-    def _checked(self, mask: Any) -> torch.Tensor:
-        mask = check.as_float_tensor("mask", mask)
+    def _checked(self, mask: ArrayLike) -> torch.Tensor:
+        """`mask` as a matrix (d, d)."""
+        matrix = check.as_float_tensor("mask", mask)
         d = self.data[0].numel()
-        if tuple(mask.shape) != (d, d):
-            raise ShapeError("mask", f"has shape {tuple(mask.shape)}", f"pass a 0-1 matrix ({d}, {d})")
-        return mask
+        if tuple(matrix.shape) != (d, d):
+            raise ShapeError("mask", f"has shape {tuple(matrix.shape)}", f"pass a 0-1 matrix ({d}, {d})")
+        return matrix

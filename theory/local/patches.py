@@ -16,74 +16,78 @@ takes all crops C inside the image and gives each pixel the mean of the crops th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from itertools import product
-from typing import Any
+from typing import Any, Self, final
 
 import torch
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike, Points, Sigma
 from ...errors import ArgumentError, ShapeError
-from ..empirical import derivatives as _moments
-from ..empirical.point_sets import Cloud
-from .same_location import SameLocation
+from ..closed_form import ClosedForm
+from ._formula import averages, centres
+from .all_locations import AllLocations
+from .same_location import same_location
 
 PatchSize = int | Callable[[float], int]
 
-QUERIES = 1024
-"""Patches of the noisy images that are compared with the data at once."""
+Machine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-class PatchCloud(Cloud):
-    """The patches whose top-left corners are `corners` (flat positions) of images (n, c, h, w), image by image."""
+@final
+class LocalDenoiser(ClosedForm):
+    """The best denoiser that sees a `patch_size` x `patch_size` window of an image [@Kamb2024; @Niedoba2024].
 
-    def __init__(
-        self, images: torch.Tensor, corners: torch.Tensor, size: int, centre: torch.Tensor, radius: float
-    ) -> None:
-        channels, height, width = images.shape[1:]
-        grid = torch.arange(size, device=images.device)
-        planes = torch.arange(channels, device=images.device) * height * width
-        self._offsets = (planes[:, None, None] + grid[:, None] * width + grid).flatten()
-        self._corners, self._images = corners, images.flatten(1)
-        super().__init__(images.shape[0] * len(corners), centre.repeat_interleave(size**2), images.dtype)
-        self.radius = radius
+    sigma may be 0 (the most similar patch, ties averaged) or inf (the mean). Streams over the images in blocks; the
+    result does not depend on `block_size`. Differentiable in x: to any order if equivariant, once if not.
 
-    def raw(self, index: slice | torch.Tensor) -> torch.Tensor:
-        if isinstance(index, slice):
-            index = torch.arange(index.start, index.stop, device=self._images.device)
-        image, corner = index // len(self._corners), self._corners[index % len(self._corners)]
-        return self._images.flatten()[(image * self._images.shape[1] + corner)[:, None] + self._offsets]
+    Parameters
+    ----------
+    data : array (n, channels, height, width)
+        Training images, kept without a copy.
+    patch_size : int or function of sigma
+        Side of the window in pixels, or a function that gives it for a noise level, such as `calibrate_patch_size`
+        returns; odd for "centre".
+    equivariant : bool
+        True compares a patch with those at all locations (ELS), False with those at its own (LS).
+    padding : "zeros" or "circular"
+        "zeros" cuts patches at the border and compares them with patches cut alike, "circular" wraps them round.
+    combine : "centre" or "average"
+        "centre" predicts the centre of each patch; "average" takes all crops inside the image and gives each pixel
+        the mean of those that hold it (padding plays no role).
+    block_size : int, optional
+        Number of images or patches read at once; fitted to the caches when not given.
 
-    def cut(self, x: torch.Tensor) -> torch.Tensor:
-        """The same patches of other images `x`, (batch * corners, channels * size^2)."""
-        return x.flatten(1)[:, self._corners[:, None] + self._offsets].flatten(0, 1)
+    Raises
+    ------
+    ShapeError
+        Unless `data` are images.
+    ArgumentError
+        On a patch size that does not fit the images.
+    UnknownNameError
+        On another `padding` or `combine`.
 
-
-class LocalDenoiser:
-    """The best denoiser that sees a `patch_size` x `patch_size` window of images `data` (n, channels, height, width).
-
-    `equivariant=False` compares patches at the same location (LS), True patches at all locations (ELS)
-    [@Kamb2024]. `padding`: "zeros" cuts patches at the border and compares them with patches cut alike,
-    "circular" wraps them round. `combine`: "centre" predicts the centre of each patch, "average" the mean of all
-    crops inside the image [@Niedoba2024] (padding plays no role). `patch_size` may be a function of sigma, such
-    as `calibrate_patch_size` returns; it is odd for "centre". sigma may be 0 (most similar patch, ties
-    averaged) or inf (the mean). Streams over the images in blocks; the result does not depend on `block_size`.
-
-    Differentiable in x: to any order if equivariant, once if not.
-
-    Raises ShapeError unless `data` are images, ArgumentError on a patch size that does not fit, and
-    NoiseLevelError on a negative or NaN sigma.
-
+    Examples
+    --------
     >>> data = torch.stack([torch.zeros(1, 3, 3), torch.ones(1, 3, 3)]).double()
     >>> x = torch.full((1, 1, 3, 3), 0.6, dtype=torch.float64)
-    >>> LocalDenoiser(data, 1, equivariant=False)(x, 1.0)[0, 0, 0]  # 1 / (1 + exp(-0.1))
+    >>> D = LocalDenoiser(data, 1, equivariant=False)
+    >>> D
+    LocalDenoiser(n=2, patch=1x1, same location, centre, zeros, event=(1, 3, 3), float64, cpu)
+    >>> D(x, 1.0)[0, 0, 0]  # 1 / (1 + exp(-0.1))
     tensor([0.5250, 0.5250, 0.5250], dtype=torch.float64)
     """
 
+    data: torch.Tensor
+    patch_size: PatchSize
+    equivariant: bool
+    padding: str
+    combine: str
+    block_size: int | None
+
     def __init__(
         self,
-        data: Any,
+        data: ArrayLike,
         patch_size: PatchSize,
         equivariant: bool = True,
         *,
@@ -99,16 +103,42 @@ class LocalDenoiser:
         self.combine = check.choice("combine", combine, ("centre", "average"))
         self.block_size = None if block_size is None else check.integer("block_size", block_size, 1)
         self.patch_size = patch_size if callable(patch_size) else self._fitting(patch_size)
-        self._machines: dict[int, Any] = {}
+        self._machines: dict[int, Machine] = {}
 
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(channels, height, width)."""
         return tuple(self.data.shape[1:])
 
-    def to(self, *args: Any, **kwargs: Any) -> LocalDenoiser:
-        """The same denoiser on another device or in another dtype, as `torch.Tensor.to`."""
-        return LocalDenoiser(
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the images."""
+        return self.data.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the images, on which x must be too."""
+        return self.data.device
+
+    def _facts(self) -> dict[str, object]:
+        size = "a function of sigma" if callable(self.patch_size) else f"{self.patch_size}x{self.patch_size}"
+        where = "all locations" if self.equivariant else "same location"
+        return {"n": len(self.data), "patch": f"{size}, {where}, {self.combine}, {self.padding}"}
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """The same denoiser on another device or in another dtype; this one stays as it is.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            A device, a dtype or both, as for `torch.Tensor.to`.
+
+        Returns
+        -------
+        LocalDenoiser
+            A new object with the same options.
+        """
+        return type(self)(
             self.data.to(*args, **kwargs),
             self.patch_size,
             self.equivariant,
@@ -117,7 +147,7 @@ class LocalDenoiser:
             block_size=self.block_size,
         )
 
-    def __call__(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
+    def __call__(self, x: Points, sigma: Sigma) -> Points:
         x = check.same_device("x", check.batch("x", x, self.event_shape), self.data)
         sigma = check.sigmas("sigma", sigma, x).detach()
         sizes = torch.tensor([self._size_at(level) for level in sigma.tolist()])
@@ -127,7 +157,27 @@ class LocalDenoiser:
         parts = [self._machine(int(sizes[rows[0]]))(x[rows], sigma[rows]) for rows in groups]
         return torch.cat(parts)[torch.cat(groups).argsort()]
 
-    def _fitting(self, size: Any) -> int:
+    def reference(self, x: Points, sigma: Sigma) -> Points:
+        """The posterior mean patch by patch, pixel by pixel, in float64 ([@Kamb2024], or [@Niedoba2024] for "average").
+
+        Parameters
+        ----------
+        x : tensor (batch, channels, height, width)
+            Noisy points.
+        sigma : float or tensor (batch,)
+            Noise level, 0 < sigma < inf.
+
+        Returns
+        -------
+        tensor (batch, channels, height, width), float64
+            E[x0 | what the windows see].
+        """
+        levels = check.sigmas("sigma", sigma, x.double())
+        formula = averages if self.combine == "average" else centres
+        return torch.stack([formula(self, image, float(s)) for image, s in zip(x.double(), levels, strict=True)])
+
+    def _fitting(self, size: int) -> int:
+        """`size`, if patches of it exist."""
         height, width = self.data.shape[2:]
         limit = 2 * max(height, width) - 1
         if self.combine == "average" or self.padding == "circular":
@@ -138,91 +188,12 @@ class LocalDenoiser:
         return size
 
     def _size_at(self, sigma: float) -> int:
+        """The patch size at a noise level."""
         return self._fitting(self.patch_size(sigma)) if callable(self.patch_size) else self.patch_size
 
-    def _machine(self, size: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    def _machine(self, size: int) -> Machine:
+        """What computes the posterior means of patches of one size."""
         if size not in self._machines:
-            kind = _AllLocations if self.equivariant else _same_location
+            kind = AllLocations if self.equivariant else same_location
             self._machines[size] = kind(self.data, size, self.padding, self.combine == "average", self.block_size)
         return self._machines[size]
-
-
-def _same_location(
-    data: torch.Tensor, size: int, padding: str, average: bool, block_size: int | None
-) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    rows, columns = (_membership(length, size, padding, average).to(data.device) for length in data.shape[2:])
-    return SameLocation(data.permute(1, 2, 3, 0).contiguous(), rows, columns, average, block_size).mean
-
-
-def _membership(length: int, size: int, padding: str, average: bool) -> torch.Tensor:
-    """0-1 matrix (crops, length): which positions along one axis a crop holds."""
-    position = torch.arange(length)
-    if average:
-        return torch.stack([(position >= i) & (position < i + size) for i in range(length - size + 1)]).double()
-    distance = (position - position[:, None]).abs()
-    if padding == "circular":
-        distance = torch.minimum(distance, length - distance)
-    return (distance <= size // 2).double()
-
-
-class _AllLocations:
-    """Posterior means over the patches at all locations, one `PatchCloud` for each way to be cut by the border."""
-
-    def __init__(self, data: torch.Tensor, size: int, padding: str, average: bool, block_size: int | None) -> None:
-        self.size, self.padding, self.average = size, padding, average
-        self.border = 0 if average else size // 2
-        self.centre = data.double().mean((0, 2, 3)).to(data.dtype).double()
-        self.columns: slice | torch.Tensor = slice(None)
-        if not average:
-            self.columns = torch.arange(data.shape[1], device=data.device) * size**2 + size**2 // 2
-        padded = self._padded(data)
-        squares = (padded.double() - self.centre[:, None, None]).square().sum(1, keepdim=True)
-        radius = size * math.sqrt(float(torch.nn.functional.avg_pool2d(squares, size, stride=1).max()))
-        self.clouds: list[tuple[torch.Tensor, torch.Tensor, PatchCloud]] = []
-        for rows, columns in product(*(self._classes(length) for length in data.shape[2:])):
-            rows, columns = (torch.tensor(places, device=data.device) for places in (rows, columns))
-            corners = (rows[:, None] * padded.shape[3] + columns).flatten()
-            cloud = PatchCloud(padded, corners, size, self.centre, radius)
-            cloud.block_size = block_size
-            self.clouds.append((rows, columns, cloud))
-
-    def __call__(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        padded = self._padded(x)
-        if self.average:
-            ((rows, columns, cloud),) = self.clouds
-            crops = self._mean(cloud, padded, sigma).unflatten(0, (len(x), -1)).mT
-            return self._fold(crops, x) / self._fold(torch.ones_like(crops), x)
-        result = torch.zeros_like(x)
-        for rows, columns, cloud in self.clouds:
-            pixels = self._mean(cloud, padded, sigma).unflatten(0, (len(x), len(rows), len(columns)))
-            result[:, :, rows[:, None], columns] = pixels.permute(0, 3, 1, 2)
-        return result
-
-    def _mean(self, cloud: PatchCloud, padded: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        patches = cloud.cut(padded)
-        levels = sigma.repeat_interleave(len(patches) // len(sigma))
-        parts = zip(patches.split(QUERIES), levels.split(QUERIES))
-        return torch.cat([_moments.mean(part, cloud, level, self.columns) for part, level in parts])
-
-    def _fold(self, crops: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.fold(crops, x.shape[2:], self.size)
-
-    def _classes(self, length: int) -> list[list[int]]:
-        """Top corners along one axis, by how much of the patch lies outside on either side."""
-        if self.average:
-            return [list(range(length - self.size + 1))]
-        if self.padding == "circular":
-            return [list(range(length))]
-        outside = [(max(0, self.border - i), max(0, self.border - (length - 1 - i))) for i in range(length)]
-        return [[i for i in range(length) if outside[i] == kind] for kind in sorted(set(outside))]
-
-    def _padded(self, images: torch.Tensor) -> torch.Tensor:
-        """With a border: wrapped, or at the centre of the data, where it changes no distance."""
-        r = self.border
-        if self.padding == "circular" and r:
-            return torch.nn.functional.pad(images, (r, r, r, r), mode="circular")
-        n, channels, height, width = images.shape
-        frame = self.centre.to(images.dtype)[:, None, None].expand(n, channels, height + 2 * r, width + 2 * r)
-        frame = frame.clone()
-        frame[:, :, r : r + height, r : r + width] = images
-        return frame

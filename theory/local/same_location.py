@@ -7,7 +7,7 @@ columns a crop holds. Border and wrap-around rules live in A and B alone, and di
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -144,3 +144,22 @@ class _Mean(torch.autograd.Function):
             result += torch.einsum("bhwm,chwm->bchw", held, images) - held.sum(-1).unsqueeze(1) * x
         rate = torch.where(ctx.sigma > 0, inverse_square(ctx.sigma), 0.0).clamp(max=torch.finfo(x.dtype).max)
         return (result * rate[:, None, None, None]).to(ctx.saved_tensors[0].dtype), None, None
+
+
+def same_location(
+    data: torch.Tensor, size: int, padding: str, average: bool, block_size: int | None
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """(x, sigma) -> posterior means over the patches at the same location of `data` (n, channels, height, width)."""
+    rows, columns = (_membership(length, size, padding, average).to(data.device) for length in data.shape[2:])
+    return SameLocation(data.permute(1, 2, 3, 0).contiguous(), rows, columns, average, block_size).mean
+
+
+def _membership(length: int, size: int, padding: str, average: bool) -> torch.Tensor:
+    """0-1 matrix (crops, length): which positions along one axis a crop holds."""
+    position = torch.arange(length)
+    if average:
+        return torch.stack([(position >= i) & (position < i + size) for i in range(length - size + 1)]).double()
+    distance = (position - position[:, None]).abs()
+    if padding == "circular":
+        distance = torch.minimum(distance, length - distance)
+    return (distance <= size // 2).double()
