@@ -83,7 +83,6 @@ class ClosedForm(ABC):
     def _facts(self) -> dict[str, object]:
         """What the printed line says before event, dtype and device."""
 
-    @final
     def __repr__(self) -> str:
         facts = [f"{name}={value}" for name, value in {**self._facts(), "event": self.event_shape}.items()]
         dtype = [] if self.dtype is None else [str(self.dtype).removeprefix("torch.")]
@@ -120,9 +119,13 @@ class ClosedFormModule(nn.Module, ClosedForm):
         ClosedForm
             A new object of the same class, which shares the tensors that did not change.
         """
-        return nn.Module.to(_shallow(self), *args, **kwargs)
+        twin = _shallow(self)
+        nn.Module.to(twin, *args, **kwargs)
+        return twin
 
-    __repr__ = ClosedForm.__repr__
+    @final
+    def __repr__(self) -> str:
+        return ClosedForm.__repr__(self)
 
 
 def _shallow(module: ModuleT) -> ModuleT:

@@ -79,7 +79,7 @@ class DiscreteSchedule:
         betas.setflags(write=False)
         object.__setattr__(self, "betas", betas)
 
-    def __eq__(self, other: ArrayLike) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, DiscreteSchedule) and np.array_equal(self.betas, other.betas)
 
     def __hash__(self) -> int:
@@ -146,7 +146,7 @@ class DiscreteSchedule:
         return np.asarray(NoiseLevel.from_alpha_bar(self.alpha_bar).sigma)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class NoiseLevel:
     """A noise level, scalar or array, readable on every clock; 0 and inf are allowed.
 
@@ -175,8 +175,8 @@ class NoiseLevel:
 
     sigma: Value
 
-    def __post_init__(self) -> None:
-        array = _clock("sigma", self.sigma, 0.0, np.inf).copy()
+    def __init__(self, sigma: ArrayLike) -> None:
+        array = _clock("sigma", sigma, 0.0, np.inf).copy()
         array.setflags(write=False)
         object.__setattr__(self, "sigma", _plain(array))
 
@@ -336,7 +336,7 @@ class NoiseLevel:
         rounding = 16 * np.finfo(np.float64).eps * max(1.0, float(table[-1]))
         return _plain(np.where(log <= table[-1] + rounding, np.interp(log, table, np.arange(schedule.n + 1)), np.nan))
 
-    def __eq__(self, other: ArrayLike) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, NoiseLevel) and np.array_equal(np.asarray(self.sigma), np.asarray(other.sigma))
 
     def __hash__(self) -> int:

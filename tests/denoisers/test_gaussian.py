@@ -14,7 +14,7 @@ from idealscore.theory.covariance import Covariance
 from brute_force import random_covariance, tensor
 from closed_forms import ClosedFormTests
 
-DIGITS = torch.tensor(load_digits().data / 8 - 1)
+DIGITS = torch.tensor(load_digits(return_X_y=True)[0] / 8 - 1)
 
 
 class TestSurface(ClosedFormTests):

@@ -115,11 +115,11 @@ def test_zero_weight_components_never_win():
 
 
 def test_fit_by_label_and_by_expectation_maximisation():
-    digits = load_digits()
-    data = digits.data / 8 - 1
-    by_label = MixtureDenoiser.fit(data, digits.target)
+    pixels, target = load_digits(return_X_y=True)
+    data = pixels / 8 - 1
+    by_label = MixtureDenoiser.fit(data, target)
     assert by_label.means.shape == (10, 64)
-    assert torch.allclose(by_label.means[3], torch.tensor(data[digits.target == 3].mean(0)))
+    assert torch.allclose(by_label.means[3], torch.tensor(data[target == 3].mean(0)))
     by_em = MixtureDenoiser.fit(data, n_components=3, seed=1)
     assert torch.equal(by_em.means, MixtureDenoiser.fit(data, n_components=3, seed=1).means)
     x = torch.tensor(data[:50])

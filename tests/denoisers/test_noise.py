@@ -16,7 +16,9 @@ def test_clocks_there_and_back(log10_sigma, clock):
     level = NoiseLevel(10**log10_sigma)
     value = getattr(level, clock)
     back = getattr(NoiseLevel, f"from_{clock}")(value)
-    conditioning = max(1.0, level.sigma, 1 / level.sigma) ** 2 if clock in ("alpha_bar", "flow_time") else 1.0
+    conditioning = (
+        max(1.0, float(level.sigma), 1 / float(level.sigma)) ** 2 if clock in ("alpha_bar", "flow_time") else 1.0
+    )
     assert back.sigma == pytest.approx(level.sigma, rel=1e-13 * conditioning + 1e-12)
 
 
@@ -52,9 +54,23 @@ def test_the_definitions_of_the_clocks():
 
 def test_arrays_are_levels_too():
     levels = NoiseLevel([0.5, 1.0, 2.0])
-    assert levels.snr.tolist() == [4.0, 1.0, 0.25]
+    assert np.asarray(levels.snr).tolist() == [4.0, 1.0, 0.25]
     assert len(str(levels).splitlines()) == 3
     assert levels == NoiseLevel(np.array([0.5, 1.0, 2.0])) and hash(levels) == hash(NoiseLevel([0.5, 1.0, 2.0]))
+
+
+def test_printed_lines_say_what_they_are():
+    assert repr(NoiseLevel(1.5)) == "NoiseLevel(sigma=1.5)"
+    assert repr(NoiseLevel(np.array([0.5, 1.0, 2.0]))) == "NoiseLevel(3 levels, sigma 0.5 ... 2)"
+    assert repr(DiscreteSchedule(np.array([0.5, 0.5]))) == "DiscreteSchedule(custom, n=2, sigma 1 ... 1.732)"
+
+
+def test_the_last_step_is_a_step_whatever_its_last_bits():
+    for schedule in (LINEAR, DiscreteSchedule.cosine(1000)):
+        last = float(schedule.sigmas[-1])
+        for sigma in (last, np.nextafter(last, 0), np.nextafter(last, np.inf)):
+            assert NoiseLevel(sigma).step(schedule) == pytest.approx(schedule.n, abs=1e-6)
+        assert np.isnan(NoiseLevel(1.001 * last).step(schedule))  # negative control
 
 
 def test_cosine_schedule_follows_its_formula():

@@ -126,7 +126,7 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride] (the decorator is not typed)
         (x,) = ctx.saved_tensors
         crops, sums, x = ctx.crops, ctx.sums, x.double()
         grad = grad.double() / crops.counts if crops.average else grad.double()
