@@ -8,7 +8,7 @@ from ..errors import ArgumentError
 
 
 def best_device(name: str = "auto") -> str:
-    """`name` if it is a device that is there; "auto" is the GPU where there is one, else the CPU.
+    """`name` if it is a device of this machine; "auto" is the GPU where there is one, else the CPU.
 
     >>> best_device("cpu")
     'cpu'

@@ -6,7 +6,7 @@ Shapes are checked at run time, by `checks`, with an error that names the argume
 from __future__ import annotations
 
 import os
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ Points: TypeAlias = torch.Tensor
 
 Sigma: TypeAlias = float | torch.Tensor
 """A noise level: a number, or a tensor `()`, `(1,)` or `(batch,)`."""
+
+Record: TypeAlias = dict[str, Any]
+"""Plain data by name, as JSON holds it: a configuration, a description, a line of a log."""
 
 Device: TypeAlias = str | torch.device
 """Where tensors live, as torch names it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
@@ -15,13 +14,13 @@ LOOPS = ("depth", "blocks", "multipliers", "attention", "sigmas")
 """Options by which the number of layers grows."""
 
 
-def check_outline(description: Any, tensors: Mapping[str, torch.Tensor]) -> None:
+def check_outline(description: object, tensors: Mapping[str, torch.Tensor]) -> None:
     """Raise CheckpointError where the described network is larger than `tensors`, whatever size it claims.
 
     The errors of an impossible description (UnknownNameError, ArgumentError, TypeError, RuntimeError) pass through.
     """
     if not isinstance(description, dict):
-        raise TypeError("the description is no table")
+        raise TypeError("the description is not a table")
     options = dict(description)
     replicas = check.integer("replicas", options.pop("replicas", 1), 1)
     kind = NETWORKS[check.choice("network", options.pop("network", None), NETWORKS)]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from .._support.results import atomic_path
+from .._support.types import FilePath, Record
 from ..errors import CheckpointError, OutputError
 
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -19,7 +18,7 @@ DIGEST = "digest"
 AGAIN = "copy or write it again"
 
 
-def write_tensors(path: str | os.PathLike, tensors: Mapping[str, torch.Tensor], metadata: dict[str, Any]) -> None:
+def write_tensors(path: FilePath, tensors: Mapping[str, torch.Tensor], metadata: Record) -> None:
     """Write tensors and JSON-able metadata with a digest of both, whole or not at all.
 
     Raises OutputError where the disk is full or the folder cannot be written.
@@ -46,7 +45,7 @@ def digest(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> 
     return content.hexdigest()
 
 
-def read_tensors(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def read_tensors(path: FilePath) -> tuple[dict[str, torch.Tensor], Record]:
     """Tensors and metadata of a file; raises CheckpointError on what is missing, truncated, a pickle or foreign."""
     from safetensors import safe_open
 
@@ -66,7 +65,7 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict
             text = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except Exception as error:  # whatever the library says of a broken file
-        raise CheckpointError("path", f"{path} is truncated or no safetensors file ({error})", AGAIN) from None
+        raise CheckpointError("path", f"{path} is truncated or not a safetensors file ({error})", AGAIN) from None
     try:
         metadata = {key: json.loads(value) for key, value in text.items()}
     except (ValueError, RecursionError):
@@ -80,7 +79,7 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict
     return tensors, metadata
 
 
-def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: str | os.PathLike) -> None:
+def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: FilePath) -> None:
     """Copy `tensors` into `network`; names and shapes must be exactly its own."""
     own = network.state_dict()
     odd = sorted(set(own) ^ set(tensors)) or [

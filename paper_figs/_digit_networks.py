@@ -8,7 +8,7 @@ from typing import Any
 
 from ..learned.data import ImageData, load
 from ..learned.networks import NETWORKS
-from ..learned.probes.classifier import Classifier, train_classifier
+from ..learned.probes import Classifier, train_classifier
 from ..learned.training import train
 from ..learned.training.config import TrainConfig
 from ..learned.training.noise_levels import LogNormal

@@ -12,24 +12,59 @@ import torch
 
 from ..._support import checks as check
 from ..._support import streams as _streams
+from ..._support.types import Array, Points, Record
 from ...errors import ArgumentError, ShapeError
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """x = scale * raw + shift takes raw values to [-1, 1]."""
+    """x = scale * raw + shift takes raw values to [-1, 1].
+
+    Parameters
+    ----------
+    scale : float
+        Factor of the raw values.
+    shift : float
+        What is added afterwards.
+    """
 
     scale: float
     shift: float
 
-    def undo(self, x: torch.Tensor) -> torch.Tensor:
+    def undo(self, x: Points) -> Points:
         """The raw values of `x`."""
         return (x - self.shift) / self.scale
 
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """Images `(n, channels, height, width)` in [-1, 1], float32, with optional integer labels `(n,)`."""
+    """Images in [-1, 1], with their classes where they are known.
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        `(n, *event)`, as a rule `(n, channels, height, width)`; held as float32.
+    labels : torch.Tensor, optional
+        `(n,)` integers >= 0, the class of each image.
+    name : str
+        What a run records of the source.
+    normalisation : Normalisation
+        How the raw values became those of `images`.
+    class_names : tuple of str
+        Names of the classes, in the order of their numbers; may be empty.
+
+    Raises
+    ------
+    ShapeError, EmptyDataError, NotFiniteError
+        Where `images` has no event dimension, is empty, or holds NaN or infinite values.
+    ShapeError
+        Where `labels` is not one integer >= 0 per image.
+
+    Examples
+    --------
+    >>> ImageData(torch.tensor([[[[-1.0, 1.0]]], [[[0.0, 0.5]]]]), torch.tensor([0, 1]), name="two")
+    ImageData(n=2, event=(1, 1, 2), classes=2, range=[-1, 1], 'two')
+    """
 
     images: torch.Tensor
     labels: torch.Tensor | None = None
@@ -43,12 +78,20 @@ class ImageData:
         if self.labels is None:
             return
         labels = torch.as_tensor(self.labels)
-        if labels.shape != images.shape[:1] or labels.is_floating_point() or bool((labels < 0).any()):
-            raise ShapeError("labels", f"are no class of each of {len(images)} images", "pass integers >= 0, (n,)")
+        if labels.shape != images.shape[:1]:
+            problem = f"expected one class per image ({len(images)}), got shape {tuple(labels.shape)}"
+            raise ShapeError("labels", problem, "pass labels of shape (n,)")
+        if labels.is_floating_point() or bool((labels < 0).any()):
+            raise ShapeError("labels", "are negative or not integers", "number the classes 0, 1, 2, ...")
         object.__setattr__(self, "labels", labels.long())
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        low, high = (value.item() for value in self.images.aminmax())
+        classes = f"classes={self.n_classes}, " if self.n_classes else ""
+        return f"ImageData(n={len(self)}, event={self.shape}, {classes}range=[{low:.3g}, {high:.3g}], {self.name!r})"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,10 +105,11 @@ class ImageData:
 
     @property
     def n_classes(self) -> int:
+        """The largest label + 1; 0 without labels."""
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
     @property
-    def class_frequencies(self) -> np.ndarray:
+    def class_frequencies(self) -> Array:
         """`(n_classes,)`: the share of each class."""
         if self.labels is None:
             raise ArgumentError("labels", f"are missing in {self.name}", "load the data with a label column")
@@ -73,14 +117,27 @@ class ImageData:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of images and labels, by which a run knows its data again."""
+        """A hash of images and labels, by which a run recognises its data."""
         digest = blake2b(self.images.cpu().numpy().tobytes(), digest_size=12)
         if self.labels is not None:
             digest.update(self.labels.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def take(self, indices: Sequence[int] | np.ndarray, name: str) -> ImageData:
-        """The images at `indices`, in that order."""
+    def take(self, indices: Sequence[int] | Array, name: str) -> ImageData:
+        """The images at `indices`, in that order.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Which images, `(m,)`.
+        name : str
+            What the chosen images are called.
+
+        Returns
+        -------
+        ImageData
+            m images with their labels.
+        """
         chosen = torch.as_tensor(np.asarray(indices, dtype=np.int64))
         labels = None if self.labels is None else self.labels[chosen]
         return replace(self, images=self.images[chosen], labels=labels, name=name)
@@ -89,13 +146,41 @@ class ImageData:
         return _streams.stream(seed, "data order").permutation(len(self))
 
     def subset(self, size: int, seed: int = 0) -> ImageData:
-        """`size` images at random; for one seed, the smaller subsets are contained in the larger."""
+        """Some images at random; for one seed, the smaller subsets are contained in the larger.
+
+        Parameters
+        ----------
+        size : int
+            How many, 1 to n.
+        seed : int
+            Of the random order.
+
+        Returns
+        -------
+        ImageData
+            `size` images in random order.
+        """
         size = check.integer("size", size, 1, len(self))
         return self.take(self._order(seed)[:size], f"{self.name}[{size}, seed {seed}]")
 
     def split(self, held_out: int | float, seed: int = 0) -> tuple[ImageData, ImageData]:
-        """(training, held-out) images, disjoint; `held_out` is a number of images or a fraction < 1.
+        """Two disjoint parts: the training images and the held-out ones.
 
+        Parameters
+        ----------
+        held_out : int or float
+            How many images are held out: a number, or a fraction < 1.
+        seed : int
+            Of the random order.
+
+        Returns
+        -------
+        tuple of ImageData
+            (training, held out); together they hold every image once.
+
+        Examples
+        --------
+        >>> from idealscore.learned.data import load
         >>> train, test = load("digits").split(0.2)
         >>> len(train), len(test)
         (1438, 359)
@@ -107,15 +192,32 @@ class ImageData:
         return kept, self.take(order[:count], f"{self.name}[held out {count}, seed {seed}]")
 
     def halves(self, seed: int = 0) -> tuple[ImageData, ImageData]:
-        """Two disjoint sets of n // 2 images."""
+        """Two disjoint sets of n // 2 images.
+
+        Parameters
+        ----------
+        seed : int
+            Of the random order.
+
+        Returns
+        -------
+        tuple of ImageData
+            The first and the second half; one image is left out where n is odd.
+        """
         order, half = self._order(seed), check.integer("n", len(self) // 2, 1)
         return (
             self.take(order[:half], f"{self.name}[first half, seed {seed}]"),
             self.take(order[half : 2 * half], f"{self.name}[second half, seed {seed}]"),
         )
 
-    def describe(self) -> dict:
-        """What a run records of its data."""
+    def describe(self) -> Record:
+        """What a run records of its data.
+
+        Returns
+        -------
+        dict
+            Name, number and shape of the images, their fingerprint, their scale and shift, the names of the classes.
+        """
         return {
             "name": self.name,
             "n": len(self),

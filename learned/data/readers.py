@@ -73,7 +73,7 @@ def _fits(shape: Iterable[int], limit: int, itemsize: int = 4) -> None:
 def as_images(array: np.ndarray, what: str) -> np.ndarray:
     """(n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w)."""
     if array.dtype.kind not in "biuf":
-        raise DataFileError("data", f"{what} holds {array.dtype}, no numbers", "store numeric arrays")
+        raise DataFileError("data", f"{what} holds {array.dtype} instead of numbers", "store numeric arrays")
     if array.ndim not in (3, 4) or array.size == 0:
         raise DataFileError("data", f"{what} has shape {array.shape}", "store (n, h, w), (n, h, w, c) or (n, c, h, w)")
     if array.ndim == 3:
@@ -147,7 +147,7 @@ def _labelled(images: np.ndarray, labels: Any) -> Raw:
     return Raw(images, codes, class_names=tuple(names.tolist()))
 
 
-def decode(source: Any, what: str, limit: int) -> np.ndarray:
+def decode(source: bytes | str | Path, what: str, limit: int) -> np.ndarray:
     """An encoded image (bytes or path) as (c, h, w), uint8; its declared size is held against the limit first."""
     image = optional("PIL.Image", "pillow", "images")
     try:
@@ -160,7 +160,7 @@ def decode(source: Any, what: str, limit: int) -> np.ndarray:
     except IdealScoreError:
         raise
     except Exception as error:
-        raise DataFileError("data", f"{what} is no readable image ({type(error).__name__})", "replace it") from error
+        raise DataFileError("data", f"{what} is not a readable image ({type(error).__name__})", "replace it") from error
     if array.dtype != np.uint8:
         raise DataFileError("data", f"{what} has {converted.mode} pixels", "convert it to 8 bits per channel")
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
@@ -192,15 +192,15 @@ def _folder(path: Path, limit: int) -> Raw:
     return _labelled(images, [parts[0] for parts in folders]) if all(folders) else Raw(images)
 
 
-def _cell(value: Any, what: str, limit: int, dtype: Any = None, beside: Path | None = None) -> np.ndarray:
+def _cell(value: Any, what: str, limit: int, dtype: Any = None, folder: Path | None = None) -> np.ndarray:
     """One table entry: {"bytes", "path"}, encoded bytes, a decoded image, or nested lists.
 
-    A path is followed only below the folder `beside` the table: a table must not make its reader open other files.
+    A path is followed only below `folder`, where the table lies: a table must not make its reader open other files.
     """
     if isinstance(value, dict) and ("bytes" in value or "path" in value):
         value = value.get("bytes") or value.get("path")
-    if isinstance(value, str) and beside is not None:
-        value = _below(beside, value, what)
+    if isinstance(value, str) and folder is not None:
+        value = _below(folder, value, what)
     if value is None:
         raise DataFileError("data", f"{what} is empty", "remove the row")
     if isinstance(value, (bytes, str, Path)):

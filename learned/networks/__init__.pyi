@@ -5,14 +5,9 @@ from ._build import build as build
 from .base import NetworkConfig as NetworkConfig
 from .base import NetworkDenoiser as NetworkDenoiser
 from .ensemble import EnsembleDenoiser as EnsembleDenoiser
-from .hierarchy import HierarchyConfig as HierarchyConfig
 from .hierarchy import HierarchyNet as HierarchyNet
-from .linear import LinearConfig as LinearConfig
 from .linear import LinearDenoiser as LinearDenoiser
-from .local import LocalConfig as LocalConfig
 from .local import LocalNet as LocalNet
-from .mlp import MLPConfig as MLPConfig
 from .mlp import MLPDenoiser as MLPDenoiser
 from .preconditioning import Preconditioning as Preconditioning
-from .unet import UNetConfig as UNetConfig
 from .unet import UNetDenoiser as UNetDenoiser

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..._support import checks as check
+from ..._support.types import Record
 from .base import NetworkDenoiser
 from .ensemble import EnsembleDenoiser
 from .hierarchy import HierarchyNet
@@ -18,15 +17,35 @@ NETWORKS: dict[str, type[NetworkDenoiser]] = {
 }
 
 
-def build(description: dict[str, Any], seed: int = 0) -> Any:
+def build(description: Record, seed: int = 0) -> NetworkDenoiser | EnsembleDenoiser:
     """The network, or the ensemble of equal starts, that `describe()` described, at its seeded start.
 
+    Parameters
+    ----------
+    description : dict
+        "network", a name of `NETWORKS`; "shape"; "replicas" for an ensemble; the options of the network.
+    seed : int
+        Of the initial weights.
+
+    Returns
+    -------
+    NetworkDenoiser or EnsembleDenoiser
+        With initial weights.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown network or option.
+    ArgumentError
+        On an option outside its range.
+
+    Examples
+    --------
     >>> build(MLPDenoiser((2,), width=8).describe()).config.width
     8
     """
     options = dict(description)
     replicas = options.pop("replicas", None)
-    if replicas is not None:
-        return EnsembleDenoiser([build(options, seed)] * check.integer("replicas", replicas, 1))
     kind = check.choice("network", options.pop("network", None), NETWORKS)
-    return NETWORKS[kind](options.pop("shape", ()), seed=seed, **options)
+    network = NETWORKS[kind](options.pop("shape", ()), seed=seed, **options)
+    return network if replicas is None else EnsembleDenoiser([network] * check.integer("replicas", replicas, 1))

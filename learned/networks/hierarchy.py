@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import NotFiniteError, ShapeError
 from ...theory.belief_propagation.channels import LeafChannel, channel_of
 from .base import NetworkConfig, NetworkDenoiser
@@ -27,10 +27,7 @@ KINDS = ("tree", "transformer")
 
 @dataclass(frozen=True)
 class HierarchyConfig(NetworkConfig):
-    """shape: (leaves, v), where leaves is a power of `s`. s: children of a node, the filter size and the stride.
-
-    kind: "tree" or "transformer"; width: features of a node; blocks, heads: of the transformer.
-    """
+    """Options of `HierarchyNet`, which documents them."""
 
     s: int = 2
     kind: str = "tree"
@@ -62,8 +59,8 @@ def _perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class _Tree(nn.Module):
-    """A U-Net with filter = stride = s: each node is made of its s children going up, and gives to each of them
-    going down what the way up had left there (the skip connection) calls for."""
+    """A U-Net with filter = stride = s: going up, each node is made of its s children; going down, it speaks to each of
+    them together with what the way up had left there (the skip connection)."""
 
     def __init__(self, depth: int, s: int, width: int) -> None:
         super().__init__()
@@ -114,18 +111,49 @@ class _Transformer(nn.Module):
         return h
 
 
-class HierarchyNet(NetworkDenoiser):
+class HierarchyNet(NetworkDenoiser[HierarchyConfig]):
     """Learned counterpart of belief propagation on strings of s^depth leaves, as one-hot tensors (batch, leaves, v).
 
     `network(x, sigma)` is the denoiser, a distribution over symbols at every leaf; `leaf_posterior` takes the
     likelihood of any other channel. The kind "tree" is a convolutional U-Net whose filters and strides are those of
     the grammar, "transformer" knows nothing of the tree. Both start at the posterior of independent leaves.
 
-    Raises ShapeError where the number of leaves is no power of s.
+    Parameters
+    ----------
+    shape : sequence of int
+        (leaves, v), where the number of leaves is a power of `s`.
+    seed : int
+        Of the initial weights.
+    **options
+        The following, and those of every network (see `NetworkDenoiser`).
 
+    Other Parameters
+    ----------------
+    s : int
+        Children of a node: the size and the stride of the filters; 2 by default.
+    kind : {"tree", "transformer"}
+        Architecture, "tree" by default.
+    width : int
+        Features of a node, 64 by default.
+    blocks : int
+        Of the transformer, 3 by default.
+    heads : int
+        Of the transformer, a divisor of `width`; 4 by default.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown option.
+    ShapeError
+        Where the number of leaves is not a power of `s`, or `heads` does not divide `width`.
+    ArgumentError, NoiseLevelError
+        On an option outside its range; when called, on an input that does not fit.
+
+    Examples
+    --------
     >>> net = HierarchyNet((8, 4), s=2, width=8)
     >>> denoised = net(torch.zeros(3, 8, 4), 1.0)
-    >>> denoised.shape, bool((denoised == 0.25).all())
+    >>> denoised.shape, torch.allclose(denoised, torch.tensor(0.25))
     (torch.Size([3, 8, 4]), True)
     """
 
@@ -148,32 +176,70 @@ class HierarchyNet(NetworkDenoiser):
         return self.infer((x - x.amax(-1, keepdim=True)) / sigma**2, condition).exp()
 
     def infer(self, log_likelihood: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """The logarithm of `leaf_posterior` without checks, for training and compiled use."""
+        """The logarithm of `leaf_posterior` without checks, for training and compiled use.
+
+        Parameters
+        ----------
+        log_likelihood : torch.Tensor
+            (batch, leaves, v).
+        condition : torch.Tensor, optional
+            Labels `(batch,)` or vectors `(batch, k)`.
+
+        Returns
+        -------
+        torch.Tensor
+            log p(leaf = c | observation), (batch, leaves, v).
+        """
         h = self.enter(log_likelihood.softmax(-1).to(self.dtype))
         given = self.condition(condition, len(h))[:, None] if self.config.conditional else 0.0
         others = self.leave(self.inner(h, given))
         return (log_likelihood + others.to(log_likelihood.dtype)).log_softmax(-1)
 
     def leaf_posterior(self, log_likelihood: torch.Tensor) -> torch.Tensor:
-        """p(leaf = c | observation) given log p(observation | leaf = c), both (batch, leaves, v).
+        """p(leaf = c | observation) given log p(observation | leaf = c).
 
-        The likelihood is that of any leaf channel; -inf excludes a symbol, a hidden leaf is a row of zeros.
+        Parameters
+        ----------
+        log_likelihood : torch.Tensor
+            (batch, leaves, v), of any leaf channel; -inf excludes a symbol, a hidden leaf is a row of zeros.
+
+        Returns
+        -------
+        torch.Tensor
+            Probabilities, (batch, leaves, v).
+
+        Raises
+        ------
+        NotFiniteError
+            Where a likelihood is NaN or inf, or excludes every symbol of a leaf.
         """
         check.batch("log_likelihood", log_likelihood, self.config.shape)
         if not bool(log_likelihood.amax(-1).isfinite().all()):
             raise NotFiniteError("log_likelihood", "is NaN or inf, or excludes every symbol of a leaf", "allow one")
         return self.infer(log_likelihood).exp()
 
-    def predictor(self, channel: str | LeafChannel) -> Callable[[Any, float], torch.Tensor]:
-        """`predict(observation, noise) -> (batch, leaves, v)`: the leaf posterior under `channel`.
+    def predictor(self, channel: str | LeafChannel) -> Callable[[ArrayLike, float], torch.Tensor]:
+        """The leaf posterior as a function of what a channel gives.
 
+        Parameters
+        ----------
+        channel : str or LeafChannel
+            "gaussian", "masking", "uniform", "epsilon", or a channel of your own.
+
+        Returns
+        -------
+        callable
+            `predict(observation, noise) -> (batch, leaves, v)`, on the device of the observation.
+
+        Examples
+        --------
         >>> net = HierarchyNet((4, 3), width=8)
         >>> net.predictor("masking")([[0, -1, 2, -1]], 0.5)[0, 1].round(decimals=4)
         tensor([0.3333, 0.3333, 0.3333], dtype=torch.float64)
         """
         channel = channel_of(channel)
 
-        def predict(observation: Any, noise: float) -> torch.Tensor:
+        def predict(observation: ArrayLike, noise: float) -> torch.Tensor:
             log_likelihood = channel.log_likelihood(observation, self.config.shape[1], noise)
             with torch.no_grad():
                 return self.leaf_posterior(log_likelihood.to(self.device)).to(log_likelihood.device)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from ..._support import streams as _streams
+from ..._support.types import ArrayLike
 from ...errors import ShapeError
 
 
@@ -50,7 +52,7 @@ class ConditionEmbedding(nn.Module):
             present = known.to(weight.dtype)
         return self.linear(torch.cat([features, present], dim=1))
 
-    def check(self, condition: torch.Tensor, batch: int) -> torch.Tensor:
+    def check(self, condition: ArrayLike, batch: int) -> torch.Tensor:
         """`condition` if it fits this embedding and a batch of that size (or is one condition for all of it)."""
         condition = torch.as_tensor(condition, device=self.linear.weight.device)
         if condition.ndim == (0 if self.n_classes else 1):
@@ -62,7 +64,7 @@ class ConditionEmbedding(nn.Module):
             condition.is_floating_point() or bool(((condition < -1) | (condition >= self.n_classes)).any())
         ):
             raise ShapeError(
-                "condition", "holds no valid labels", f"pass integers 0 to {self.n_classes - 1}, -1 for none"
+                "condition", "holds values that are not labels", f"pass integers 0 to {self.n_classes - 1}, -1 for none"
             )
         return condition
 
@@ -85,9 +87,13 @@ class Dropout(nn.Module):
         return x * kept / (1 - self.p)
 
 
-def zeroed(layer: nn.Module) -> nn.Module:
+Layer = TypeVar("Layer", bound=nn.Module)
+_ZERO = "starts_at_zero"
+
+
+def zeroed(layer: Layer) -> Layer:
     """`layer`, marked to start at zero."""
-    layer.starts_at_zero = True  # type: ignore[assignment]
+    setattr(layer, _ZERO, True)
     return layer
 
 
@@ -96,7 +102,7 @@ def initialise(module: nn.Module, seed: int) -> None:
     """Weights ~ N(0, 1 / fan_in), each from its own stream; biases 0, scales of norms 1, marked layers 0."""
     for name, layer in module.named_modules():
         for key, parameter in layer.named_parameters(recurse=False):
-            if getattr(layer, "starts_at_zero", False):
+            if getattr(layer, _ZERO, False):
                 parameter.zero_()
             elif parameter.ndim < 2:
                 parameter.fill_(1.0 if key == "weight" else 0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +15,7 @@ from .layers import zeroed
 
 @dataclass(frozen=True)
 class LinearConfig(NetworkConfig):
-    """sigmas: noise levels with a matrix of their own; none: one matrix for all."""
+    """Options of `LinearDenoiser`, which documents them."""
 
     sigmas: tuple[float, ...] = ()
 
@@ -34,13 +33,36 @@ class _Maps(nn.Module):
         self.bias = nn.Parameter(torch.empty(levels, size))
 
 
-class LinearDenoiser(NetworkDenoiser):
+class LinearDenoiser(NetworkDenoiser[LinearConfig]):
     """F(z; sigma) = W_sigma z + b_sigma, an affine map per noise level, interpolated linearly in ln(sigma) between.
 
     Trained on any data, each W tends to the best affine denoiser, mu + C (C + sigma^2 I)^-1 (x - mu) with the
     mean and covariance of the data [@Li2024]. It starts at zero, where the "edm" head is the Wiener filter of
     zero-mean isotropic data.
 
+    Parameters
+    ----------
+    shape : sequence of int
+        Event shape of the data; any.
+    seed : int
+        Of the initial weights.
+    **options
+        The following, and those of every network (see `NetworkDenoiser`).
+
+    Other Parameters
+    ----------------
+    sigmas : tuple of float
+        Noise levels with a matrix of their own, > 0; none by default: one matrix for all noise levels.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown option.
+    ArgumentError, NoiseLevelError, ShapeError
+        On an option outside its range; when called, on an input that does not fit.
+
+    Examples
+    --------
     >>> net = LinearDenoiser((1, 2, 2), sigma_data=1.0)
     >>> net(torch.ones(1, 1, 2, 2), 1.0).flatten().tolist()
     [0.5, 0.5, 0.5, 0.5]
@@ -55,9 +77,8 @@ class LinearDenoiser(NetworkDenoiser):
         self.add_condition(size)
 
     def body(self, x: torch.Tensor, noise: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
-        maps: Any = self.maps
         flat = x.flatten(1)
-        images = torch.einsum("lij,bj->bli", maps.weight, flat) + maps.bias
+        images = torch.einsum("lij,bj->bli", self.maps.weight, flat) + self.maps.bias
         out = (self._shares(noise)[:, :, None] * images).sum(dim=1)
         if self.config.conditional:
             out = out + self.condition(condition, x.shape[0])

@@ -18,8 +18,7 @@ PADDINGS = ("zeros", "circular")
 
 @dataclass(frozen=True)
 class LocalConfig(NetworkConfig):
-    """width: channels; depth: residual blocks, one convolution each; kernel: its odd size; padding: "zeros" or
-    "circular" (then the network commutes with shifts of a periodic image)."""
+    """Options of `LocalNet`, which documents them."""
 
     width: int = 64
     depth: int = 4
@@ -62,11 +61,40 @@ class _Block(nn.Module):
         return x + self.mix(nn.functional.silu(h))
 
 
-class LocalNet(NetworkDenoiser):
+class LocalNet(NetworkDenoiser[LocalConfig]):
     """A residual network without pooling or attention: output pixels depend on `receptive_field` pixels across.
 
     The trained counterpart of local and equivariant score machines [@Kamb2024].
 
+    Parameters
+    ----------
+    shape : sequence of int
+        (channels, height, width) of the images.
+    seed : int
+        Of the initial weights.
+    **options
+        The following, and those of every network (see `NetworkDenoiser`).
+
+    Other Parameters
+    ----------------
+    width : int
+        Channels, 64 by default.
+    depth : int
+        Residual blocks of one convolution each, 4 by default.
+    kernel : int
+        Size of the convolutions in pixels, odd; 3 by default.
+    padding : {"zeros", "circular"}
+        What lies around the image; with "circular" the network commutes with shifts of a periodic image.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown option.
+    ArgumentError, ShapeError, NoiseLevelError
+        On an option outside its range; when called, on an input that does not fit.
+
+    Examples
+    --------
     >>> LocalNet((1, 8, 8), width=8, depth=2, kernel=3).receptive_field
     5
     """

@@ -15,7 +15,7 @@ from .layers import Dropout, NoiseEmbedding, zeroed
 
 @dataclass(frozen=True)
 class MLPConfig(NetworkConfig):
-    """width: hidden units; depth: residual blocks of two layers; dropout: probability within a block."""
+    """Options of `MLPDenoiser`, which documents them."""
 
     width: int = 256
     depth: int = 3
@@ -42,9 +42,36 @@ class _Block(nn.Module):
         return h + self.outer(self.dropout(hidden))
 
 
-class MLPDenoiser(NetworkDenoiser):
+class MLPDenoiser(NetworkDenoiser[MLPConfig]):
     """`depth` residual blocks of `width` units on the flattened input, the noise level added in each.
 
+    Parameters
+    ----------
+    shape : sequence of int
+        Event shape of the data; any.
+    seed : int
+        Of the initial weights.
+    **options
+        The following, and those of every network (see `NetworkDenoiser`).
+
+    Other Parameters
+    ----------------
+    width : int
+        Hidden units, 256 by default.
+    depth : int
+        Residual blocks of two layers each, 3 by default.
+    dropout : float
+        Probability within a block, 0 to 0.99; 0 by default.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown option.
+    ArgumentError, ShapeError, NoiseLevelError
+        On an option outside its range; when called, on an input that does not fit.
+
+    Examples
+    --------
     >>> net = MLPDenoiser((2,), width=8, depth=1)
     >>> net(torch.zeros(5, 2), 1.0).shape
     torch.Size([5, 2])

@@ -34,10 +34,28 @@ class Coefficients(NamedTuple):
 
 @dataclass(frozen=True)
 class Preconditioning:
-    """The factors of a head; `sigma_data` is the standard deviation of the data and matters to "edm" alone.
+    """The factors of a head: D(x, sigma) = c_skip x + c_out F(c_in x; c_noise) [@Karras2022].
 
-    `edm` and `v` are defined from sigma = 0 to inf; c_noise is held within ln([1e-6, 1e6]) / 4.
+    "edm" and "v" are defined from sigma = 0 to inf; c_noise is held within ln([1e-6, 1e6]) / 4. An instance maps
+    noise levels, a tensor of any shape, to `Coefficients` of that shape.
 
+    Parameters
+    ----------
+    head : {"edm", "eps", "v"}
+        What the raw network F predicts: a unit-variance mixture of signal and noise, the noise [@Ho2020], or the
+        velocity sqrt(abar) n - sqrt(1 - abar) x0 [@Salimans2022].
+    sigma_data : float
+        Standard deviation of the data; it matters to "edm" alone.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown head.
+    ArgumentError
+        Where `sigma_data` is not > 0.
+
+    Examples
+    --------
     >>> c = Preconditioning("edm", 0.5)(torch.tensor([0.0, 0.5, torch.inf]))
     >>> c.skip.tolist(), [round(value, 4) for value in c.out.tolist()]
     ([1.0, 0.5, 0.0], [0.0, 0.3536, 0.5])

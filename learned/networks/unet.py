@@ -15,9 +15,7 @@ from .layers import Dropout, NoiseEmbedding, zeroed
 
 @dataclass(frozen=True)
 class UNetConfig(NetworkConfig):
-    """width: channels at full resolution; multipliers: channels of each resolution in units of width (each next
-    one halves the image); blocks: residual blocks per resolution; attention: resolutions (pixels) with
-    self-attention; heads: its heads; dropout: probability within a block."""
+    """Options of `UNetDenoiser`, which documents them."""
 
     width: int = 64
     multipliers: tuple[int, ...] = (1, 2, 2)
@@ -48,7 +46,9 @@ class UNetConfig(NetworkConfig):
             if size not in {height // 2**i for i in range(len(self.multipliers))}:
                 raise ArgumentError("attention", f"names {size} pixels, which no level has", "pass level heights")
             if any(self.width * factor % self.heads for factor in self.multipliers):
-                raise ArgumentError("heads", f"{self.heads} do not divide the channels", "pass a divisor of width")
+                raise ArgumentError(
+                    "heads", f"are {self.heads}, but must divide the channels", "pass a divisor of width"
+                )
 
 
 def _norm(channels: int) -> nn.GroupNorm:
@@ -95,12 +95,45 @@ class _Block(nn.Module):
         return self.attention(self.skip(x) + self.conv2(self.dropout(h)))
 
 
-class UNetDenoiser(NetworkDenoiser):
+class UNetDenoiser(NetworkDenoiser[UNetConfig]):
     """Residual blocks down to the coarsest resolution and up again, each upward block seeing its downward twin.
 
     The family of the "DDPM++" network [@Song2021SDE; @Karras2022]; 1 to any number of channels, any size that
     the halvings divide.
 
+    Parameters
+    ----------
+    shape : sequence of int
+        (channels, height, width) of the images.
+    seed : int
+        Of the initial weights.
+    **options
+        The following, and those of every network (see `NetworkDenoiser`).
+
+    Other Parameters
+    ----------------
+    width : int
+        Channels at full resolution, 64 by default.
+    multipliers : tuple of int
+        Channels of each resolution in units of `width`, (1, 2, 2) by default; each resolution halves the one before.
+    blocks : int
+        Residual blocks per resolution, 2 by default.
+    attention : tuple of int
+        Heights in pixels of the resolutions with self-attention; none by default.
+    heads : int
+        Heads of the self-attention, 4 by default.
+    dropout : float
+        Probability within a block, 0 to 0.99; 0 by default.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown option.
+    ArgumentError, ShapeError, NoiseLevelError
+        On an option outside its range; when called, on an input that does not fit.
+
+    Examples
+    --------
     >>> net = UNetDenoiser((1, 8, 8), width=8, multipliers=(1, 2), blocks=1)
     >>> net(torch.zeros(3, 1, 8, 8), 0.5).shape
     torch.Size([3, 1, 8, 8])

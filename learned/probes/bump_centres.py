@@ -14,7 +14,7 @@ means.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,43 +23,134 @@ from ...errors import ArgumentError, ShapeError
 from ...simulate.bumps import BumpCanvas, bump_images
 from ...simulate.bumps._bump_images import KINDS
 
+if TYPE_CHECKING:
+    from ..._support.types import Array, ArrayLike
+
+ROUNDING = 1e-9  # of fitted centres, as a share of the canvas, and of similarities
 FLOOR = 0.2  # share of the largest value below which a pixel does not enter the fit
 
 
 @dataclass(frozen=True, eq=False)
 class CentreFit:
-    """Centres `(n, 2)` in pixels (nan where nothing was bright), their standard errors `(n, 2)`, and how much the image
-    is like the fitted one: `similarity` `(n,)`, the cosine between them."""
+    """Fitted centres of bumps, with their errors.
+
+    Parameters
+    ----------
+    centres : numpy.ndarray
+        `(n, 2)` in pixels, nan where nothing was bright.
+    stderr : numpy.ndarray
+        Their standard errors, `(n, 2)`, in pixels.
+    similarity : numpy.ndarray
+        `(n,)`, how much each image is like the fitted one: the cosine between them.
+    canvas : BumpCanvas
+        Where the bumps lie.
+
+    Raises
+    ------
+    ShapeError
+        By `correct`, where there is not one wanted centre per image.
+
+    Examples
+    --------
+    >>> canvas = BumpCanvas(9)
+    >>> fit_centres(bump_images([[2.0, 6.0], [4.0, 4.0]], canvas), canvas)
+    CentreFit(n=2, median stderr=0.00 pixels, median similarity=1.000)
+    """
 
     centres: np.ndarray
     stderr: np.ndarray
     similarity: np.ndarray
     canvas: BumpCanvas
 
-    def interval(self, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper ends of the confidence intervals, each `(n, 2)`."""
+    def __repr__(self) -> str:
+        seen = np.isfinite(self.stderr).all(axis=1)
+        if not seen.any():
+            return f"CentreFit(n={len(self.centres)}, nothing bright)"
+        stderr, similarity = np.median(self.stderr[seen]), np.median(self.similarity[seen])
+        return (
+            f"CentreFit(n={len(self.centres)}, median stderr={stderr:.2f} pixels, median similarity={similarity:.3f})"
+        )
+
+    def interval(self, z: float = 1.96) -> tuple[Array, Array]:
+        """Confidence intervals of the centres.
+
+        Parameters
+        ----------
+        z : float
+            Half their width in standard errors.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Lower and upper ends, each `(n, 2)`.
+        """
         return self.centres - z * self.stderr, self.centres + z * self.stderr
 
-    def correct(self, wanted: Any, radius: float | None = None, similarity: float = 0.8) -> np.ndarray:
-        """True where the image is like a bump and lies within `radius` of the wanted centre `(n, 2)`.
+    def correct(self, wanted: ArrayLike, radius: float | None = None, similarity: float = 0.8) -> Array:
+        """Which images show a bump where it shall be.
 
-        The default radius is 3/4 of the spacing, so that the neighbour's bump does not count. An absent coordinate of
-        `wanted` is free.
+        Parameters
+        ----------
+        wanted : array_like
+            Wanted centres `(n, 2)`; a coordinate that is nan is free.
+        radius : float, optional
+            How far from it the centre may lie, in pixels (up to rounding); by default 3/4 of the spacing, so that the
+            neighbour's bump does not count.
+        similarity : float
+            How much the image must be like the fitted one (up to rounding).
+
+        Returns
+        -------
+        numpy.ndarray
+            `(n,)` booleans.
+
+        Raises
+        ------
+        ShapeError
+            Where there is not one centre per image.
         """
         radius = 0.75 * self.canvas.spacing if radius is None else check.real("radius", radius, 0.0)
         wanted = self.canvas.check_centres(wanted)
         if len(wanted) != len(self.centres):
             raise ShapeError("wanted", f"has {len(wanted)} centres", f"pass one per image ({len(self.centres)})")
         apart = np.where(np.isnan(wanted), 0.0, self.canvas.offset(self.centres, wanted))
-        return (np.hypot(apart[:, 0], apart[:, 1]) <= radius) & (self.similarity >= similarity)
+        near = np.hypot(apart[:, 0], apart[:, 1]) <= radius + ROUNDING * self.canvas.size
+        return near & (self.similarity >= similarity - ROUNDING)
 
 
-def fit_centres(images: Any, canvas: BumpCanvas, kind: str = "bump") -> CentreFit:
-    """Fit the centre of each of `images` `(n, 1, size, size)` in closed form.
+def fit_centres(images: ArrayLike, canvas: BumpCanvas, kind: str = "bump") -> CentreFit:
+    """Fit the centre of the bump in each image in closed form.
 
-    `kind` is "bump" or "sum" (of stripes). Raises ShapeError for other shapes, NotFiniteError for nan, ArgumentError
-    for bumps narrower than a quarter of a pixel, whose centre the pixels do not show.
+    Weighted least squares of ln I(i) + i^2 / (2 sigma^2) = c + mu i / sigma^2 around the brightest pixel, with weights
+    I^2 [@Liang2024].
 
+    Parameters
+    ----------
+    images : array_like
+        `(n, 1, size, size)`, values of a bump or a sum of stripes.
+    canvas : BumpCanvas
+        Size, borders and width of the bumps.
+    kind : {"bump", "sum"}
+        What the images show; a sum of stripes is fitted axis by axis on its row and column means.
+
+    Returns
+    -------
+    CentreFit
+        Centres, standard errors, similarities.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown kind.
+    ShapeError
+        Where the images have another shape.
+    NotFiniteError
+        Where they hold NaN or infinite values.
+    ArgumentError
+        For bumps narrower than a quarter of a pixel, whose centre the pixels do not show.
+
+    Examples
+    --------
     >>> canvas = BumpCanvas(9)
     >>> fit = fit_centres(bump_images([[2.3, 6.1]], canvas), canvas)
     >>> fit.centres.round(6).tolist(), bool(fit.correct([[2.0, 6.0]])[0])

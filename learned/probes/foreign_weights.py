@@ -18,13 +18,14 @@ from typing import TypeVar
 
 from torch import nn
 
+from ..._support.types import FilePath
 from ...errors import CheckpointError
 from .._tensor_files import fill, read_tensors
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def is_torchscript(path: str | os.PathLike) -> bool:
+def is_torchscript(path: FilePath) -> bool:
     """Whether a file is a TorchScript archive: a zip with code inside."""
     if not zipfile.is_zipfile(path):
         return False
@@ -32,11 +33,35 @@ def is_torchscript(path: str | os.PathLike) -> bool:
         return any("/code/" in name for name in archive.namelist())
 
 
-def load_weights(module: Module, path: str | os.PathLike) -> Module:
-    """`module` filled with the safetensors weights of `path`, in evaluation mode and without gradients.
+def load_weights(module: Module, path: FilePath) -> Module:
+    """Fill a module with weights of a safetensors file.
 
-    Raises CheckpointError where the file is a TorchScript archive or a pickle, is missing or truncated, or has not
-    exactly the tensors of `module`.
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The architecture.
+    path : str or Path
+        Its weights.
+
+    Returns
+    -------
+    torch.nn.Module
+        `module` itself, in evaluation mode and without gradients.
+
+    Raises
+    ------
+    CheckpointError
+        Where the file is a TorchScript archive or a pickle, is missing or truncated, or does not hold exactly the
+        tensors of `module`.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from safetensors.torch import save_file
+    >>> path = f"{tempfile.mkdtemp()}/norm.safetensors"
+    >>> save_file({"weight": torch.ones(2), "bias": torch.tensor([3.0, 4.0])}, path)
+    >>> load_weights(nn.LayerNorm(2), path)(torch.zeros(1, 2)).tolist()
+    [[3.0, 4.0]]
     """
     if os.path.isfile(path) and is_torchscript(path):
         raise CheckpointError(

@@ -6,18 +6,36 @@ that it has not seen, with a Wilson interval; a measurement that relies on a poo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._support import checks as check
 from ...errors import ArgumentError, EmptyDataError, EstimateError, ShapeError
 
+if TYPE_CHECKING:
+    from ..._support.types import Array, ArrayLike
+
 
 @dataclass(frozen=True)
 class ProbeAccuracy:
-    """Share of `n` held-out pictures that a probe reads rightly, with its confidence interval."""
+    """Share of the held-out pictures that a probe reads correctly, with its confidence interval.
+
+    Parameters
+    ----------
+    concept : str
+        Which concept.
+    accuracy : float
+        The share.
+    low : float
+        Lower end of its Wilson interval.
+    high : float
+        Upper end.
+    n : int
+        How many pictures.
+    """
 
     concept: str
     accuracy: float
@@ -30,10 +48,30 @@ class ProbeAccuracy:
 
 
 class LinearProbe:
-    """Weights `(values, pixels)` and biases `(values,)` for each concept.
+    """One multinomial logistic regression on the pixels for each concept [@Okawa2023]; `fit` makes it.
 
+    Parameters
+    ----------
+    concepts : list of str
+        Names of the concepts.
+    weights : list of numpy.ndarray
+        Of each concept, `(values, pixels)`.
+    biases : list of numpy.ndarray
+        Of each concept, `(values,)`.
+
+    Raises
+    ------
+    ArgumentError
+        By `fit`, where a concept shows fewer than two values or they are not numbered 0, 1, 2, ...
+    ShapeError, EmptyDataError
+        By the methods, where images or labels do not fit.
+
+    Examples
+    --------
     >>> x = np.array([[-1.0, 0.0], [-2.0, 1.0], [1.0, 0.0], [2.0, 1.0]])
     >>> probe = LinearProbe.fit(x, [[0], [0], [1], [1]], ["side"])
+    >>> probe
+    LinearProbe(concepts=['side'], pixels=2)
     >>> probe.read(np.array([[-1.5, 0.5], [3.0, 0.0]])).ravel().tolist()
     [0, 1]
     """
@@ -41,16 +79,41 @@ class LinearProbe:
     def __init__(self, concepts: list[str], weights: list[np.ndarray], biases: list[np.ndarray]) -> None:
         self.concepts, self.weights, self.biases = concepts, weights, biases
 
-    @classmethod
-    def fit(cls, images: Any, labels: Any, concepts: Any, penalty: float = 1.0) -> LinearProbe:
-        """Probes for `labels` `(n, concepts)` on `images` `(n, ...)`; `penalty` is the weight of the squared norm.
+    def __repr__(self) -> str:
+        return f"LinearProbe(concepts={self.concepts}, pixels={self.weights[0].shape[1]})"
 
-        Raises ArgumentError where a concept shows fewer than two values.
+    @classmethod
+    def fit(cls, images: ArrayLike, labels: ArrayLike, concepts: Sequence[str], penalty: float = 1.0) -> LinearProbe:
+        """Fit the probes.
+
+        Parameters
+        ----------
+        images : array_like
+            `(n, ...)`.
+        labels : array_like
+            `(n, concepts)` integers: the value of each concept, numbered 0, 1, 2, ...
+        concepts : sequence of str
+            Names of the concepts.
+        penalty : float
+            Weight of the squared norm, > 0.
+
+        Returns
+        -------
+        LinearProbe
+            The fitted probes.
+
+        Raises
+        ------
+        ArgumentError
+            Where a concept shows fewer than two values, or they are numbered otherwise.
+        ShapeError, EmptyDataError
+            Where images and labels do not fit together.
         """
         from sklearn.linear_model import LogisticRegression
 
         names = [str(name) for name in concepts]
-        pixels, wanted = _pixels(images), _labels(labels, len(images), len(names))
+        pixels = _pixels(images)
+        wanted = _labels(labels, len(pixels), len(names))
         weights, biases = [], []
         for i, name in enumerate(names):
             if len(seen := np.unique(wanted[:, i])) < 2:
@@ -65,46 +128,112 @@ class LinearProbe:
             biases.append(np.concatenate([-offsets, offsets]) if two else offsets)
         return cls(names, weights, biases)
 
-    def read(self, images: Any) -> np.ndarray:
-        """`(n, concepts)`: the most probable value of each concept."""
+    def read(self, images: ArrayLike) -> Array:
+        """The most probable value of each concept.
+
+        Parameters
+        ----------
+        images : array_like
+            `(n, ...)`.
+
+        Returns
+        -------
+        numpy.ndarray
+            `(n, concepts)` integers.
+
+        Raises
+        ------
+        ShapeError, EmptyDataError
+            Where the images do not fit the probe.
+        """
         pixels = _pixels(images)
         if pixels.shape[1] != self.weights[0].shape[1]:
             raise ShapeError("images", f"have {pixels.shape[1]} entries", f"pass images of {self.weights[0].shape[1]}")
-        return np.stack([(pixels @ w.T + b).argmax(1) for w, b in zip(self.weights, self.biases)], axis=1)
+        return np.stack([(pixels @ w.T + b).argmax(1) for w, b in zip(self.weights, self.biases, strict=True)], axis=1)
 
-    def correct(self, images: Any, classes: Any) -> np.ndarray:
-        """`(n, concepts)` booleans: is the wanted value the one that is read?"""
-        return self.read(images) == _labels(classes, len(images), len(self.concepts))
+    def correct(self, images: ArrayLike, classes: ArrayLike) -> Array:
+        """Whether the value that is read is the wanted one.
 
-    def accuracy(self, images: Any, labels: Any, confidence: float = 0.95) -> list[ProbeAccuracy]:
-        """Accuracy of each probe on `images`, with Wilson intervals."""
+        Parameters
+        ----------
+        images : array_like
+            `(n, ...)`.
+        classes : array_like
+            Wanted values, `(n, concepts)` integers.
+
+        Returns
+        -------
+        numpy.ndarray
+            `(n, concepts)` booleans.
+        """
+        read = self.read(images)
+        return read == _labels(classes, len(read), len(self.concepts))
+
+    def accuracy(self, images: ArrayLike, labels: ArrayLike, confidence: float = 0.95) -> list[ProbeAccuracy]:
+        """Accuracy of each probe, with Wilson intervals.
+
+        Parameters
+        ----------
+        images : array_like
+            `(n, ...)`.
+        labels : array_like
+            True values, `(n, concepts)` integers.
+        confidence : float
+            Of the intervals.
+
+        Returns
+        -------
+        list of ProbeAccuracy
+            One for each concept.
+        """
         from scipy.stats import binomtest
 
         check.real("confidence", confidence, 0.01, 0.9999)
         right = self.correct(images, labels)
         found = []
-        for name, column in zip(self.concepts, right.T):
+        for name, column in zip(self.concepts, right.T, strict=True):
             hits, n = int(column.sum()), len(column)
             interval = binomtest(hits, n).proportion_ci(confidence, method="wilson")
             found.append(ProbeAccuracy(name, hits / n, float(interval.low), float(interval.high), n))
         return found
 
-    def require(self, images: Any, labels: Any, minimum: float = 0.99) -> list[ProbeAccuracy]:
-        """`accuracy`; raises EstimateError, with the accuracies attached, where one lies below `minimum`."""
+    def require(self, images: ArrayLike, labels: ArrayLike, minimum: float = 0.99) -> list[ProbeAccuracy]:
+        """Accuracy of each probe, refused where it is poor.
+
+        Parameters
+        ----------
+        images : array_like
+            `(n, ...)`.
+        labels : array_like
+            True values, `(n, concepts)` integers.
+        minimum : float
+            Smallest accuracy.
+
+        Returns
+        -------
+        list of ProbeAccuracy
+            One for each concept.
+
+        Raises
+        ------
+        EstimateError
+            Where an accuracy lies below `minimum`; all of them are attached.
+        """
         found = self.accuracy(images, labels)
         if poor := [str(one) for one in found if one.accuracy < minimum]:
-            raise EstimateError(f"the probe reads too few held-out pictures rightly: {'; '.join(poor)}", found)
+            raise EstimateError(f"the probe reads too few held-out pictures correctly: {'; '.join(poor)}", found)
         return found
 
 
-def _pixels(images: Any) -> np.ndarray:
-    array = images.numpy(force=True) if hasattr(images, "numpy") else np.asarray(images)
+def _pixels(images: ArrayLike) -> Array:
+    numpy = getattr(images, "numpy", None)
+    array = np.asarray(images) if numpy is None else numpy(force=True)
     if array.ndim < 2 or len(array) == 0:
         raise EmptyDataError("images", f"has shape {array.shape}", "pass at least one image, (n, ...)")
     return array.reshape(len(array), -1).astype(np.float64)
 
 
-def _labels(labels: Any, n: int, concepts: int) -> np.ndarray:
+def _labels(labels: ArrayLike, n: int, concepts: int) -> Array:
     array = np.asarray(labels)
     if array.shape != (n, concepts) or array.dtype.kind not in "iu":
         raise ShapeError("labels", f"has shape {array.shape} of {array.dtype}", f"pass integers ({n}, {concepts})")

@@ -23,8 +23,19 @@ TIMED_STEPS = 3
 
 @dataclass(frozen=True)
 class Estimate:
-    """parameters: of all replicas; memory: bytes of weights, average, gradients, moments, data and activations;
-    seconds: of the whole run, from a few timed steps; flops_per_image: forward and backward, of one replica."""
+    """What a training run will take.
+
+    Parameters
+    ----------
+    parameters : int
+        Of all replicas.
+    memory : int
+        Bytes of weights, average, gradients, moments, data and activations.
+    seconds : float
+        Of the whole run, from a few timed steps.
+    flops_per_image : int
+        Forward and backward, of one replica.
+    """
 
     parameters: int
     memory: int
@@ -41,8 +52,27 @@ class Estimate:
 def estimate(networks: Sequence[NetworkDenoiser], sets: Sequence[ImageData], config: TrainConfig) -> Estimate:
     """Time a few steps of the run on this machine and count what it keeps; nothing is written.
 
-    `networks` are one network, or the replicas of an ensemble, each with its set of images.
+    Parameters
+    ----------
+    networks : sequence of NetworkDenoiser
+        One network, or the replicas of an ensemble.
+    sets : sequence of ImageData
+        The images of each.
+    config : TrainConfig
+        How they will be trained.
 
+    Returns
+    -------
+    Estimate
+        Parameters, memory in bytes, seconds, floating-point operations per image.
+
+    Raises
+    ------
+    ShapeError, ArgumentError
+        Where data and networks do not fit together.
+
+    Examples
+    --------
     >>> from idealscore.learned.networks import MLPDenoiser
     >>> data = ImageData(torch.zeros(4, 2))
     >>> estimate([MLPDenoiser((2,), width=8, depth=1)], [data], TrainConfig(steps=10, batch=4)).parameters
@@ -53,7 +83,7 @@ def estimate(networks: Sequence[NetworkDenoiser], sets: Sequence[ImageData], con
     model = copy.deepcopy(networks[0]) if count == 1 else EnsembleDenoiser(networks)
     batches = [
         Batches(network, part, replace(short, seed=short.seed + i), None, networks[0].device)
-        for i, (network, part) in enumerate(zip(networks, sets))
+        for i, (network, part) in enumerate(zip(networks, sets, strict=True))
     ]
     loop = Loop(model, batches, short, {}, None)
     begun = time.perf_counter()

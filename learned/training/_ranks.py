@@ -33,16 +33,18 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter], world: int) -> N
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     means = flat.div_(world).split([gradient.numel() for gradient in gradients])
-    for gradient, mean in zip(gradients, means):
+    for gradient, mean in zip(gradients, means, strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 
 def wait(world: int) -> None:
+    """Until all ranks are here."""
     if world > 1:
         dist.barrier()
 
 
 def sum_over_ranks(tensor: torch.Tensor, world: int) -> torch.Tensor:
+    """`tensor`, replaced by its sum over the ranks."""
     if world > 1:
         dist.all_reduce(tensor)
     return tensor

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..._support import results as _results
+from ..._support.types import FilePath, Record
 from ...errors import ArgumentError, CheckpointError, MissingDependencyError
 from .. import checkpoint
 from .._tensor_files import read_tensors, write_tensors
+from ..networks import EnsembleDenoiser, NetworkDenoiser
 from .state import TrainingState
 
 
 class RunFolder:
     """The files of one run. Every file is written whole; the log is cut back to the step that is resumed."""
 
-    def __init__(self, path: str | os.PathLike, config: dict[str, Any], tensorboard: bool = False) -> None:
+    def __init__(self, path: FilePath, config: Record, tensorboard: bool = False) -> None:
         self.path = Path(path)
         self.config = config
         self.open_events = _events_writer() if tensorboard else None
@@ -27,6 +28,7 @@ class RunFolder:
 
     @property
     def state_path(self) -> Path:
+        """The file of the training state."""
         return self.path / "state.safetensors"
 
     def _check_config(self) -> None:
@@ -55,7 +57,7 @@ class RunFolder:
             raise CheckpointError("run_dir", f"{self.state_path} holds no training state", "pass another run folder")
         state.restore(tensors, step, self.state_path)
 
-    def begin(self, step: int) -> list[dict[str, Any]]:
+    def begin(self, step: int) -> list[Record]:
         """Write the configuration of a fresh run; cut the log back to `step` and return it."""
         if step == 0:
             text = json.dumps({**self.config, "provenance": _results.provenance()}, indent=2)
@@ -68,7 +70,8 @@ class RunFolder:
             self.events = self.open_events(self.path / "tensorboard", purge_step=step + 1)
         return records
 
-    def log(self, record: dict[str, Any]) -> None:
+    def log(self, record: Record) -> None:
+        """Append a record to the log."""
         with _results.writing(self.path), open(self.path / "stats.jsonl", "a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
         if self.events is not None:
@@ -76,15 +79,17 @@ class RunFolder:
                 self.events.add_scalar(name, value, record["step"])
             self.events.flush()
 
-    def save(self, state: TrainingState, averaged: Any) -> None:
-        """The averaged weights that a user loads, then the state: what a resumed run takes for done is written."""
+    def save(self, state: TrainingState, averaged: NetworkDenoiser | EnsembleDenoiser) -> None:
+        """Write the averaged weights, then the state: what a resumed run takes for done is on disk."""
         self.save_network(self.path / "weights.safetensors", averaged, state.step)
         write_tensors(self.state_path, state.tensors(), {"step": state.step})
 
     def snapshot_path(self, step: int) -> Path:
+        """The file of the snapshot at `step`."""
         return self.path / "snapshots" / f"step-{step:09d}.safetensors"
 
-    def save_network(self, path: Path, network: Any, step: int) -> None:
+    def save_network(self, path: Path, network: NetworkDenoiser | EnsembleDenoiser, step: int) -> None:
+        """Write a network with what is known of its training."""
         checkpoint.save(network, path, step=step, train=self.config["train"], data=self.config["data"])
 
     def snapshots(self, last: int) -> dict[int, Path]:
@@ -94,7 +99,7 @@ class RunFolder:
         return {step: file for step, file in steps.items() if step <= last}
 
 
-def _record(line: str) -> dict[str, Any] | None:
+def _record(line: str) -> Record | None:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -102,7 +107,7 @@ def _record(line: str) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and isinstance(record.get("step"), int) else None
 
 
-def run_folder(path: str | os.PathLike | None, config: dict[str, Any], tensorboard: bool = False) -> RunFolder | None:
+def run_folder(path: FilePath | None, config: Record, tensorboard: bool = False) -> RunFolder | None:
     """The folder of a run, or None for a run that is not kept."""
     if path is None and tensorboard:
         raise ArgumentError("tensorboard", "needs a run folder for its events", "pass run_dir")
@@ -117,7 +122,7 @@ def _events_writer() -> Any:
     return SummaryWriter
 
 
-def _scalars(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def _scalars(record: Record) -> Iterator[tuple[str, float]]:
     """What a record says, by name; the losses of replicas under `losses/`."""
     for name, value in record.items():
         if name == "losses":

@@ -3,55 +3,119 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..._support.types import Device, FilePath, Record
 from ..data.images import ImageData
 from ..networks.base import NetworkDenoiser
 from .batches import Batches
 from .config import TrainConfig
-from .loop import Loop, Record, folder_path, join_ranks
+from .loop import Loop, folder_path, join_ranks
 from .snapshots import Snapshots
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What training gives: the averaged network, the log (one record per `log_every` steps) and the snapshots."""
+    """What training gives.
+
+    Parameters
+    ----------
+    network : NetworkDenoiser
+        With the averaged weights, in evaluation mode and without gradients.
+    history : list of dict
+        The log, one record per `log_every` steps: "step", "loss", "gradient_norm", "learning_rate",
+        "images_per_second".
+    snapshots : Snapshots
+        The averaged networks at the steps that were kept.
+    run_dir : Path, optional
+        The run folder, where there is one.
+
+    Examples
+    --------
+    >>> from idealscore.learned import MLPDenoiser, TrainConfig, train
+    >>> points = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    >>> trained = train(MLPDenoiser((2,), width=8, depth=1), points, TrainConfig(steps=3, batch=4))
+    >>> type(trained).__name__, trained.network.training
+    ('Training', False)
+    """
 
     network: NetworkDenoiser
     history: list[Record]
-    snapshots: Snapshots
+    snapshots: Snapshots[NetworkDenoiser]
     run_dir: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"Training({type(self.network).__name__}, {progress_text(self.history, self.snapshots, self.run_dir)})"
+
+
+def progress_text(history: list[Record], snapshots: Snapshots, run_dir: Path | None) -> str:
+    """How far a run has come, on one line."""
+    last = [f"step={history[-1]['step']}", f"loss={history[-1]['loss']:.4g}"] if history else ["no steps"]
+    return ", ".join(
+        [*last, f"snapshots={len(snapshots)}", *([] if run_dir is None else [f"run_dir={str(run_dir)!r}"])]
+    )
 
 
 def train(
     network: NetworkDenoiser,
     data: ImageData | torch.Tensor,
     config: TrainConfig | None = None,
-    run_dir: str | os.PathLike | None = None,
+    run_dir: FilePath | None = None,
     *,
     condition: torch.Tensor | None = None,
-    device: str | torch.device | None = None,
+    device: Device | None = None,
     show: bool | None = None,
     tensorboard: bool = False,
 ) -> Training:
     """Train a copy of `network` to denoise `data`; `network` itself is left as it is.
 
     Minimises E w(sigma) |D(x0 + sigma n, sigma) - x0|^2 / d over the noise distribution and the weighting of
-    `config` [@Karras2022]. With `run_dir`, everything is kept there and the same call goes on where a killed one
-    stopped; on the CPU the result is the same bit for bit. `condition` is (n, k) for a network with
-    `condition_dim`; labels of `data` serve one with `n_classes`. Under `torchrun` the batch is shared by the
-    ranks. `show` forces the progress bar on or off. `tensorboard` mirrors the log as events in
-    `run_dir`/tensorboard.
+    `config` [@Karras2022]. A run that is stopped and goes on gives on the CPU the same bits as one that was never
+    stopped. Under `torchrun` the batch is shared by the ranks.
 
-    Raises ShapeError or ArgumentError where data and network do not fit, CheckpointError where `run_dir` holds
-    another run, TrainingError where the loss is not finite (the last good checkpoint stays) or memory runs out,
-    MissingDependencyError without tensorboard.
+    Parameters
+    ----------
+    network : NetworkDenoiser
+        Where training starts.
+    data : ImageData or torch.Tensor
+        Images or other points, `(n, *event)`.
+    config : TrainConfig, optional
+        How to train; by default as `TrainConfig()`.
+    run_dir : str or Path, optional
+        Folder where everything is kept: the configuration, the log, the averaged weights, the state, the snapshots.
+        The same call goes on where a stopped one was.
+    condition : torch.Tensor, optional
+        `(n, k)` for a network with `condition_dim`, or `(n,)` classes for one with `n_classes`, which takes the labels
+        of `data` by default.
+    device : str or torch.device, optional
+        Where to train; by default where the network is.
+    show : bool, optional
+        Progress bar on or off; by default on a terminal.
+    tensorboard : bool
+        Also write the log as events in `run_dir`/tensorboard.
 
+    Returns
+    -------
+    Training
+        The averaged network, the log, the snapshots.
+
+    Raises
+    ------
+    ShapeError, ArgumentError
+        Where data, condition and network do not fit together, or `batch` cannot be shared by the ranks.
+    CheckpointError
+        Where `run_dir` holds another run.
+    TrainingError
+        Where the loss is not finite (the last good checkpoint stays) or memory runs out.
+    MissingDependencyError
+        Without tensorboard, where it is asked for.
+
+    Examples
+    --------
     >>> from idealscore.learned.networks import MLPDenoiser
     >>> points = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
     >>> trained = train(MLPDenoiser((2,), width=8, depth=1), points, TrainConfig(steps=3, batch=4))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from ..._support import streams as _streams
+from ..._support.shapes import per_row
 from ...errors import ArgumentError, ShapeError
 from ..data.images import ImageData
 from ..networks.base import NetworkDenoiser
@@ -87,6 +88,7 @@ class Batches:
         return slice(self.rows.start, self.rows.start + max(1, size // share))
 
     def dropout_stream(self, step: int) -> torch.Generator:
+        """Random numbers of the masks of dropout in `step`."""
         return self._stream("train dropout", step)
 
     def draw(self, step: int, share: int = 1) -> Batch:
@@ -99,7 +101,7 @@ class Batches:
         sigma = sigma[rows].to(clean.dtype)
         shape = (total, *clean.shape[1:])
         noise = torch.randn(shape, generator=self._stream("train noise", step), device=self.device)[rows]
-        noisy = clean + sigma.reshape(-1, *[1] * (clean.ndim - 1)) * noise
+        noisy = clean + per_row(sigma, clean) * noise
         return Batch(clean, noisy, sigma, self._conditions(chosen, step, rows))
 
     def _conditions(self, chosen: torch.Tensor, step: int, rows: slice) -> torch.Tensor | None:
@@ -110,5 +112,5 @@ class Batches:
             return condition
         generator = self._stream("train condition", step)
         draws = torch.rand(self.config.batch, generator=generator, device=self.device)[rows]
-        dropped = (draws < self.config.condition_dropout).reshape(-1, *[1] * (condition.ndim - 1))
+        dropped = per_row(draws < self.config.condition_dropout, condition)
         return condition.masked_fill(dropped, -1 if not condition.is_floating_point() else torch.nan)

@@ -7,26 +7,46 @@ code resolves P / (2 K) pixels: two labels closer than that look alike to the ne
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import ArgumentError
 from ...simulate.bumps.canvas import BumpCanvas
 
 
-def encode_centres(centres: Any, canvas: BumpCanvas, resolution: float = 2.0) -> torch.Tensor:
-    """The condition `(n, 4 K + 2)`, float32, of labels `(n, 2)` with nan for an absent coordinate [@Liang2024].
+def encode_centres(centres: ArrayLike, canvas: BumpCanvas, resolution: float = 2.0) -> torch.Tensor:
+    """The condition [cos(k w mu), sin(k w mu), k = 1 ... K; 1] of labels, w = 2 pi / P [@Liang2024].
 
-    `resolution`, in pixels, decides K = P / (2 resolution), at least 1. Raises ArgumentError where it is not positive.
+    Parameters
+    ----------
+    centres : array_like
+        Labels (mu_x, mu_y) in pixels, `(n, 2)`, nan for an absent coordinate.
+    canvas : BumpCanvas
+        Where the bumps lie; it has the period P.
+    resolution : float
+        Smallest distance in pixels that the code tells apart; K = P / (2 resolution), at least 1.
 
+    Returns
+    -------
+    torch.Tensor
+        `(n, 4 K + 2)`, float32; zeros where a coordinate is absent.
+
+    Raises
+    ------
+    ArgumentError
+        Where `resolution` is not positive.
+    ShapeError, ArgumentError
+        Where the centres do not fit the canvas.
+
+    Examples
+    --------
     >>> encode_centres([[1.0, np.nan]], BumpCanvas(4))[0, 5:].tolist()
     [0.0, 0.0, 0.0, 0.0, 0.0]
     """
     centres = canvas.check_centres(centres)
-    period = canvas.size if canvas.periodic else 2 * canvas.size
+    period = _period(canvas)
     orders = np.arange(1, harmonics(canvas, resolution) + 1)
     parts = []
     for k in (0, 1):
@@ -36,8 +56,12 @@ def encode_centres(centres: Any, canvas: BumpCanvas, resolution: float = 2.0) ->
     return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
 
 
+def _period(canvas: BumpCanvas) -> int:
+    return canvas.size if canvas.periodic else 2 * canvas.size
+
+
 def harmonics(canvas: BumpCanvas, resolution: float) -> int:
+    """K, the number of harmonics of the code."""
     if check.real("resolution", resolution, 0.0) == 0.0:
         raise ArgumentError("resolution", "is 0", "pass a number of pixels > 0")
-    period = canvas.size if canvas.periodic else 2 * canvas.size
-    return max(1, round(period / (2 * resolution)))
+    return max(1, round(_period(canvas) / (2 * resolution)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.types import Record
 from ...errors import UnknownNameError
 from .noise_levels import LogNormal, Noise, noise_from_dict, noise_to_dict
 from .objective import WEIGHTINGS
@@ -21,12 +21,59 @@ DECAYS = ("constant", "linear", "cosine")
 class TrainConfig:
     """How to train. The defaults follow [@Karras2022] with the power-function average of [@Karras2024].
 
-    steps, batch: number of updates and of images in each (over all ranks). learning_rate, warmup, decay: linear
-    rise over `warmup` steps, then "constant", "linear" or "cosine" to zero. weight_decay, betas: of AdamW. clip:
-    largest norm of the gradient, 0 for none. ema: width of the weight average relative to the time so far, 0 for
-    none. noise, weighting: see `objective`. condition_dropout: share of conditions that are dropped. snapshots:
-    number of log-spaced steps whose averaged weights are kept. log_every, checkpoint_every: steps. precision:
-    "float32" or "bfloat16" (autocast). compile: torch.compile. channels_last: memory layout of images.
+    Parameters
+    ----------
+    steps : int
+        Number of updates.
+    batch : int
+        Number of images in each, over all ranks.
+    learning_rate : float
+        The largest one, after `warmup`.
+    warmup : int
+        Number of steps over which the learning rate rises linearly.
+    decay : {"constant", "linear", "cosine"}
+        How it falls to zero afterwards, if at all.
+    weight_decay : float
+        Of AdamW.
+    betas : tuple of float
+        Of AdamW.
+    clip : float
+        Largest norm of the gradient, 0 for none.
+    ema : float
+        Width of the weight average relative to the time so far, 0 (no average) to 0.28.
+    noise : LogNormal, LogUniform, Levels or Steps
+        Distribution of the noise level.
+    weighting : {"output", "x0", "noise"}
+        Weight of the squared error of D: 1 / c_out^2 (the plain error of the raw network), 1, or 1 / sigma^2 (the error
+        of the noise).
+    condition_dropout : float
+        Share of conditions that are dropped, 0 to 1.
+    seed : int
+        Of all random streams.
+    snapshots : int
+        Number of log-spaced steps whose averaged weights are kept.
+    log_every : int
+        Steps between two records of the log.
+    checkpoint_every : int
+        Steps between two checkpoints in the run folder.
+    precision : {"float32", "bfloat16"}
+        Of the network; bfloat16 is autocast.
+    compile : bool
+        Whether to use torch.compile.
+    channels_last : bool
+        Memory layout of images.
+
+    Raises
+    ------
+    ArgumentError
+        On a number outside its range.
+    UnknownNameError
+        On an unknown decay, weighting or precision.
+
+    Examples
+    --------
+    >>> TrainConfig(steps=500, ema=0.0)
+    TrainConfig(steps=500, batch=128, learning_rate=0.001, ema=0.0)
     """
 
     steps: int = 2000
@@ -64,14 +111,45 @@ class TrainConfig:
         check.choice("weighting", self.weighting, WEIGHTINGS)
         check.choice("precision", self.precision, NUMERICS)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, from which `from_dict` makes an equal configuration."""
+    def __repr__(self) -> str:
+        """Steps, batch, learning rate, and whatever is not at its default."""
+        shown = ("steps", "batch", "learning_rate")
+        usual = type(self)()
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        text = [f"{n}={v!r}" for n, v in given.items() if n in shown or v != getattr(usual, n)]
+        return f"TrainConfig({', '.join(text)})"
+
+    def to_dict(self) -> Record:
+        """Plain data, from which `from_dict` makes an equal configuration.
+
+        Returns
+        -------
+        dict
+            Every option by name; `noise` as a dict with its "kind".
+        """
         return {**asdict(self), "betas": list(self.betas), "noise": noise_to_dict(self.noise)}
 
     @classmethod
-    def from_dict(cls, description: dict[str, Any]) -> TrainConfig:
+    def from_dict(cls, description: Record) -> TrainConfig:
         """The configuration that `to_dict` described.
 
+        Parameters
+        ----------
+        description : dict
+            Options by name; those that are missing are at their defaults.
+
+        Returns
+        -------
+        TrainConfig
+            An equal configuration.
+
+        Raises
+        ------
+        UnknownNameError
+            On an unknown option or kind of noise.
+
+        Examples
+        --------
         >>> config = TrainConfig(steps=10)
         >>> TrainConfig.from_dict(config.to_dict()) == config
         True
@@ -87,7 +165,18 @@ class TrainConfig:
         return cls(**options)
 
     def learning_rate_at(self, step: int) -> float:
-        """The rate of update `step` = 1 ... steps."""
+        """The learning rate of one update.
+
+        Parameters
+        ----------
+        step : int
+            1 ... steps.
+
+        Returns
+        -------
+        float
+            The rate.
+        """
         rate = self.learning_rate * min(1.0, step / max(1, self.warmup))
         if self.decay == "constant" or step <= self.warmup:
             return rate
@@ -97,6 +186,13 @@ class TrainConfig:
     def snapshot_steps(self) -> list[int]:
         """Log-spaced steps from 1 to `steps`, each once; a single one is the last.
 
+        Returns
+        -------
+        list of int
+            In increasing order; fewer than `snapshots` where several round to one.
+
+        Examples
+        --------
         >>> TrainConfig(steps=1000, snapshots=4).snapshot_steps()
         [1, 10, 100, 1000]
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +11,13 @@ from typing import Any
 import torch
 
 from ..._support import progress as _progress
+from ..._support.types import FilePath, Record
 from ...errors import ArgumentError, TrainingError
 from . import _ranks, objective
 from ._run_folder import run_folder
 from .batches import Batches
 from .config import TrainConfig
 from .state import TrainingState
-
-Record = dict[str, Any]
 
 
 class Loop:
@@ -34,7 +33,7 @@ class Loop:
         batches: list[Batches],
         config: TrainConfig,
         description: Record,
-        run_dir: Any,
+        run_dir: FilePath | None,
         tensorboard: bool = False,
     ) -> None:
         self.model, self.config, self.batches = model.train().requires_grad_(True), config, batches
@@ -50,6 +49,7 @@ class Loop:
         self.kept: dict[int, Any] = {}
 
     def run(self, show: bool | None) -> None:
+        """Train to the last step, from the last checkpoint where there is one."""
         config, state = self.config, self.state
         self._begin()
         wanted = set(config.snapshot_steps())
@@ -71,8 +71,6 @@ class Loop:
     @torch.no_grad()
     def averaged(self) -> Any:
         """A copy of the model for use, with the averaged weights."""
-        import copy
-
         twin = copy.deepcopy(self.model)
         for name, parameter in twin.named_parameters():
             parameter.copy_(self.state.average[name])
@@ -127,7 +125,7 @@ class Loop:
                 rows, total = self.batches[0].rows_of(share), self.config.batch
                 self.model.seed_dropout(self.batches[0].dropout_stream(step), total, rows)
             return self.batches[0].draw(step, share)
-        draws = zip(*(batches.draw(step, share) for batches in self.batches))
+        draws = zip(*(batches.draw(step, share) for batches in self.batches), strict=True)
         return tuple(None if part[0] is None else torch.stack(part) for part in draws)
 
     def _record(self, bar: Any) -> None:
@@ -196,5 +194,6 @@ def join_ranks(config: TrainConfig, device: torch.device) -> tuple[torch.device,
     return _ranks.local_device(device, world), rank, world
 
 
-def folder_path(run_dir: str | os.PathLike | None) -> Path | None:
+def folder_path(run_dir: FilePath | None) -> Path | None:
+    """The run folder as a path."""
     return None if run_dir is None else Path(run_dir)

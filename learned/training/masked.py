@@ -1,4 +1,4 @@
-"""Training on hidden symbols: masked diffusion of strings, beside the Gaussian one of `training`.
+"""Training on hidden symbols: masked diffusion of strings, next to the Gaussian one of `train`.
 
 Each step hides every leaf of a string with its own probability t, uniform on (0, 1), and minimises the cross entropy
 of what was hidden [@Austin2021]:
@@ -11,12 +11,12 @@ A visible leaf costs nothing. The minimum is the exact posterior of each leaf gi
 from __future__ import annotations
 
 import copy
-import os
 from typing import Any
 
 import torch
 
 from ..._support import checks as check
+from ..._support.types import Device, FilePath
 from ...errors import ArgumentError
 from ..data.images import ImageData
 from ..networks.hierarchy import HierarchyNet
@@ -58,18 +58,47 @@ def train_masked(
     network: HierarchyNet,
     data: torch.Tensor,
     config: TrainConfig | None = None,
-    run_dir: str | os.PathLike | None = None,
+    run_dir: FilePath | None = None,
     *,
-    device: str | torch.device | None = None,
+    device: Device | None = None,
     show: bool | None = None,
 ) -> Training:
-    """Train a copy of `network` to infer the hidden symbols of one-hot strings `data` (n, leaves, v).
+    """Train a copy of `network` to infer the hidden symbols of strings.
 
-    As `train`, resumable and with the same bits every time on the CPU; `noise`, `weighting` and the conditions of
-    `config` play no role. The use of the result is `leaf_posterior` or `predictor("masking")`.
+    Minimises E_t - (1 / leaves) sum_i log p(x0_i | the visible leaves), each leaf hidden with probability t, t uniform
+    on (0, 1) [@Austin2021]. As `train`, resumable and with the same bits every time on the CPU. The use of the result
+    is `leaf_posterior` or `predictor("masking")`.
 
-    Raises ArgumentError where `data` is not one-hot or the network conditional, TrainingError as `train`.
+    Parameters
+    ----------
+    network : HierarchyNet
+        Where training starts; without a condition.
+    data : torch.Tensor
+        One-hot strings (n, leaves, v).
+    config : TrainConfig, optional
+        How to train; `noise`, `weighting` and the conditions play no role.
+    run_dir : str or Path, optional
+        Folder where everything is kept: the configuration, the log, the averaged weights, the state, the snapshots.
+        The same call goes on where a stopped one was.
+    device : str or torch.device, optional
+        Where to train; by default where the network is.
+    show : bool, optional
+        Progress bar on or off; by default on a terminal.
 
+    Returns
+    -------
+    Training
+        The averaged network, the log, the snapshots.
+
+    Raises
+    ------
+    ArgumentError
+        Where `data` is not one-hot, or the network is conditional or not a HierarchyNet.
+    ShapeError, CheckpointError, TrainingError
+        As `train`.
+
+    Examples
+    --------
     >>> from idealscore.theory.belief_propagation.channels import one_hot
     >>> strings = one_hot([[0, 1, 2, 0], [2, 1, 0, 0]], 3)
     >>> trained = train_masked(HierarchyNet((4, 3), width=8), strings, TrainConfig(steps=3, batch=4))
@@ -78,10 +107,10 @@ def train_masked(
     """
     config = config or TrainConfig()
     if not isinstance(network, HierarchyNet) or network.config.conditional:
-        raise ArgumentError("network", "is no unconditional HierarchyNet", "build HierarchyNet((leaves, v))")
+        raise ArgumentError("network", "is not an unconditional HierarchyNet", "build HierarchyNet((leaves, v))")
     data = check.dataset("data", data)
     if not bool((((data == 0) | (data == 1)).all(-1) & (data.sum(-1) == 1)).all()):
-        raise ArgumentError("data", "is not one-hot along the last dimension", "pass leaf_channels.one_hot(strings, v)")
+        raise ArgumentError("data", "is not one-hot along the last dimension", "pass one_hot(strings, v)")
     images = ImageData(data, name="strings")
     device = network.device if device is None else torch.device(device)
     device, rank, world = join_ranks(config, device)

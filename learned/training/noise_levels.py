@@ -9,13 +9,32 @@ from typing import Any, ClassVar
 import torch
 
 from ..._support import checks as check
+from ..._support.types import Record
 from ...errors import ArgumentError, UnknownNameError
 from ...theory.noise import DiscreteSchedule
 
 
 @dataclass(frozen=True)
 class LogNormal:
-    """ln(sigma) ~ N(mean, std^2) [@Karras2022]."""
+    """ln(sigma) ~ N(mean, std^2) [@Karras2022].
+
+    Parameters
+    ----------
+    mean : float
+        Mean of ln(sigma).
+    std : float
+        Its standard deviation, >= 0.
+
+    Raises
+    ------
+    ArgumentError
+        Where one of them is not finite, or `std` is negative.
+
+    Examples
+    --------
+    >>> LogNormal(0.0, 1.2).quantile(torch.tensor([0.5])).round(decimals=4)
+    tensor([1.])
+    """
 
     mean: float = -1.2
     std: float = 1.2
@@ -26,6 +45,18 @@ class LogNormal:
         check.real("std", self.std, 0.0)
 
     def quantile(self, u: torch.Tensor) -> torch.Tensor:
+        """sigma at the share `u` of its distribution.
+
+        Parameters
+        ----------
+        u : torch.Tensor
+            Shares in (0, 1), of any shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Noise levels of the shape of `u`.
+        """
         return torch.exp(self.mean + self.std * torch.special.ndtri(u))
 
 
@@ -33,7 +64,21 @@ class LogNormal:
 class LogUniform:
     """ln(sigma) uniform between ln(low) and ln(high).
 
-    >>> LogUniform(0.01, 100.0).quantile(torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)).tolist()
+    Parameters
+    ----------
+    low : float
+        Smallest noise level, > 0.
+    high : float
+        Largest one, >= `low`.
+
+    Raises
+    ------
+    ArgumentError
+        Where they are not finite and in this order.
+
+    Examples
+    --------
+    >>> LogUniform(0.01, 100.0).quantile(torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)).round(decimals=6).tolist()
     [0.01, 1.0, 100.0]
     """
 
@@ -46,12 +91,42 @@ class LogUniform:
         check.real("high", self.high, self.low)
 
     def quantile(self, u: torch.Tensor) -> torch.Tensor:
+        """sigma at the share `u` of its distribution.
+
+        Parameters
+        ----------
+        u : torch.Tensor
+            Shares in (0, 1), of any shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Noise levels of the shape of `u`.
+        """
         return self.low * (self.high / self.low) ** u
 
 
 @dataclass(frozen=True)
 class Levels:
-    """One of the given noise levels, all alike in frequency."""
+    """One of the given noise levels, all alike in frequency.
+
+    Parameters
+    ----------
+    sigmas : tuple of float
+        Noise levels > 0, in any order.
+
+    Raises
+    ------
+    ShapeError
+        Where there are none.
+    NoiseLevelError
+        Where one is not finite and > 0.
+
+    Examples
+    --------
+    >>> Levels((0.5, 2.0)).quantile(torch.tensor([0.1, 0.9])).tolist()
+    [0.5, 2.0]
+    """
 
     sigmas: tuple[float, ...] = (1.0,)
     kind: ClassVar[str] = "levels"
@@ -60,13 +135,45 @@ class Levels:
         object.__setattr__(self, "sigmas", tuple(check.positive_sigmas("sigmas", list(self.sigmas)).tolist()))
 
     def quantile(self, u: torch.Tensor) -> torch.Tensor:
+        """sigma at the share `u` of its distribution.
+
+        Parameters
+        ----------
+        u : torch.Tensor
+            Shares in (0, 1), of any shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Noise levels of the shape of `u`.
+        """
         table = torch.tensor(self.sigmas, dtype=u.dtype, device=u.device)
         return table[(u * len(self.sigmas)).long().clamp(max=len(self.sigmas) - 1)]
 
 
 @dataclass(frozen=True)
 class Steps:
-    """A uniformly drawn step 1 ... n of a DDPM schedule, "linear" or "cosine" [@Ho2020; @Nichol2021]."""
+    """A uniformly drawn step 1 ... n of a DDPM schedule [@Ho2020; @Nichol2021].
+
+    Parameters
+    ----------
+    schedule : {"linear", "cosine"}
+        Which schedule.
+    n : int
+        Number of its steps.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown schedule.
+    ArgumentError
+        Where `n` is not a positive integer.
+
+    Examples
+    --------
+    >>> Steps("linear", 1000).quantile(torch.tensor([0.0, 0.9999], dtype=torch.float64)).round(decimals=2)
+    tensor([1.0000e-02, 1.5741e+02], dtype=torch.float64)
+    """
 
     schedule: str = "linear"
     n: int = 1000
@@ -77,6 +184,18 @@ class Steps:
         check.integer("n", self.n, 1)
 
     def quantile(self, u: torch.Tensor) -> torch.Tensor:
+        """sigma at the share `u` of its distribution.
+
+        Parameters
+        ----------
+        u : torch.Tensor
+            Shares in (0, 1), of any shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Noise levels of the shape of `u`.
+        """
         return _levels_of(self.schedule, self.n).quantile(u)
 
 
@@ -89,12 +208,12 @@ Noise = LogNormal | LogUniform | Levels | Steps
 _KINDS: dict[str, type[Noise]] = {kind.kind: kind for kind in (LogNormal, LogUniform, Levels, Steps)}
 
 
-def noise_to_dict(noise: Noise) -> dict[str, Any]:
+def noise_to_dict(noise: Noise) -> Record:
     """The distribution as plain data."""
     return {"kind": noise.kind, **asdict(noise)}
 
 
-def noise_from_dict(description: dict[str, Any]) -> Noise:
+def noise_from_dict(description: Record) -> Noise:
     """The distribution that `noise_to_dict` described.
 
     >>> noise_from_dict({"kind": "lognormal", "mean": 0.0, "std": 1.0})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ..._support import checks as check
+from ..._support.types import Record
 from ..data.images import ImageData
 from ..networks import NETWORKS
 from ..networks.base import NetworkDenoiser
@@ -19,7 +19,7 @@ class Preset:
 
     network: str
     train: TrainConfig
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Record = field(default_factory=dict)
     subset: int | None = None
 
 
@@ -54,8 +54,27 @@ def preset(name: str, data: ImageData, seed: int = 0) -> tuple[NetworkDenoiser, 
     a U-Net of about 15 million parameters for 32 x 32 pixels, in bf16 and compiled: meant for a GPU, and for
     `data.subset(256)` and `data.subset(25_000)`, which `idealscore train --preset` takes by itself.
 
-    Raises UnknownNameError on an unknown preset.
+    Parameters
+    ----------
+    name : {"digits", "cifar10-memorise", "cifar10-generalise"}
+        Which preset.
+    data : ImageData
+        What the network will be trained on: its shape and its standard deviation enter.
+    seed : int
+        Of the initial weights and of the training.
 
+    Returns
+    -------
+    tuple of NetworkDenoiser and TrainConfig
+        The network with its initial weights, and how to train it.
+
+    Raises
+    ------
+    UnknownNameError
+        On an unknown preset.
+
+    Examples
+    --------
     >>> from idealscore.learned import data
     >>> network, config = preset("digits", data.load("digits"))
     >>> network.name, config.steps

@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from ..._support.shapes import per_row
 from ...errors import CheckpointError
 
 PARTS = ("weights", "average", "exp_avg", "exp_avg_sq")
@@ -28,7 +29,7 @@ def ema_exponent(width: float) -> float:
 
 
 class TrainingState:
-    """AdamW on named parameters, with the power-function average of the weights beside them.
+    """AdamW on named parameters, with the power-function average of the weights next to them.
 
     `stacked` parameters hold one replica per row; the gradient of each is clipped on its own.
     """
@@ -73,7 +74,7 @@ class TrainingState:
         if clip:
             factors = (clip / (norms + 1e-6)).clamp(max=1.0)
             for gradient in gradients:
-                gradient.mul_(factors.reshape(-1, *[1] * (gradient.ndim - 1)))
+                gradient.mul_(per_row(factors, gradient))
         return norms
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -85,6 +86,7 @@ class TrainingState:
             for part, tensor in zip(
                 PARTS,
                 (parameter, self.average[name], moments[parameter]["exp_avg"], moments[parameter]["exp_avg_sq"]),
+                strict=True,
             )
         }
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..._support.shapes import per_row
+from ..._support.types import ArrayLike, Device, FilePath, Record
 from ...errors import ArgumentError, CheckpointError, MissingDependencyError
 from ...theory.noise import DiscreteSchedule
 from ..networks.preconditioning import Preconditioning
@@ -23,17 +24,29 @@ DIFFUSERS_PREDICTIONS = {"epsilon": "noise", "sample": "x0", "v_prediction": "v"
 class _Diffusers(WrappedDenoiser):
     """A UNet2DModel or UNet2DConditionModel on the clock of its scheduler."""
 
-    def __init__(self, unet, predicts: str, clock: str, schedule, time_scale: float, edm_data: float | None) -> None:
-        config = unet.config
+    def __init__(
+        self,
+        unet: nn.Module,
+        predicts: str,
+        clock: str,
+        schedule: DiscreteSchedule | None,
+        time_scale: float,
+        edm_data: float | None,
+    ) -> None:
+        config: Any = unet.config
         size = config.sample_size
         shape = None
         if size is not None:
             shape = (config.in_channels, *((size, size) if isinstance(size, int) else tuple(size)))
         super().__init__(unet, shape)
+        self.unet_config = config
         self.predicts, self.clock, self.schedule, self.time_scale = predicts, clock, schedule, time_scale
         self.preconditioning = None if edm_data is None else Preconditioning("edm", edm_data)
 
-    def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: Any) -> torch.Tensor:
+    def summary(self) -> list[str]:
+        return [f"predicts={self.predicts!r}", f"clock={self.clock!r}"]
+
+    def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
         if self.preconditioning is not None:
             c = self.preconditioning(sigma)
             out = self._predict(per_row(c.inner, x) * x, c.noise, condition)
@@ -45,27 +58,51 @@ class _Diffusers(WrappedDenoiser):
         out = self._predict(per_row(scale, x) * x, time, condition)
         return to_denoised(self.predicts, x, out, sigma, scale)
 
-    def _predict(self, z: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
-        options = {}
-        if "encoder_hid_dim" in self.inner.config:
+    def _predict(self, z: torch.Tensor, time: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
+        options: Record = {}
+        if "encoder_hid_dim" in self.unet_config:
             if condition is None:
                 raise ArgumentError("condition", "is missing", "pass encoder_hidden_states (batch, tokens, width)")
-            options["encoder_hidden_states"] = condition.to(next(self.parameters()).dtype)
+            states = torch.as_tensor(condition, device=z.device)
+            options["encoder_hidden_states"] = states.to(next(self.parameters()).dtype)
         elif condition is not None:
             options["class_labels"] = torch.as_tensor(condition, device=z.device).expand(len(z))
         out = self.call(z, time, **options)
         return out[:, : z.shape[1]]
 
 
-def diffusers(unet: nn.Module, scheduler: Any) -> WrappedDenoiser:
-    """A denoiser from a `diffusers` UNet2DModel or UNet2DConditionModel and the scheduler it was trained for.
+def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
+    """A denoiser from a U-Net of the `diffusers` library and the scheduler that it was trained for.
 
-    Schedulers: those with `betas` (DDPM, DDIM, Euler, DPM-Solver, ...) with epsilon, sample or v prediction; EDM
-    schedulers; flow matching. `condition` is the class label, or the `encoder_hidden_states`. What a scheduler
-    does to the prediction when it samples (clipping, thresholding) is no part of the denoiser. Between the
-    steps of a schedule the network is asked at fractional steps.
+    What a scheduler does to the prediction when it samples (clipping, thresholding) is not part of the denoiser.
+    Between the steps of a schedule the network is asked at fractional steps.
 
-    Raises MissingDependencyError without `diffusers`, ArgumentError for anything that is not supported.
+    Parameters
+    ----------
+    unet : diffusers.UNet2DModel or diffusers.UNet2DConditionModel
+        The network. `condition` of the denoiser is its class label, or its `encoder_hidden_states` (batch, tokens,
+        width).
+    scheduler : object
+        One with `betas` (DDPM, DDIM, Euler, DPM-Solver, ...) and epsilon, sample or v prediction; one of EDM; one of
+        flow matching.
+
+    Returns
+    -------
+    WrappedDenoiser
+        In evaluation mode.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without `diffusers`.
+    ArgumentError
+        For any other network or scheduler.
+
+    Examples
+    --------
+    >>> import diffusers as library  # doctest: +SKIP
+    >>> unet = library.UNet2DModel.from_pretrained("FOLDER", subfolder="unet")  # doctest: +SKIP
+    >>> denoiser = diffusers(unet, library.DDPMScheduler())  # doctest: +SKIP
     """
     try:
         import diffusers as library
@@ -105,10 +142,34 @@ def _reading(scheduler: Any) -> tuple[str, str, DiscreteSchedule | None, float, 
     return predicts, "index", DiscreteSchedule(betas.numpy(), name=f"diffusers {name}"), 1.0, None
 
 
-def diffusers_pipeline(path: str | Path, device: str | torch.device = "cpu") -> WrappedDenoiser:
-    """The denoiser of a saved `diffusers` pipeline: a folder with `model_index.json`, `unet/` and `scheduler/`.
+def diffusers_pipeline(path: FilePath, device: Device = "cpu") -> WrappedDenoiser:
+    """The denoiser of a saved `diffusers` pipeline; only safetensors weights are read.
 
-    Only safetensors weights are read. Raises CheckpointError where something is missing or not of `diffusers`.
+    Parameters
+    ----------
+    path : str or Path
+        A folder with `model_index.json`, `unet/` and `scheduler/`.
+    device : str or torch.device
+        Where the network shall be.
+
+    Returns
+    -------
+    WrappedDenoiser
+        In evaluation mode, without gradients.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without `diffusers`.
+    CheckpointError
+        Where something is missing, or a part is not of `diffusers`.
+    ArgumentError
+        Where the network or the scheduler is not supported.
+
+    Examples
+    --------
+    >>> diffusers_pipeline("FOLDER")  # doctest: +SKIP
+    WrappedDenoiser(UNet2DModel, predicts='noise', clock='index', event=(3, 32, 32), 35.75 M parameters, float32, cpu)
     """
     try:
         import diffusers as library
@@ -127,7 +188,7 @@ def diffusers_pipeline(path: str | Path, device: str | torch.device = "cpu") -> 
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(
             "path",
-            f"{path} is no readable diffusers pipeline with safetensors weights ({type(error).__name__}: {error})",
+            f"{path} is not a readable diffusers pipeline with safetensors weights ({type(error).__name__}: {error})",
             "save it by pipeline.save_pretrained(path, safe_serialization=True)",
         ) from None
     return diffusers(loaded["unet"], loaded["scheduler"]).to(device).requires_grad_(False)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from ..._support.types import ArrayLike
 from ...errors import ArgumentError
 from .denoiser import WrappedDenoiser
 
 
 class _EDM(WrappedDenoiser):
-    def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: Any) -> torch.Tensor:
+    def summary(self) -> list[str]:
+        return ["edm"]
+
+    def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
         if condition is None:
             return self.call(x, sigma)
         labels = torch.as_tensor(condition, device=x.device)
@@ -25,8 +27,31 @@ class _EDM(WrappedDenoiser):
 def edm(module: nn.Module, shape: tuple[int, ...] | None = None) -> WrappedDenoiser:
     """A denoiser from a preconditioned module `D(x, sigma, class_labels=None)` in the manner of [@Karras2022].
 
-    A label as `condition` becomes one-hot where the module has a `label_dim`. The shape is read from
-    `img_channels` and `img_resolution` where the module has them.
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes x `(batch, *event)` and sigma `(batch,)`. A label as `condition` becomes one-hot where the module has a
+        `label_dim`.
+    shape : tuple of int, optional
+        Event shape; by default that of the attributes `img_channels` and `img_resolution`, where there are any.
+
+    Returns
+    -------
+    WrappedDenoiser
+        In evaluation mode.
+
+    Raises
+    ------
+    ArgumentError
+        Where `module` is not a torch module.
+
+    Examples
+    --------
+    >>> class Wiener(nn.Module):
+    ...     def forward(self, x, sigma, class_labels=None):
+    ...         return x / (1 + sigma[:, None] ** 2)
+    >>> edm(Wiener(), shape=(2,))(torch.ones(1, 2), 1.0).tolist()
+    [[0.5, 0.5]]
     """
     if not isinstance(module, nn.Module):
         raise ArgumentError("module", f"is {type(module).__name__}", "pass a torch module D(x, sigma)")

@@ -13,7 +13,7 @@ CLOCKS = ("sigma", "snr", "log_snr", "alpha_bar", "ou_time", "flow_time", "step"
 
 
 def time_of(sigma: torch.Tensor, clock: str, schedule: DiscreteSchedule | None = None) -> torch.Tensor:
-    """`sigma` on a clock; "step" is 1 ... n of `schedule`, "index" 0 ... n - 1, both fractional between.
+    """`sigma` on a clock; "step" is 1 ... n of `schedule`, "index" 0 ... n - 1, both fractional between them.
 
     Raises NoiseLevelError beyond the ends of the schedule.
 

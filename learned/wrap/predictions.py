@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from ..._support.shapes import per_row
@@ -11,7 +9,9 @@ from ..._support.shapes import per_row
 PREDICTIONS = ("x0", "noise", "v", "score", "flow")
 
 
-def to_denoised(predicts: str, x: torch.Tensor, out: torch.Tensor, sigma: torch.Tensor, scale: torch.Tensor) -> Any:
+def to_denoised(
+    predicts: str, x: torch.Tensor, out: torch.Tensor, sigma: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
     """E[x0 | x] from a prediction made at `scale` * x.
 
     x0       D = f                            noise   D = x - sigma f

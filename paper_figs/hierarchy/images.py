@@ -87,7 +87,7 @@ def _trained_on(source: str, plan: dict[str, Any], seed: int) -> tuple[str, Any,
 
     from ...learned.data import load
     from ...learned.networks.unet import UNetDenoiser
-    from ...learned.probes.classifier import train_classifier
+    from ...learned.probes import train_classifier
     from ...learned.training import train
     from ...learned.training.config import TrainConfig
     from ...learned.training.noise_levels import LogNormal

@@ -205,7 +205,7 @@ def test_images_that_do_not_belong_together(tmp_path):
     with pytest.raises(DataFileError, match=r"b\.png has shape"):
         load(folder)
     (folder / "b.png").write_bytes(b"no image")
-    with pytest.raises(DataFileError, match=r"b\.png is no readable image"):
+    with pytest.raises(DataFileError, match=r"b\.png is not a readable image"):
         load(folder)
 
 
@@ -232,7 +232,7 @@ def test_missing_package_says_how_to_install(tmp_path, monkeypatch):
 
 
 def test_names_of_data_sets():
-    assert data_module.images.DATASETS == ("digits",)
+    assert data_module.DATASETS == ("digits",)
 
 
 @pytest.mark.parametrize("encoded", [True, False])

@@ -66,7 +66,7 @@ def test_missing_foreign_and_other_networks(tmp_path):
         checkpoint.load(tmp_path)
     path = tmp_path / "foreign.safetensors"
     save_file({"w": torch.zeros(2)}, path)
-    with pytest.raises(CheckpointError, match="no idealscore network"):
+    with pytest.raises(CheckpointError, match="does not hold an idealscore network"):
         checkpoint.load(path)
     save_file({"w": torch.zeros(2)}, path, {"format": "pt"})
     with pytest.raises(CheckpointError, match="not written by idealscore"):
@@ -75,7 +75,7 @@ def test_missing_foreign_and_other_networks(tmp_path):
     for description in ({"network": "quantum", "shape": [2]}, {**network.describe(), "colour": 3}, {}):
         metadata = {"format": json.dumps(checkpoint.FORMAT), "network": json.dumps(description)}
         save_file({"w": torch.zeros(2)}, path, metadata)
-        with pytest.raises(CheckpointError, match="no network of this version"):
+        with pytest.raises(CheckpointError, match="does not describe a network of this version"):
             checkpoint.load(path)
     metadata["network"] = json.dumps(network.describe())
     save_file({"w": torch.zeros(2)}, path, metadata)

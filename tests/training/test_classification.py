@@ -69,7 +69,7 @@ def test_training_depends_on_its_seed_alone(digits):
 
 def test_augmentation_moves_and_mirrors(digits):
     from idealscore._support.streams import torch_stream
-    from idealscore.learned.probes.classifier import _augment
+    from idealscore.learned.probes._train_classifier import _augment
 
     x = torch.zeros(200, 1, 5, 5)
     x[:, 0, 2, 1] = 1.0

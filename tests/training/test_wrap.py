@@ -290,7 +290,7 @@ def test_saved_pipeline(library, unet, tmp_path):
     expected = wrap.diffusers(unet, scheduler)(x, 1.0)
     torch.testing.assert_close(wrap.diffusers_pipeline(tmp_path / "pipe")(x, 1.0), expected)
     torch.testing.assert_close(checkpoint.load(tmp_path / "pipe")(x, 1.0), expected)
-    with pytest.raises(CheckpointError, match="no readable diffusers pipeline"):
+    with pytest.raises(CheckpointError, match="not a readable diffusers pipeline"):
         wrap.diffusers_pipeline(tmp_path)
     weights = tmp_path / "pipe" / "unet" / "diffusion_pytorch_model.safetensors"
     torch.save({}, weights.with_suffix(".bin"))
