@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from idealscore.errors import (
     ArgumentError,
     EmptyDataError,
+    GrammarError,
     InconsistentEvidenceError,
     NoiseLevelError,
     NotFiniteError,
@@ -27,9 +28,15 @@ from idealscore.theory.denoiser import posterior_covariance, score
 from idealscore.theory.grammar import Grammar
 
 from checkout import TESTS
+from closed_forms import ClosedFormTests
 
 SMALL = [(3, 2, 2, 2, 3), (4, 2, 2, 3, 4), (3, 3, 2, 2, 3), (3, 2, 3, 2, 3), (5, 1, 2, 3, 5), (4, 3, 2, 2, 2)]
 SMALL += [(4, 2, 2, 2, 6), (3, 2, 4, 1, 2)]
+
+
+class TestSurface(ClosedFormTests):
+    def make(self):
+        return HierarchicalDenoiser(Grammar.random(3, 2, 2, 2, seed=1))
 
 
 def grammars():
@@ -84,6 +91,8 @@ def test_equals_enumeration(grammar, differentiable, log):
     bp = BeliefPropagation(grammar)
     for found, exact in zip(bp.marginals(given_, log=log), exact_marginals(weights, levels, grammar), strict=True):
         np.testing.assert_allclose(found.detach(), exact, atol=1e-12)
+    for found, literal in zip(bp.marginals(given_, log=log), bp.reference(given_, log=log), strict=True):
+        torch.testing.assert_close(found, literal, atol=1e-12, rtol=0)
     evidence = bp.log_evidence(given_, log=log).detach()
     np.testing.assert_allclose(evidence, np.log(weights.mean(1)), atol=1e-12)
 
@@ -242,7 +251,7 @@ def test_block_size_changes_nothing(monkeypatch):
     grammar = Grammar.random(8, 4, 2, 4)
     bp, likelihood = BeliefPropagation(grammar), soft(grammar, 20).requires_grad_()
     whole = bp.marginals(likelihood)
-    monkeypatch.setattr("idealscore.theory.belief_propagation.BLOCK_BYTES", {"cpu": 1, "cuda": 1})
+    monkeypatch.setattr("idealscore.theory.belief_propagation.exact.BLOCK_BYTES", {"cpu": 1, "cuda": 1})
     for a, b in zip(whole, bp.marginals(likelihood), strict=True):
         torch.testing.assert_close(a, b, atol=1e-15, rtol=0)
 
@@ -310,11 +319,20 @@ def test_denoiser_per_sample_sigma_and_condition():
     x = torch.randn(3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     sigma = torch.tensor([0.1, 1.0, 3.0], dtype=torch.float64)
     together = denoiser(x, sigma, condition=torch.tensor([0, 1, 2]))
+    torch.testing.assert_close(together, denoiser.reference(x, sigma, condition=[0, 1, 2]), atol=1e-12, rtol=0)
     for i in range(3):
         torch.testing.assert_close(together[i : i + 1], denoiser(x[i : i + 1], float(sigma[i]), condition=i))
     strings = enumerate_levels(grammar)
     mean = leaf_channels.one_hot(strings[0][strings[-1][:, 0] == 1], 4).mean(0)
     torch.testing.assert_close(denoiser(x, float("inf"), condition=1)[0], mean)
+
+
+def test_grammars_with_too_many_strings_are_not_enumerated():
+    large = Grammar.random(32, 8, 2, 5)
+    with pytest.raises(GrammarError, match="grammar: has about"):
+        HierarchicalDenoiser(large).reference(torch.zeros(1, 32, 32), 1.0)
+    with pytest.raises(GrammarError, match="grammar: has about"):
+        BeliefPropagation(large).reference(torch.ones(1, 32, 32))
 
 
 BP = BeliefPropagation(Grammar.random(4, 2, 2, 2))

@@ -17,6 +17,23 @@ from idealscore.theory.belief_propagation import (
 )
 from idealscore.theory.grammar import Grammar
 
+from closed_forms import ClosedFormTests
+
+
+class TestSurface(ClosedFormTests):
+    def make(self):
+        return FilteredDenoiser(Grammar.random(3, 2, 2, 2, seed=1), 1)
+
+
+def test_evidence_without_a_filter_is_that_of_belief_propagation():
+    grammar = Grammar.random(3, 2, 2, 2, seed=1)
+    evidence = random_evidence(grammar)
+    found = FilteredPropagation(grammar, 0).log_evidence(evidence)
+    torch.testing.assert_close(found, BeliefPropagation(grammar).log_evidence(evidence, log=True))
+    x = torch.randn(3, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    density = FilteredDenoiser(grammar, 0).log_density(x, 0.6)
+    torch.testing.assert_close(density, HierarchicalDenoiser(grammar).log_density(x, 0.6))
+
 
 def random_evidence(grammar, n=4):
     draws = np.random.default_rng(0).normal(size=(n, grammar.leaves, grammar.v))
@@ -50,6 +67,7 @@ def test_equals_enumeration_for_every_k(shape):
     for k in range(depth + 1):
         found = FilteredPropagation(grammar, k).leaf_posterior(evidence).numpy()
         np.testing.assert_allclose(found, enumerated(grammar, k, evidence), atol=1e-12)
+        np.testing.assert_allclose(found, FilteredPropagation(grammar, k).reference(evidence), atol=1e-12)
 
 
 def test_no_filter_is_belief_propagation_and_filters_differ():

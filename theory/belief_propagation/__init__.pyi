@@ -6,7 +6,7 @@ from .channels import gaussian as gaussian
 from .channels import masking as masking
 from .channels import one_hot as one_hot
 from .exact import BeliefPropagation as BeliefPropagation
-from .exact import HierarchicalDenoiser as HierarchicalDenoiser
 from .filtered import FilteredDenoiser as FilteredDenoiser
 from .filtered import FilteredPropagation as FilteredPropagation
 from .filtered import path_marginals as path_marginals
+from .hierarchical import HierarchicalDenoiser as HierarchicalDenoiser

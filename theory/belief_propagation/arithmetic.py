@@ -19,7 +19,7 @@ def safe_log(total: torch.Tensor) -> torch.Tensor:
 class Plain:
     """Sum and product."""
 
-    compiled = True  # has loops in _belief_kernels
+    compiled = True  # has loops in _kernels
     times = staticmethod(operator.mul)
 
     @staticmethod

@@ -8,50 +8,122 @@ constant per leaf. Any object with these two methods is a channel; belief propag
     masking    a leaf is hidden (-1) with probability `noise`, else known
     uniform    a leaf is replaced by a uniform symbol with probability `noise`
     epsilon    nothing is replaced, but each leaf is believed only up to 1 - noise + noise / v: a device of the
-               mean-field theory, no Bayesian channel
+               mean-field theory, not a Bayesian channel
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import math
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike, Sigma
 from ...errors import ArgumentError, NoiseLevelError, ShapeError
 
 
 class LeafChannel(Protocol):
-    """Noise on leaves with a tractable likelihood."""
+    """Noise on leaves with a tractable likelihood.
 
-    name: str
-    unit: str
+    Parameters
+    ----------
+    *args, **kwargs
+        A protocol: any object with these methods is a channel.
 
-    def corrupt(self, strings: np.ndarray, v: int, noise: float, generator: np.random.Generator) -> np.ndarray: ...
+    Examples
+    --------
+    >>> isinstance(masking.name, str), sorted(CHANNELS)
+    (True, ['epsilon', 'gaussian', 'masking', 'uniform'])
+    """
 
-    def log_likelihood(self, observation: Any, v: int, noise: Any) -> torch.Tensor: ...
+    @property
+    def name(self) -> str:
+        """What the channel is called."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """What its noise is measured in."""
+        ...
+
+    def corrupt(self, strings: np.ndarray, v: int, noise: float, generator: np.random.Generator) -> np.ndarray:
+        """Draw an observation.
+
+        Parameters
+        ----------
+        strings : integers (n, leaves)
+            Clean strings.
+        v : int
+            Size of the vocabulary.
+        noise : float
+            Strength of the noise, in `unit`.
+        generator : numpy.random.Generator
+            The source of randomness.
+
+        Returns
+        -------
+        array (n, leaves) or (n, leaves, v)
+            The observation.
+        """
+        ...
+
+    def log_likelihood(self, observation: ArrayLike, v: int, noise: Sigma) -> torch.Tensor:
+        """log p(observation | leaf = c), up to a constant per leaf.
+
+        Parameters
+        ----------
+        observation : array (n, leaves) or (n, leaves, v)
+            What `corrupt` draws.
+        v : int
+            Size of the vocabulary.
+        noise : float or tensor
+            Strength of the noise, in `unit`.
+
+        Returns
+        -------
+        tensor (n, leaves, v)
+            Logarithms, -inf where a symbol is excluded.
+        """
+        ...
 
 
-def _fraction(argument: str, value: float) -> float:
+def _fraction(argument: str, value: Sigma) -> float:
     try:
         return check.real(argument, value, 0.0, 1.0)
     except ArgumentError as error:
         raise NoiseLevelError(argument, error.problem, error.remedy) from None
 
 
-def _symbols(observation: Any, v: int, lowest: int) -> torch.Tensor:
+def _symbols(observation: ArrayLike, v: int, lowest: int) -> torch.Tensor:
     symbols = torch.as_tensor(observation)
     if symbols.ndim != 2:
         raise ShapeError("observation", f"has shape {tuple(symbols.shape)}", "pass (n, leaves) symbols")
     if symbols.is_floating_point() or symbols.is_complex() or bool(((symbols < lowest) | (symbols >= v)).any()):
-        raise ArgumentError("observation", "holds values that are no symbols", f"pass integers {lowest} ... {v - 1}")
+        raise ArgumentError("observation", "holds values that are not symbols", f"pass integers {lowest} ... {v - 1}")
     return symbols.long()
 
 
-def one_hot(strings: Any, v: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """Strings (n, leaves) as one-hot tensor (n, leaves, v).
+def one_hot(strings: ArrayLike, v: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Strings as one-hot tensor.
 
+    Parameters
+    ----------
+    strings : integers (n, leaves)
+        Symbols 0 ... v - 1.
+    v : int
+        Size of the vocabulary.
+    dtype : torch.dtype
+        That of the result.
+
+    Returns
+    -------
+    tensor (n, leaves, v)
+        1 at the symbol of each leaf, else 0.
+
+    Examples
+    --------
     >>> one_hot([[1, 0]], 3)
     tensor([[[0., 1., 0.],
              [1., 0., 0.]]], dtype=torch.float64)
@@ -74,7 +146,7 @@ class Gaussian:
         clean = one_hot(strings, v).numpy()
         return clean + sigma * generator.standard_normal(clean.shape)
 
-    def log_likelihood(self, observation: Any, v: int, noise: Any) -> torch.Tensor:
+    def log_likelihood(self, observation: ArrayLike, v: int, noise: Sigma) -> torch.Tensor:
         """(x_c - max_c x_c) / sigma^2; sigma = 0 is the limit, where the nearest strings share the weight."""
         x = check.as_float_tensor("observation", observation)
         if x.ndim != 3 or x.shape[-1] != v:
@@ -82,6 +154,12 @@ class Gaussian:
         # below this level 1/sigma^2 overflows, and any difference between two strings is already decisive
         sigma = check.sigmas("noise", noise, x).clamp(min=torch.finfo(x.dtype).tiny ** 0.25)[:, None, None]
         return (x - x.detach().amax(-1, keepdim=True)) / sigma**2
+
+    def log_offset(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        """log N(x; leaves, sigma^2 I) less the sum of `log_likelihood` over the leaves, (batch,), 0 < sigma < inf."""
+        # |x - e_c|^2 = |x|^2 - 2 x_c + 1, of which the likelihood holds x_c - max_c x_c
+        distance = (x**2).sum((1, 2)) - (2 * x.detach().amax(-1) - 1).sum(1)
+        return -distance / (2 * sigma**2) - x[0].numel() * (math.log(2 * math.pi) / 2 + sigma.log())
 
 
 class Masking:
@@ -98,7 +176,7 @@ class Masking:
         hidden = generator.random(strings.shape) < _fraction("noise", noise)
         return np.where(hidden, -1, strings)
 
-    def log_likelihood(self, observation: Any, v: int, noise: Any = None) -> torch.Tensor:
+    def log_likelihood(self, observation: ArrayLike, v: int, noise: Sigma | None = None) -> torch.Tensor:
         symbols = _symbols(observation, v, -1)
         known = one_hot(symbols.clamp(min=0), v)
         return torch.where(symbols[..., None] < 0, 1.0, known).log()
@@ -117,7 +195,7 @@ class Epsilon:
         _fraction("noise", noise)
         return np.array(strings)
 
-    def log_likelihood(self, observation: Any, v: int, noise: Any) -> torch.Tensor:
+    def log_likelihood(self, observation: ArrayLike, v: int, noise: Sigma) -> torch.Tensor:
         noise = _fraction("noise", noise)
         return ((1 - noise) * one_hot(observation, v) + noise / v).log()
 

@@ -1,4 +1,4 @@
-r"""Exact posterior of a Random Hierarchy Model by belief propagation, and the optimal denoiser that follows.
+r"""Exact posterior of a Random Hierarchy Model by belief propagation.
 
 On the tree, with U the upward and D the downward message of a node and R the rules of its level [@Sclocchi2025]:
 
@@ -14,9 +14,7 @@ in logarithms.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import reduce
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,64 +26,58 @@ from ...errors import (
     ArgumentError,
     EmptyDataError,
     InconsistentEvidenceError,
-    NoiseLevelError,
     NotFiniteError,
     ShapeError,
     WeightsError,
 )
 from ..grammar import Grammar
-from . import _kernels as _belief_kernels
+from . import _kernels
 from .arithmetic import Logarithmic, Plain
-from .channels import gaussian
+from .enumeration import derivations
+from .messages import (
+    Arithmetic,
+    Evidence,
+    Prior,
+    Rescaled,
+    Result,
+    Upward,
+    Work,
+    all_but_one,
+    draw,
+    has_kernel,
+    least,
+    left_to_right,
+    summed,
+)
 
 # bytes of one (rules, columns) block: small enough for a core's cache, large enough to keep a GPU busy
 BLOCK_BYTES = {"cpu": 2**19, "cuda": 2**28}
 
 
-Arithmetic = type[Plain] | type[Logarithmic]
-Result = tuple[list[torch.Tensor], torch.Tensor]
-Rescaled = tuple[torch.Tensor, torch.Tensor]
-Work = Callable[..., Result]
-
-
-class Evidence(NamedTuple):
-    """A likelihood, or its logarithm, as (v, leaves, batch)."""
-
-    values: torch.Tensor
-    log: bool
-
-
-class Upward(NamedTuple):
-    """The upward pass: `messages[l]` is (n_symbols, nodes * batch) for level l, `log_scale` (batch,) is what was
-    divided out, `lost` (batch,) the logarithm of how much an underflow can have grown beside the largest entries."""
-
-    messages: list[torch.Tensor]
-    log_scale: torch.Tensor
-    lost: torch.Tensor
-
-
-def _all_but_one(times: Any, factors: list[torch.Tensor], start: torch.Tensor) -> list[torch.Tensor]:
-    """start x the product of all factors except the i-th, for each i."""
-    before = [start]
-    for factor in factors[:-1]:
-        before.append(times(before[-1], factor))
-    products, after = [before[-1]], factors[-1]
-    for i in range(len(factors) - 2, -1, -1):
-        products.append(times(before[i], after))
-        after = times(after, factors[i]) if i else after
-    return products[::-1]
-
-
 class BeliefPropagation(nn.Module):
     """Marginals of every level, log evidence and posterior samples of `grammar` given a likelihood of each leaf.
 
-    A likelihood is a tensor (batch, leaves, v) of non-negative numbers, p(observation | leaf = c) up to a factor per
-    leaf, or its logarithm with `log=True`; the leaf channels make them. The work is done in its dtype and on its
-    device (move the rules there by `.to(device)`), and is differentiable. `prior` is (n_classes,) or
-    (batch, n_classes), uniform unless given; a one-hot row conditions on a class.
+    The leaf channels make likelihoods. The work is done in their dtype and on their device (move the rules there by
+    `.to(device)`), and is differentiable.
 
-    Raises InconsistentEvidenceError, naming the samples, where the evidence has probability zero.
+    Parameters
+    ----------
+    grammar : Grammar
+        The rules of the tree.
 
+    Raises
+    ------
+    GrammarError
+        By `reference`, if the grammar has more than 2**16 strings.
+    ArgumentError
+        If `grammar` is not a Grammar, or a likelihood is not finite and >= 0.
+    ShapeError, EmptyDataError, NotFiniteError, WeightsError
+        By the methods, if a likelihood or prior is unusable.
+    InconsistentEvidenceError
+        By the methods, naming the samples, where the evidence has probability zero.
+
+    Examples
+    --------
     >>> grammar = Grammar.random(v=3, m=2, s=2, depth=2)
     >>> bp = BeliefPropagation(grammar)
     >>> likelihood = torch.ones(1, grammar.leaves, 3, dtype=torch.float64)
@@ -103,7 +95,7 @@ class BeliefPropagation(nn.Module):
         for level, rules in enumerate(reversed(grammar.rules)):
             self.register_buffer(f"rules_{level}", torch.tensor(rules).reshape(-1, grammar.s), persistent=False)
         for level in range(grammar.depth + 1):
-            place = _left_to_right(grammar.depth - level, grammar.s)
+            place = left_to_right(grammar.depth - level, grammar.s)
             self.register_buffer(f"place_{level}", place, persistent=False)
         self.register_buffer("order", self.get_buffer("place_0").argsort(), persistent=False)
         self._inner = (grammar.leaves - 1) // (grammar.s - 1)
@@ -116,33 +108,109 @@ class BeliefPropagation(nn.Module):
         """(n_symbols m, s): the rules that lead from level + 1 down to `level`."""
         return self.get_buffer(f"rules_{level}")
 
-    def marginals(self, likelihood: torch.Tensor, prior: Any = None, *, log: bool = False) -> list[torch.Tensor]:
-        """Posterior marginals (batch, nodes, n_symbols) of every level, the leaves first, the root last."""
+    def marginals(self, likelihood: torch.Tensor, prior: Prior = None, *, log: bool = False) -> list[torch.Tensor]:
+        """Posterior marginals of every level.
+
+        Parameters
+        ----------
+        likelihood : tensor (batch, leaves, v)
+            p(observation | leaf = c) >= 0, up to a factor per leaf.
+        prior : array (n_classes,) or (batch, n_classes), optional
+            Probabilities of the classes; a one-hot row conditions on a class. Default: uniform.
+        log : bool
+            Whether `likelihood` holds logarithms.
+
+        Returns
+        -------
+        list of tensors (batch, nodes, n_symbols)
+            The leaves first, the root last.
+        """
         evidence, prior = self._evidence(likelihood, log), self._prior(likelihood, prior)
         return self._safely(self._marginals, evidence, prior)
 
     def upward_beliefs(self, likelihood: torch.Tensor, *, log: bool = False) -> list[torch.Tensor]:
-        """Posteriors given only the leaves below each node, like `marginals`: those of the level-l trees themselves."""
+        """Posteriors given only the leaves below each node: those of the level-l trees themselves.
+
+        Parameters
+        ----------
+        likelihood : tensor (batch, leaves, v)
+            p(observation | leaf = c) >= 0, up to a factor per leaf.
+        log : bool
+            Whether `likelihood` holds logarithms.
+
+        Returns
+        -------
+        list of tensors (batch, nodes, n_symbols)
+            The leaves first, the root last.
+        """
         evidence, flat = self._evidence(likelihood, log), self._prior(likelihood, None)
         return self._safely(self._upward_beliefs, evidence, flat)
 
-    def log_evidence(self, likelihood: torch.Tensor, prior: Any = None, *, log: bool = False) -> torch.Tensor:
-        """log sum_{x0} p(x0) prod_leaves likelihood[leaf, x0_leaf], as (batch,)."""
+    def log_evidence(self, likelihood: torch.Tensor, prior: Prior = None, *, log: bool = False) -> torch.Tensor:
+        """log sum_{x0} p(x0) prod_leaves likelihood[leaf, x0_leaf].
+
+        Parameters
+        ----------
+        likelihood : tensor (batch, leaves, v)
+            p(observation | leaf = c) >= 0, up to a factor per leaf.
+        prior : array (n_classes,) or (batch, n_classes), optional
+            Probabilities of the classes; a one-hot row conditions on a class. Default: uniform.
+        log : bool
+            Whether `likelihood` holds logarithms.
+
+        Returns
+        -------
+        tensor (batch,)
+            In nats.
+        """
         evidence, prior = self._evidence(likelihood, log), self._prior(likelihood, prior)
         return self._safely(self._log_evidence, evidence, prior)[0]
 
     def class_log_likelihood(self, likelihood: torch.Tensor, *, log: bool = False) -> torch.Tensor:
-        """log p(observation | class) as (batch, n_classes), -inf where a class is excluded."""
+        """log p(observation | class).
+
+        Parameters
+        ----------
+        likelihood : tensor (batch, leaves, v)
+            p(observation | leaf = c) >= 0, up to a factor per leaf.
+        log : bool
+            Whether `likelihood` holds logarithms.
+
+        Returns
+        -------
+        tensor (batch, n_classes)
+            In nats, -inf where a class is excluded.
+        """
         up = self._upward(Logarithmic, self._evidence(likelihood, log))
         return (up.messages[-1] + up.log_scale).T - self._inner * math.log(self.grammar.m)
 
     @torch.no_grad()
     def sample(
-        self, likelihood: torch.Tensor, prior: Any = None, *, seed: int = 0, first: int = 0, log: bool = False
+        self,
+        likelihood: torch.Tensor,
+        prior: Prior = None,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        log: bool = False,
     ) -> list[torch.Tensor]:
-        """One posterior draw per row: the symbols (batch, nodes) of every level, the leaves first.
+        """One posterior draw per row.
 
-        Row i uses the stream of sample `first + i`, whatever the batch.
+        Parameters
+        ----------
+        likelihood : tensor (batch, leaves, v)
+            p(observation | leaf = c) >= 0, up to a factor per leaf.
+        prior : array (n_classes,) or (batch, n_classes), optional
+            Probabilities of the classes; a one-hot row conditions on a class. Default: uniform.
+        seed, first : int
+            Row i uses the stream of sample `first + i`, whatever the batch.
+        log : bool
+            Whether `likelihood` holds logarithms.
+
+        Returns
+        -------
+        list of integer tensors (batch, nodes)
+            The symbols of every level, the leaves first.
         """
         evidence, prior = self._evidence(likelihood, log), self._prior(likelihood, prior)
         first = check.integer("first", first, 0)
@@ -150,6 +218,39 @@ class BeliefPropagation(nn.Module):
         draws = np.stack([stream(seed, "posterior", i).random(1 + self._inner) for i in rows])
         uniforms = torch.from_numpy(draws).to(likelihood.device)
         return self._safely(self._sample, evidence, prior, uniforms)
+
+    def reference(self, likelihood: torch.Tensor, prior: Prior = None, *, log: bool = False) -> list[torch.Tensor]:
+        """Posterior marginals as sums over all strings of the grammar, in float64: what tests compare with.
+
+        Parameters
+        ----------
+        likelihood : tensor (batch, leaves, v)
+            p(observation | leaf = c) >= 0, up to a factor per leaf.
+        prior : array (n_classes,) or (batch, n_classes), optional
+            Probabilities of the classes; a one-hot row conditions on a class. Default: uniform.
+        log : bool
+            Whether `likelihood` holds logarithms.
+
+        Returns
+        -------
+        list of tensors (batch, nodes, n_symbols), float64
+            The leaves first, the root last.
+        """
+        self._evidence(likelihood, log)
+        levels = [level.to(likelihood.device) for level in derivations(self.grammar)]
+        leaf_logs = likelihood.double() if log else likelihood.double().log()
+        logs = leaf_logs[:, torch.arange(self.grammar.leaves), levels[0]].sum(-1)
+        logs = logs + self._prior(likelihood, prior).double().T.log()[:, levels[-1][:, 0]]
+        if bool((logs.amax(1) == -torch.inf).any()):
+            raise InconsistentEvidenceError("likelihood", "fits no string of the grammar", "soften it")
+        sizes = [self.grammar.v] * self.grammar.depth + [self.grammar.n_classes]
+        symbols = [nn.functional.one_hot(level, n).double() for level, n in zip(levels, sizes, strict=True)]
+        return [torch.einsum("bn,nkc->bkc", torch.softmax(logs, 1), symbol) for symbol in symbols]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rules are."""
+        return self.get_buffer("order").device
 
     def _evidence(self, likelihood: torch.Tensor, log: bool) -> Evidence:
         likelihood = check.batch("likelihood", likelihood, (self.grammar.leaves, self.grammar.v))
@@ -162,7 +263,7 @@ class BeliefPropagation(nn.Module):
         # the passes keep the first children of all parents together, then the second ones, and so on
         return Evidence(likelihood.index_select(1, self.get_buffer("order")).permute(2, 1, 0).contiguous(), log)
 
-    def _prior(self, likelihood: torch.Tensor, prior: Any) -> torch.Tensor:
+    def _prior(self, likelihood: torch.Tensor, prior: Prior) -> torch.Tensor:
         """The checked prior of the classes, (n_classes, batch)."""
         n, batch = self.grammar.n_classes, likelihood.shape[0]
         if prior is None:
@@ -174,7 +275,7 @@ class BeliefPropagation(nn.Module):
             raise WeightsError("prior", "is negative or does not sum to one", "divide it by its sum")
         return prior.expand(batch, n).T.contiguous()
 
-    def _safely(self, work: Work, evidence: Evidence, prior: torch.Tensor, *others: Any) -> list[torch.Tensor]:
+    def _safely(self, work: Work, evidence: Evidence, prior: torch.Tensor, *others: torch.Tensor) -> list[torch.Tensor]:
         """The results of `work`, with doubtful samples done again in logarithms and impossible ones refused."""
         results, lost = work(Plain, evidence, prior, *others)
         limits = torch.finfo(prior.dtype)
@@ -204,8 +305,8 @@ class BeliefPropagation(nn.Module):
     def _to_parents(self, arithmetic: Arithmetic, level: int, children: torch.Tensor) -> Rescaled:
         """Upward messages (n_symbols, columns) of nodes whose children send (v, s, columns)."""
         rules, m = self._rules(level), self.grammar.m
-        if _has_kernel(arithmetic, children):
-            above, largest = _belief_kernels.upward(children.numpy(), rules.numpy(), m)
+        if has_kernel(arithmetic, children):
+            above, largest = _kernels.upward(children.numpy(), rules.numpy(), m)
             return torch.from_numpy(above), torch.from_numpy(largest).log()
         blocks = [
             arithmetic.add(reduce(arithmetic.times, self._tuples(level, children[..., cut])), len(rules) // m)
@@ -218,12 +319,12 @@ class BeliefPropagation(nn.Module):
     ) -> Rescaled:
         """Downward messages (v, s, columns) to the children of nodes with messages `parent` (n_symbols, columns)."""
         rules, m, blocks = self._rules(level), self.grammar.m, []
-        if _has_kernel(arithmetic, parent, children):
-            below, largest = _belief_kernels.downward(parent.numpy(), children.numpy(), rules.numpy(), m)
+        if has_kernel(arithmetic, parent, children):
+            below, largest = _kernels.downward(parent.numpy(), children.numpy(), rules.numpy(), m)
             return torch.from_numpy(below), torch.from_numpy(largest).log()
         for cut in self._blocks(level, children):
             start = parent[:, cut].repeat_interleave(m, 0)
-            others = _all_but_one(arithmetic.times, self._tuples(level, children[..., cut]), start)
+            others = all_but_one(arithmetic.times, self._tuples(level, children[..., cut]), start)
             scattered = [arithmetic.scatter(w, rule, self.grammar.v) for w, rule in zip(others, rules.unbind(1))]
             blocks.append(torch.stack(scattered, 1))
         return arithmetic.rescale(torch.cat(blocks, -1))
@@ -233,8 +334,8 @@ class BeliefPropagation(nn.Module):
     ) -> Rescaled:
         """Probabilities (batch, nodes, n_symbols) ~ up x down, with the nodes from left to right."""
         place = self.get_buffer(f"place_{level}")
-        if _has_kernel(arithmetic, up, down):
-            marginal, total = _belief_kernels.marginals(up.numpy(), down.numpy(), place.numpy(), batch)
+        if has_kernel(arithmetic, up, down):
+            marginal, total = _kernels.marginals(up.numpy(), down.numpy(), place.numpy(), batch)
             return torch.from_numpy(marginal), torch.from_numpy(total).log()
         marginal, total = arithmetic.normalise(arithmetic.times(up, down))
         return marginal.view(len(marginal), -1, batch).index_select(1, place).permute(2, 1, 0), total
@@ -242,11 +343,11 @@ class BeliefPropagation(nn.Module):
     def _upward(self, arithmetic: Arithmetic, evidence: Evidence) -> Upward:
         s, m, batch = self.grammar.s, self.grammar.m, evidence.values.shape[-1]
         message, scale = arithmetic.enter(evidence.values.flatten(1), evidence.log)
-        log_scale, lost = _sum(scale, batch), torch.where(_least(scale, batch) > -torch.inf, 0.0, torch.inf)
+        log_scale, lost = summed(scale, batch), torch.where(least(scale, batch) > -torch.inf, 0.0, torch.inf)
         messages = [message]
         for level in range(self.grammar.depth):
             message, scale = self._to_parents(arithmetic, level, messages[-1].view(self.grammar.v, s, -1))
-            log_scale, lost = log_scale + _sum(scale, batch), lost + math.log(m * s) - _least(scale, batch)
+            log_scale, lost = log_scale + summed(scale, batch), lost + math.log(m * s) - least(scale, batch)
             messages.append(message)
         return Upward(messages, log_scale, lost)
 
@@ -255,12 +356,12 @@ class BeliefPropagation(nn.Module):
         down, lost, worst, levels = arithmetic.enter(prior, False)[0], up.lost, up.lost, []
         for level in range(self.grammar.depth, -1, -1):
             marginal, total = self._to_marginals(arithmetic, level, up.messages[level], down, batch)
-            worst = torch.maximum(worst, lost - _least(total, batch))
+            worst = torch.maximum(worst, lost - least(total, batch))
             levels.append(marginal)
             if level:
                 children = up.messages[level - 1].view(v, s, -1)
                 down, scale = self._to_children(arithmetic, level - 1, down, children)
-                down, lost = down.view(v, -1), lost + math.log(self._width[level - 1] * s) - _least(scale, batch)
+                down, lost = down.view(v, -1), lost + math.log(self._width[level - 1] * s) - least(scale, batch)
         return levels[::-1], worst + math.log(2 * v)
 
     def _upward_beliefs(self, arithmetic: Arithmetic, evidence: Evidence, prior: torch.Tensor) -> Result:
@@ -280,7 +381,7 @@ class BeliefPropagation(nn.Module):
     ) -> Result:
         up, batch, s, m = self._upward(arithmetic, evidence), prior.shape[-1], self.grammar.s, self.grammar.m
         root, total = arithmetic.normalise(arithmetic.times(up.messages[-1], arithmetic.enter(prior, False)[0]))
-        symbols, lost = _draw(root, uniforms[:, 0]), up.lost - total
+        symbols, lost = draw(root, uniforms[:, 0]), up.lost - total
         levels, used = [symbols[:, None]], 1
         for level in range(self.grammar.depth - 1, -1, -1):
             rules = self._rules(level).view(-1, m, s)[symbols]
@@ -288,98 +389,9 @@ class BeliefPropagation(nn.Module):
             column = column.to(symbols.device)
             factors = [children[rules[..., i], i, column[:, None]].T for i in range(s)]
             weights, total = arithmetic.normalise(reduce(arithmetic.times, factors))
-            lost = lost + math.log(m * s) - _least(total, batch)
+            lost = lost + math.log(m * s) - least(total, batch)
             nodes = len(symbols) // batch
-            chosen = _draw(weights, uniforms[:, used : used + nodes].T.flatten())
+            chosen = draw(weights, uniforms[:, used : used + nodes].T.flatten())
             symbols, used = rules[column, chosen].T.flatten(), used + nodes
             levels.append(symbols.view(-1, batch)[self.get_buffer(f"place_{level}")].T)
         return levels[::-1], lost
-
-
-def _left_to_right(depth: int, s: int) -> torch.Tensor:
-    """Where the passes keep the i-th node from the left: the first children of all parents come first, and so on."""
-    stored = torch.zeros(1, dtype=torch.long)
-    for _ in range(depth):
-        stored = (stored[:, None] + len(stored) * torch.arange(s)).flatten()
-    return stored
-
-
-def _sum(scale: torch.Tensor, batch: int) -> torch.Tensor:
-    return scale.view(-1, batch).sum(0)
-
-
-def _least(scale: torch.Tensor, batch: int) -> torch.Tensor:
-    return scale.detach().view(-1, batch).amin(0)
-
-
-def _has_kernel(arithmetic: Arithmetic, *messages: torch.Tensor) -> bool:
-    """Whether the compiled loops apply: plain numbers on the CPU that autograd does not follow."""
-    return arithmetic.compiled and all(
-        w.device.type == "cpu" and w.dtype in (torch.float32, torch.float64) and not w.requires_grad for w in messages
-    )
-
-
-def _draw(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
-    """Indices (columns,) along dimension 0, by inversion; never one of probability zero."""
-    cumulative = probabilities.double().cumsum(0)
-    total = cumulative[-1]
-    return ((cumulative <= uniforms * total) & (cumulative < total)).sum(0)
-
-
-class HierarchicalDenoiser(nn.Module):
-    """E[x0 | x = x0 + sigma n] for strings of `grammar` as one-hot tensors (batch, leaves, v): the optimal denoiser.
-
-    It is the leaf marginal under the Gaussian channel, exact at any sigma from 0 (the nearest string; ties share) to
-    inf (the mean of the data). `condition` is a class, or one class per sample [@Sclocchi2025].
-
-    >>> grammar = Grammar.random(v=3, m=2, s=2, depth=2)
-    >>> x = torch.zeros(1, 4, 3, dtype=torch.float64)
-    >>> denoised = HierarchicalDenoiser(grammar)(x, 1.0)
-    >>> denoised.shape, bool((denoised.sum(-1) - 1).abs().max() < 1e-12)
-    (torch.Size([1, 4, 3]), True)
-    """
-
-    def __init__(self, grammar: Grammar) -> None:
-        super().__init__()
-        self.belief_propagation = BeliefPropagation(grammar)
-
-    @property
-    def grammar(self) -> Grammar:
-        return self.belief_propagation.grammar
-
-    def _class_prior(self, condition: Any, x: torch.Tensor) -> torch.Tensor | None:
-        if condition is None:
-            return None
-        classes = torch.as_tensor(condition, device=x.device)
-        n = self.grammar.n_classes
-        if classes.ndim > 1 or (classes.ndim == 1 and len(classes) != len(x)):
-            raise ShapeError("condition", f"has shape {tuple(classes.shape)}", "pass a class or one per sample")
-        if classes.is_floating_point() or bool(((classes < 0) | (classes >= n)).any()):
-            raise ArgumentError("condition", "holds values that are no class", f"pass integers 0 ... {n - 1}")
-        return nn.functional.one_hot(classes.long().expand(len(x)), n).to(x.dtype)
-
-    def _log_likelihood(self, x: torch.Tensor, sigma: Any) -> torch.Tensor:
-        x = check.batch("x", x, (self.grammar.leaves, self.grammar.v))
-        return gaussian.log_likelihood(x, self.grammar.v, check.sigmas("sigma", sigma, x))
-
-    def forward(self, x: torch.Tensor, sigma: Any, condition: Any = None) -> torch.Tensor:
-        """The posterior mean, like `x`."""
-        return self.posterior(x, sigma, condition)[0]
-
-    def posterior(self, x: torch.Tensor, sigma: Any, condition: Any = None) -> list[torch.Tensor]:
-        """Posterior marginals (batch, nodes, n_symbols) of every level, the leaves first."""
-        evidence = self._log_likelihood(x, sigma)
-        return self.belief_propagation.marginals(evidence, self._class_prior(condition, x), log=True)
-
-    def log_density(self, x: torch.Tensor, sigma: Any, condition: Any = None) -> torch.Tensor:
-        """log p_sigma(x) in nats, (batch,), for 0 < sigma < inf."""
-        evidence, prior = self._log_likelihood(x, sigma), self._class_prior(condition, x)
-        sigma = check.sigmas("sigma", sigma, x)
-        if not bool(((sigma > 0) & sigma.isfinite()).all()):
-            raise NoiseLevelError("sigma", "holds 0 or inf", "pass finite noise levels > 0 for a density")
-        # |x - e_c|^2 = |x|^2 - 2 x_c + 1, of which the evidence holds x_c - max_c x_c
-        largest = x.detach().amax(-1)
-        distance = (x**2).sum((1, 2)) - (2 * largest - 1).sum(1)
-        constant = x[0].numel() * (math.log(2 * math.pi) / 2 + sigma.log())
-        logs = self.belief_propagation.log_evidence(evidence, prior, log=True)
-        return logs - distance / (2 * sigma**2) - constant
