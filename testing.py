@@ -18,9 +18,15 @@ only when a test uses it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from .theory.denoiser import Denoiser
+    from .theory.identities import Report, Symmetry
+    from .theory.identities.case import LogDensity, Prior
 
 
 class DenoiserTests:
@@ -35,19 +41,36 @@ class DenoiserTests:
     event_shape: tuple[int, ...] = ()
     sigmas: tuple[float, ...] = (0.1, 1.0, 10.0)
     identities: tuple[str, ...] | None = None
-    symmetries: tuple[Any, ...] = ()
+    symmetries: tuple[Symmetry, ...] = ()
     every_sigma: bool = True
     options: dict[str, Any] = {}  # noqa: RUF012 - read only
 
-    prior = None
-    log_density = None
+    prior: Prior | None = None
+    log_density: LogDensity | None = None
 
-    def denoiser(self) -> Any:
-        """The denoiser under test."""
+    def denoiser(self) -> Denoiser:
+        """The denoiser under test.
+
+        Returns
+        -------
+        callable
+            `denoiser(x, sigma) -> E[x0 | x]`.
+
+        Raises
+        ------
+        NotImplementedError
+            Unless the subclass gives one.
+        """
         raise NotImplementedError("give denoiser() in your subclass of DenoiserTests")
 
     def knowledge(self) -> dict[str, Any]:
-        """The arguments of `assert_identities` that this class gives."""
+        """What this class knows next to the denoiser.
+
+        Returns
+        -------
+        dict of str to object
+            Arguments of `assert_identities`.
+        """
         return {
             "prior": self.prior,
             "log_density": self.log_density,
@@ -58,13 +81,13 @@ class DenoiserTests:
 
     def test_contract(self) -> None:
         """The callable is a denoiser at all."""
-        from .theory.identities._check import assert_identities
+        from .theory.identities import assert_identities
 
         assert_identities(self.denoiser(), self.event_shape, self.sigmas, identities=(), **self.knowledge())
 
     def test_identity(self, idealscore_identity: str, idealscore_sigma: float) -> None:
         """One identity at one noise level."""
-        from .theory.identities._check import assert_identities
+        from .theory.identities import assert_identities
 
         report = assert_identities(
             self.denoiser(),
@@ -83,15 +106,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.cls is None or not issubclass(metafunc.cls, DenoiserTests):
         return
     if "idealscore_identity" in metafunc.fixturenames:
-        from .theory.identities._check import IDENTITIES
+        from .theory.identities import IDENTITIES
 
         metafunc.parametrize("idealscore_identity", metafunc.cls.identities or tuple(IDENTITIES))
         metafunc.parametrize("idealscore_sigma", metafunc.cls.sigmas, ids=lambda sigma: f"sigma={sigma:g}")
 
 
 @pytest.fixture
-def assert_denoiser() -> Any:
+def assert_denoiser() -> Callable[..., Report]:
     """`assert_denoiser(denoiser, event_shape, sigmas, prior=..., ...)`: `assert_identities` of this package."""
-    from .theory.identities._check import assert_identities
+    from .theory.identities import assert_identities
 
     return assert_identities

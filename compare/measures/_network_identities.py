@@ -18,7 +18,7 @@ from ...errors import ArgumentError
 from ...learned.data.images import ImageData
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import with_condition
-from ...theory.identities._check import IDENTITIES, Report, check
+from ...theory.identities import IDENTITIES, Report, check
 
 
 def network_identities(

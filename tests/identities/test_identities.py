@@ -18,22 +18,11 @@ from idealscore.theory import (
     LocalDenoiser,
     MixtureDenoiser,
 )
-from idealscore.theory.identities import (
-    AVERAGE,
-    DENSITY,
-    IDENTITIES,
-    LOCAL,
-    assert_identities,
-    check,
-    normal,
-    on_prior,
-    p,
-    p0,
-    sigma,
-    x,
-    y,
-)
-from idealscore.theory.identities._check import Symmetry
+from idealscore.theory.identities import IDENTITIES, Symmetry, assert_identities, check, on_prior
+from idealscore.theory.identities.averages import AVERAGE
+from idealscore.theory.identities.pointwise import LOCAL
+from idealscore.theory.identities.symbols import normal, p, p0, sigma, x, y
+from idealscore.theory.identities.with_density import DENSITY
 
 EXACT = [identity.name for identity in (*LOCAL, *DENSITY)]
 AVERAGED = [identity.name for identity in AVERAGE]

@@ -13,8 +13,7 @@ import torch
 
 from idealscore.errors import DenoiserContractError, IdentityViolation
 from idealscore.theory import DiscreteSchedule, EmpiricalDenoiser, GaussianDenoiser, MixtureDenoiser
-from idealscore.theory.identities import assert_identities
-from idealscore.theory.identities._check import Symmetry
+from idealscore.theory.identities import Symmetry, assert_identities
 
 MEANS = torch.tensor([[2.0, 0.4], [-2.0, 0.4], [0.0, -1.5]], dtype=torch.float64)
 TRUE = MixtureDenoiser([0.3, 0.3, 0.4], MEANS, [0.2, 0.2, 0.05])

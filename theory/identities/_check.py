@@ -6,71 +6,28 @@ raises with what broke, where, by how much and what usually causes it. Nothing d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
 
 import torch
 
 from ..._support import checks as check_argument
 from ..._support.streams import normal_batch, stream_seed
+from ..._support.types import Device
 from ...errors import IdentityViolation
-from .averages import AVERAGE
-from .case import DENSE_DIM, Case, LogDensity, Prior, Symmetry
+from ..denoiser import Denoiser
+from .case import DENSE_DIM, Case, LogDensity, Prior
+from .catalogue import IDENTITIES
 from .causes import with_causes
 from .contract import check_contract
-from .identity import SKIPPED, Finding, Identity
-from .pointwise import LOCAL
-from .with_density import DENSITY
-
-__all__ = ["IDENTITIES", "Finding", "Identity", "Report", "Symmetry", "assert_identities", "check"]
-
-IDENTITIES: dict[str, Identity] = {identity.name: identity for identity in (*LOCAL, *DENSITY, *AVERAGE)}
+from .finding import SKIPPED, Finding
+from .identity import Identity
+from .report import Report
+from .symmetry import Symmetry
 
 TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-3}
 SAMPLE_ENTRIES, MOST_SAMPLES, FEWEST_SAMPLES = 2**17, 4096, 24
 PROBES_DENSE, PROBES_WIDE = 8, 4
-
-
-@dataclass(frozen=True)
-class Report:
-    """The findings of one check, in the order of noise levels and of the catalogue."""
-
-    findings: tuple[Finding, ...]
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self.findings)
-
-    @property
-    def broken(self) -> tuple[Finding, ...]:
-        """The identities that do not hold."""
-        return tuple(finding for finding in self.findings if finding.broken)
-
-    @property
-    def headline(self) -> str | None:
-        """The first broken identity of the catalogue, which runs from the most specific to the most general."""
-        names = {finding.identity for finding in self.broken}
-        return next((name for name in IDENTITIES if name in names), None)
-
-    def __str__(self) -> str:
-        return "\n".join(str(finding) for finding in self.findings)
-
-    def to_dataset(self):
-        """An xarray Dataset over (identity, sigma): `size` with `size_stderr`, `residual`, `scale`, `broken`."""
-        import numpy as np
-        import xarray as xr
-
-        names = list(dict.fromkeys(f.identity for f in self.findings))
-        sigmas = list(dict.fromkeys(f.sigma for f in self.findings))
-        found = {(f.identity, f.sigma): f for f in self.findings}
-        columns = {}
-        for key in ("size", "size_stderr", "residual", "scale", "stderr"):
-            values = [[getattr(found[n, s], key) if (n, s) in found else np.nan for s in sigmas] for n in names]
-            columns[key] = (("identity", "sigma"), np.asarray(values, dtype=float))
-        verdicts = [[found[n, s].verdict if (n, s) in found else SKIPPED for s in sigmas] for n in names]
-        columns["verdict"] = (("identity", "sigma"), np.asarray(verdicts))
-        return xr.Dataset(columns, coords={"identity": names, "sigma": sigmas})
 
 
 def _selected(identities: Iterable[str] | None) -> list[Identity]:
@@ -79,7 +36,7 @@ def _selected(identities: Iterable[str] | None) -> list[Identity]:
 
 
 def check(
-    denoiser: Any,
+    denoiser: Denoiser,
     x: torch.Tensor,
     sigma: float,
     *,
@@ -94,19 +51,61 @@ def check(
     seed: int = 0,
     false_positive: float = 1e-6,
 ) -> Report:
-    """Measure every applicable identity of `denoiser` at the points `x` `(batch, *event)` and one noise level.
+    """Measure every applicable identity of a denoiser at given points and one noise level.
 
-    `prior(n, seed) -> (n, *event)` draws clean data; `log_density(x, sigma) -> (batch,)` is log p_sigma;
-    `symmetries` are those that the prior has; `every_sigma=False` for a network that knows a range of noise levels
-    only. `tolerance` is relative (1e-8 in float64, 1e-3 in float32); averages are allowed, beyond it, as many
-    standard errors as give one false alarm in 1 / `false_positive` checks.
+    Parameters
+    ----------
+    denoiser : callable
+        `denoiser(x, sigma) -> E[x0 | x]`.
+    x : torch.Tensor
+        The points `(batch, *event)`.
+    sigma : float
+        The noise level, > 0.
+    prior : callable, optional
+        `prior(n, seed) -> (n, *event)` draws clean data.
+    log_density : callable, optional
+        `log_density(x, sigma) -> (batch,)` is log p_sigma.
+    symmetries : sequence of Symmetry
+        Those that the prior has.
+    every_sigma : bool
+        False for a network that knows a range of noise levels only.
+    identities : iterable of str, optional
+        Names in `IDENTITIES`; by default all.
+    tolerance : float, optional
+        Relative; by default 1e-8 in float64, 1e-3 in float32.
+    n_samples : int, optional
+        Draws of the prior for averages, by default as many as the event leaves room for.
+    n_probes : int, optional
+        Random directions at each point; by default 8, and 4 above 64 dimensions.
+    seed : int
+        Seed of all draws.
+    false_positive : float
+        The chance of a false alarm: averages are allowed, beyond the tolerance, as many standard errors as give one
+        in 1 / `false_positive` checks.
 
-    Raises DenoiserContractError where the callable is no denoiser, NoiseLevelError, ShapeError, UnknownNameError.
+    Returns
+    -------
+    Report
+        One finding per identity; those that need what is not given are "not applicable".
 
+    Raises
+    ------
+    DenoiserContractError
+        Where the callable is not a denoiser.
+    NoiseLevelError
+        Where sigma is not > 0.
+    ShapeError
+        Where the points or the draws of the prior are not of the right shape.
+    UnknownNameError
+        For a name that is not that of an identity.
+
+    Examples
+    --------
     >>> from idealscore.theory import GaussianDenoiser
     >>> D = GaussianDenoiser(torch.zeros(2), torch.eye(2))
-    >>> print(check(D, torch.ones(1, 2), 1.0, identities=["symmetry"], tolerance=1e-6))
-    symmetry: holds at sigma 1, point 0: residual 0, allowed 3.5e-07, scale 0.354
+    >>> report = check(D, torch.ones(1, 2), 1.0, identities=["symmetry", "tweedie"])
+    >>> [(finding.identity, finding.verdict) for finding in report]
+    [('symmetry', 'holds'), ('tweedie', 'not applicable')]
     """
     sigma = float(check_argument.positive_sigmas("sigma", sigma)[0])
     x = check_argument.dataset("x", x)
@@ -148,13 +147,13 @@ def _tolerance(tolerance: float | None, dtype: torch.dtype) -> float:
 
 
 def _contract_sigmas(sigmas: Sequence[float], every_sigma: bool) -> list[float]:
-    """The noise levels at which the contract is tried: a decade beyond, or just beside where the range is unknown."""
+    """The noise levels at which the contract is tried: a decade beyond, or just outside where the range is unknown."""
     margin = 10.0 if every_sigma else 1.05
     return [min(sigmas) / margin, *sigmas, max(sigmas) * margin]
 
 
 def assert_identities(
-    denoiser: Any,
+    denoiser: Denoiser,
     event_shape: Sequence[int],
     sigmas: Iterable[float],
     *,
@@ -171,14 +170,66 @@ def assert_identities(
     seed: int = 0,
     false_positive: float = 1e-6,
     dtype: torch.dtype = torch.float64,
-    device: str | torch.device = "cpu",
+    device: Device = "cpu",
 ) -> Report:
-    """Check a denoiser of events of `event_shape` at every noise level; return the Report, or raise.
+    """Check a denoiser at every noise level; return the findings, or raise with what broke.
 
-    The points are noised draws of the prior, or `points`, or standard normal draws with the noise added. The other
-    arguments are those of `check`. Raises IdentityViolation (an AssertionError) with one entry per broken identity,
-    and DenoiserContractError before anything else where the callable is no denoiser.
+    The points are noised draws of the prior, or `points`, or standard normal draws with the noise added.
 
+    Parameters
+    ----------
+    denoiser : callable
+        `denoiser(x, sigma) -> E[x0 | x]`.
+    event_shape : sequence of int
+        The shape of one event.
+    sigmas : iterable of float
+        Noise levels > 0.
+    prior : callable, optional
+        `prior(n, seed) -> (n, *event)` draws clean data.
+    log_density : callable, optional
+        `log_density(x, sigma) -> (batch,)` is log p_sigma.
+    symmetries : sequence of Symmetry
+        Those that the prior has.
+    every_sigma : bool
+        False for a network that knows a range of noise levels only.
+    identities : iterable of str, optional
+        Names in `IDENTITIES`; by default all.
+    points : torch.Tensor, optional
+        Noisy points `(batch, *event)` to check at.
+    batch : int
+        Number of points, where none are given.
+    tolerance : float, optional
+        Relative; by default 1e-8 in float64, 1e-3 in float32.
+    n_samples : int, optional
+        Draws of the prior for averages, by default as many as the event leaves room for.
+    n_probes : int, optional
+        Random directions at each point; by default 8, and 4 above 64 dimensions.
+    seed : int
+        Seed of all draws.
+    false_positive : float
+        The chance of a false alarm: averages are allowed, beyond the tolerance, as many standard errors as give one
+        in 1 / `false_positive` checks.
+    dtype : torch.dtype
+        Precision of the points.
+    device : str or torch.device
+        Where the points are.
+
+    Returns
+    -------
+    Report
+        One finding per identity and noise level, none of them broken.
+
+    Raises
+    ------
+    IdentityViolation
+        An AssertionError with one entry per broken identity; it carries the report.
+    DenoiserContractError
+        Before anything else, where the callable is not a denoiser.
+    ArgumentError
+        Where an argument is out of range.
+
+    Examples
+    --------
     >>> from idealscore.theory import GaussianDenoiser
     >>> D = GaussianDenoiser([0.0, 0.0, 0.0], torch.eye(3, dtype=torch.float64))
     >>> report = assert_identities(D, (3,), [0.5], prior=D.sample, log_density=D.log_density, n_samples=256)
@@ -219,7 +270,15 @@ def assert_identities(
     return report
 
 
-def _clean_points(event_shape, prior, points, batch, seed, dtype, device) -> torch.Tensor:
+def _clean_points(
+    event_shape: tuple[int, ...],
+    prior: Prior | None,
+    points: torch.Tensor | None,
+    batch: int,
+    seed: int,
+    dtype: torch.dtype,
+    device: Device,
+) -> torch.Tensor:
     if points is not None:
         return points
     if prior is not None:

@@ -11,9 +11,10 @@ import math
 import numpy as np
 import torch
 
+from ..._support.shapes import per_row
 from .case import BLOCK_ENTRIES, DENSE_DIM, Case
 from .derivatives import along, dot, gradient, norm
-from .identity import Identity, Measurement
+from .identity import Measurement, identity
 
 MARTINGALE_RATIO, SNR_RATIO, SNR_NODES, WIDE_SNR_NODES = 1.5, 1.3, 4, 2
 
@@ -22,16 +23,20 @@ def _mean_square(t: torch.Tensor) -> torch.Tensor:
     return dot(t, t).double().mean()
 
 
-def _event(case: Case, per_sample: torch.Tensor) -> torch.Tensor:
-    return per_sample.reshape(-1, *[1] * (case.x.ndim - 1))
-
-
 def _fixed_direction(case: Case, purpose: str) -> torch.Tensor:
     """One random unit vector for all samples, `(1, *event)`."""
     return case.directions(purpose, case.x[:1])
 
 
-def _mean(case: Case) -> Measurement:
+@identity(
+    "the average of D is the average of the data",
+    statement=lambda s: s.Eq(s.over_x(s.Dx), s.Integral(s.y * s.p0(s.y), (s.y, -s.oo, s.oo))),
+    conditions="any prior with a mean",
+    reference="Efron2011",
+    cause="data shifted or scaled between the prior and the denoiser (a mean left out or subtracted twice)",
+    needs=("prior",),
+)
+def mean(case: Case) -> Measurement:
     """E[D] = E[x0], along random directions and summed over the event."""
     _, denoised = case.noised()
     error = denoised - case.x0
@@ -42,7 +47,15 @@ def _mean(case: Case) -> Measurement:
     return Measurement.average(terms, size, (*(f"direction {k}" for k in range(case.n_probes)), "all ones"))
 
 
-def _orthogonality(case: Case) -> Measurement:
+@identity(
+    "the error x0 - D is uncorrelated with every function of x",
+    statement=lambda s: s.Eq(s.over_both((s.y - s.Dx) * s.g(s.x)), 0),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Kay1993",
+    cause="a denoiser of another prior, or one not trained to the end",
+    needs=("prior",),
+)
+def orthogonality(case: Case) -> Measurement:
     """E<x0 - D, g(x)> = 0 for g = x, and for g = v tanh(u . x / scale), with random unit u and v."""
     x, denoised = case.noised()
     error = case.x0 - denoised
@@ -51,7 +64,7 @@ def _orthogonality(case: Case) -> Measurement:
     for k in range(case.n_probes):
         u, v = _fixed_direction(case, f"feature-in-{k}"), _fixed_direction(case, f"feature-out-{k}")
         ridge = torch.tanh(dot(x - case.centre, u.expand_as(x)) / spread)
-        tests.append((_event(case, ridge) * v, f"g = ridge function {k}"))
+        tests.append((per_row(ridge, x) * v, f"g = ridge function {k}"))
     terms = torch.stack([dot(error, g) for g, _ in tests], dim=1)
     size = torch.sqrt(_mean_square(case.x0 - case.centre))
     along_v = [size / (1 if k == 0 else math.sqrt(case.dim)) for k in range(len(tests))]
@@ -59,7 +72,15 @@ def _orthogonality(case: Case) -> Measurement:
     return Measurement.average(terms, scale, tuple(label for _, label in tests))
 
 
-def _nishimori(case: Case) -> Measurement:
+@identity(
+    "the data overlap with D as D does with itself",
+    statement=lambda s: s.Eq(s.over_both(s.y * s.Dx), s.over_x(s.Dx**2)),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Iba1999",
+    cause="a temperature: shrinkage by a factor, a variance over- or underestimated, a memorised training set",
+    needs=("prior",),
+)
+def nishimori(case: Case) -> Measurement:
     """E<x0, D> = E|D|^2: the truth overlaps with its estimate as the estimate does with itself."""
     _, denoised = case.noised()
     centred = denoised - case.centre
@@ -67,12 +88,28 @@ def _nishimori(case: Case) -> Measurement:
     return Measurement.average(terms, _mean_square(case.x0 - case.centre), ("average over the prior",))
 
 
-def _posterior_variance(case: Case) -> Measurement:
+@identity(
+    "the mean squared error along u is sigma^2 E[u . J u]",
+    statement=lambda s: s.Eq(s.mmse, s.sigma**2 * s.over_x(s.Derivative(s.Dx, s.x))),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Meng2021",
+    cause="a factor in the covariance, a detached mean, or a denoiser of another prior",
+    needs=("prior",),
+)
+def posterior_variance(case: Case) -> Measurement:
     """E (u . (x0 - D))^2 = sigma^2 E u . J u."""
     return _by_probe(case, "variance", 1)
 
 
-def _third_cumulant(case: Case) -> Measurement:
+@identity(
+    "the third moment of the error along u is sigma^4 E[u . d^2 D(u, u)]",
+    statement=lambda s: s.Eq(s.over_both((s.y - s.Dx) ** 3), s.sigma**4 * s.over_x(s.Derivative(s.Dx, s.x, 2))),
+    conditions="a Bayes-optimal denoiser of this prior, twice differentiable",
+    reference="Meng2021",
+    cause="a skewed prior replaced by a symmetric one (a Gaussian shortcut)",
+    needs=("prior",),
+)
+def third_cumulant(case: Case) -> Measurement:
     """E (u . (x0 - D))^3 = sigma^4 E u . d^2 D(u, u)."""
     return _by_probe(case, "skewness", 2)
 
@@ -98,7 +135,15 @@ def _blockwise(case: Case, x: torch.Tensor, u: torch.Tensor, order: int) -> torc
     return torch.cat(parts)
 
 
-def _martingale(case: Case) -> Measurement:
+@identity(
+    "D at an earlier noise level averages to D at a later one",
+    statement=lambda s: s.Eq(s.over_bridge(s.g(s.z) * s.Dx), s.over_bridge(s.g(s.z) * s.D(s.z, s.later))),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Daras2023",
+    cause="denoisers of different priors at different noise levels, or a schedule off by one step",
+    needs=("prior",),
+)
+def martingale(case: Case) -> Measurement:
     """E<g(x_S), D(x_s, s) - D(x_S, S)> = 0 for x_S = x_s + sqrt(S^2 - s^2) n'."""
     late = MARTINGALE_RATIO * case.sigma
     x, early_denoised = case.noised()
@@ -127,7 +172,17 @@ def _snr_nodes(case: Case) -> tuple[list[float], list[float], float]:
     return sigmas, [half * float(w) for w in weights], SNR_RATIO * case.sigma
 
 
-def _mmse_slope(case: Case) -> Measurement:
+@identity(
+    "d mmse / d snr = -E|Cov[x0 | x]|^2",
+    statement=lambda s: s.Eq(
+        s.Derivative(s.mmse, s.sigma) / s.diff(s.snr, s.sigma), -s.over_x((s.sigma**2 * s.Derivative(s.Dx, s.x)) ** 2)
+    ),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Guo2005",
+    cause="a noise level that is not the one of the data, or a factor in the Jacobian",
+    needs=("prior",),
+)
+def mmse_slope(case: Case) -> Measurement:
     """mmse(sigma) - mmse(1.3 sigma) = - integral of E|Cov|^2 over snr, |Cov|^2 by random probes."""
     sigmas, weights, far = _snr_nodes(case)
     change = _squared_errors(case, case.sigma) - _squared_errors(case, far)
@@ -155,7 +210,15 @@ def _squared_row(case: Case, x: torch.Tensor, u: torch.Tensor, sigma: float) -> 
     return torch.cat(rows)
 
 
-def _score_matching(case: Case) -> Measurement:
+@identity(
+    "denoising score matching is explicit score matching plus mmse / sigma^4",
+    statement=lambda s: s.Eq(s.mmse, s.sigma**2 - s.over_x((s.Dx - s.x) ** 2)),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Vincent2011",
+    cause="a score divided by the wrong power of sigma, or a loss weight left in the output",
+    needs=("prior",),
+)
+def score_matching(case: Case) -> Measurement:
     """E|s + n/sigma|^2 = d/sigma^2 - E|s|^2 for the true score: mmse = sigma^2 d - sigma^4 E|s|^2."""
     x, denoised = case.noised()
     pull = denoised - x
@@ -165,7 +228,18 @@ def _score_matching(case: Case) -> Measurement:
     return Measurement.average((denoising_loss - explicit)[:, None], scale, ("average over the prior",))
 
 
-def _i_mmse(case: Case) -> Measurement:
+@identity(
+    "d I(x0; x) / d snr = mmse / 2",
+    statement=lambda s: s.Eq(
+        s.Derivative(s.over_both(s.log(s.normal(s.x - s.y, s.sigma**2) / s.px)), s.sigma) / s.diff(s.snr, s.sigma),
+        s.mmse / 2,
+    ),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Guo2005",
+    cause="nats and bits, a density without its normalisation, or a denoiser of another prior",
+    needs=("log_density", "prior"),
+)
+def i_mmse(case: Case) -> Measurement:
     """I(x0; x_sigma) - I(x0; x_1.3sigma) is half the integral of mmse over snr."""
     sigmas, weights, far = _snr_nodes(case)
     gained = _information(case, case.sigma) - _information(case, far)
@@ -205,7 +279,15 @@ def _scalar_wiener(case: Case, x: torch.Tensor) -> torch.Tensor:
     return case.centre + gain * (x - case.centre)
 
 
-def _optimality(case: Case) -> Measurement:
+@identity(
+    "no competitor has a smaller mean squared error",
+    statement=lambda s: s.Ge(s.over_both((s.y - s.f(s.x)) ** 2), s.mmse),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Kay1993",
+    cause="too little or too much shrinkage, the wrong noise level, or training that has not converged",
+    needs=("prior",),
+)
+def optimality(case: Case) -> Measurement:
     """No competitor has a smaller squared error: only gains count as violations."""
     own = _squared_errors(case, case.sigma)
     rivals = _competitors(case)
@@ -217,139 +299,15 @@ def _optimality(case: Case) -> Measurement:
     )
 
 
-def _statements() -> dict:
-    """The SymPy statements of this file, each built when asked for."""
-    import sympy as sp
-
-    from .symbols import D, Dx, normal, over_both, over_x, p0, px, sigma, tau, x, y, z
-
-    g, f = sp.Function("g", real=True), sp.Function("f", real=True)
-    late = sp.sqrt(sigma**2 + tau**2)
-    mmse = over_both((y - Dx) ** 2)
-    snr = 1 / sigma**2
-    information = over_both(sp.log(normal(x - y, sigma**2) / px))
-    bridge = px * normal(z - x, tau**2)
-    return {
-        "mean": lambda: sp.Eq(over_x(Dx), sp.Integral(y * p0(y), (y, -sp.oo, sp.oo))),
-        "orthogonality": lambda: sp.Eq(over_both((y - Dx) * g(x)), 0),
-        "nishimori": lambda: sp.Eq(over_both(y * Dx), over_x(Dx**2)),
-        "variance": lambda: sp.Eq(mmse, sigma**2 * over_x(sp.Derivative(Dx, x))),
-        "skewness": lambda: sp.Eq(over_both((y - Dx) ** 3), sigma**4 * over_x(sp.Derivative(Dx, x, 2))),
-        "martingale": lambda: sp.Eq(
-            sp.Integral(bridge * g(z) * Dx, (x, -sp.oo, sp.oo), (z, -sp.oo, sp.oo)),
-            sp.Integral(bridge * g(z) * D(z, late), (x, -sp.oo, sp.oo), (z, -sp.oo, sp.oo)),
-        ),
-        "slope": lambda: sp.Eq(
-            sp.Derivative(mmse, sigma) / sp.diff(snr, sigma),
-            -over_x((sigma**2 * sp.Derivative(Dx, x)) ** 2),
-        ),
-        "matching": lambda: sp.Eq(mmse, sigma**2 - over_x((Dx - x) ** 2)),
-        "i_mmse": lambda: sp.Eq(sp.Derivative(information, sigma) / sp.diff(snr, sigma), mmse / 2),
-        "optimality": lambda: sp.Ge(over_both((y - f(x)) ** 2), mmse),
-    }
-
-
-PRIOR = frozenset({"prior"})
-
 AVERAGE = (
-    Identity(
-        "mean",
-        "the average of D is the average of the data",
-        lambda: _statements()["mean"](),
-        "any prior with a mean",
-        "Efron2011",
-        "data shifted or scaled between the prior and the denoiser (a mean left out or subtracted twice)",
-        _mean,
-        PRIOR,
-    ),
-    Identity(
-        "nishimori",
-        "the data overlap with D as D does with itself",
-        lambda: _statements()["nishimori"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Iba1999",
-        "a temperature: shrinkage by a factor, a variance over- or underestimated, a memorised training set",
-        _nishimori,
-        PRIOR,
-    ),
-    Identity(
-        "orthogonality",
-        "the error x0 - D is uncorrelated with every function of x",
-        lambda: _statements()["orthogonality"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Kay1993",
-        "a denoiser of another prior, or one not trained to the end",
-        _orthogonality,
-        PRIOR,
-    ),
-    Identity(
-        "posterior_variance",
-        "the mean squared error along u is sigma^2 E[u . J u]",
-        lambda: _statements()["variance"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Meng2021",
-        "a factor in the covariance, a detached mean, or a denoiser of another prior",
-        _posterior_variance,
-        PRIOR,
-    ),
-    Identity(
-        "third_cumulant",
-        "the third moment of the error along u is sigma^4 E[u . d^2 D(u, u)]",
-        lambda: _statements()["skewness"](),
-        "a Bayes-optimal denoiser of this prior, twice differentiable",
-        "Meng2021",
-        "a skewed prior replaced by a symmetric one (a Gaussian shortcut)",
-        _third_cumulant,
-        PRIOR,
-    ),
-    Identity(
-        "martingale",
-        "D at an earlier noise level averages to D at a later one",
-        lambda: _statements()["martingale"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Daras2023",
-        "denoisers of different priors at different noise levels, or a schedule off by one step",
-        _martingale,
-        PRIOR,
-    ),
-    Identity(
-        "mmse_slope",
-        "d mmse / d snr = -E|Cov[x0 | x]|^2",
-        lambda: _statements()["slope"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Guo2005",
-        "a noise level that is not the one of the data, or a factor in the Jacobian",
-        _mmse_slope,
-        PRIOR,
-    ),
-    Identity(
-        "score_matching",
-        "denoising score matching is explicit score matching plus mmse / sigma^4",
-        lambda: _statements()["matching"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Vincent2011",
-        "a score divided by the wrong power of sigma, or a loss weight left in the output",
-        _score_matching,
-        PRIOR,
-    ),
-    Identity(
-        "i_mmse",
-        "d I(x0; x) / d snr = mmse / 2",
-        lambda: _statements()["i_mmse"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Guo2005",
-        "nats and bits, a density without its normalisation, or a denoiser of another prior",
-        _i_mmse,
-        frozenset({"prior", "log_density"}),
-    ),
-    Identity(
-        "optimality",
-        "no competitor has a smaller mean squared error",
-        lambda: _statements()["optimality"](),
-        "a Bayes-optimal denoiser of this prior",
-        "Kay1993",
-        "too little or too much shrinkage, the wrong noise level, or training that has not converged",
-        _optimality,
-        PRIOR,
-    ),
+    mean,
+    nishimori,
+    orthogonality,
+    posterior_variance,
+    third_cumulant,
+    martingale,
+    mmse_slope,
+    score_matching,
+    i_mmse,
+    optimality,
 )

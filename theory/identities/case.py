@@ -2,74 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import torch
 
 from ..._support import checks as check
+from ..._support.shapes import per_row
 from ..._support.streams import stream, stream_seed
 from ...errors import ArgumentError, ShapeError
+from ..denoiser import Denoiser
 from .derivatives import norm, relative_step
+from .symmetry import Symmetry
 
 Prior = Callable[[int, int], torch.Tensor]
-LogDensity = Callable[[torch.Tensor, Any], torch.Tensor]
+LogDensity = Callable[[torch.Tensor, float], torch.Tensor]
 
 DENSE_DIM = 64
 BLOCK_ENTRIES = 2**17
 
 
-@dataclass(frozen=True)
-class Symmetry:
-    """A symmetry of the prior: `action` maps events to events, and sigma to `noise_factor` times sigma.
-
-    >>> flip = Symmetry.reflection(axis=1)
-    >>> flip.action(torch.tensor([[1.0, 2.0]]))
-    tensor([[2., 1.]])
-    """
-
-    name: str
-    action: Callable[[torch.Tensor], torch.Tensor]
-    noise_factor: float = 1.0
-
-    @classmethod
-    def permutation(cls, order: Sequence[int], axis: int = 1) -> Symmetry:
-        """Reorders the entries along `axis` (the batch is axis 0)."""
-        index = torch.as_tensor(list(order))
-        return cls("permutation", lambda x: x.index_select(axis, index.to(x.device)))
-
-    @classmethod
-    def translation(cls, shifts: Sequence[int], axes: Sequence[int]) -> Symmetry:
-        """A cyclic shift by `shifts` along `axes`."""
-        return cls("translation", lambda x: torch.roll(x, tuple(shifts), tuple(axes)))
-
-    @classmethod
-    def reflection(cls, axis: int) -> Symmetry:
-        """Reverses `axis`."""
-        return cls("reflection", lambda x: x.flip(axis))
-
-    @classmethod
-    def rotation(cls, matrix: torch.Tensor) -> Symmetry:
-        """x -> matrix x for an orthogonal `(d, d)` acting on the flattened event."""
-        return cls("rotation", lambda x: (x.flatten(1) @ matrix.to(x).T).reshape(x.shape))
-
-    @classmethod
-    def scaling(cls, factor: float) -> Symmetry:
-        """x -> factor x together with sigma -> |factor| sigma; factor -1 is the reflection x -> -x."""
-        return cls("scaling", lambda x: factor * x, abs(factor))
-
-
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A denoiser at the points `x` `(batch, *event)` and the noise level `sigma`, with what is known beside it.
+    """A denoiser at the points `x` `(batch, *event)` and the noise level `sigma`, with what is known next to it.
 
     `prior(n, seed) -> (n, *event)` draws clean data, `log_density(x, sigma) -> (batch,)` is log p_sigma(x),
     `every_sigma` says that the denoiser is meant for every noise level from 0 to inf.
     """
 
-    denoiser: Any
+    denoiser: Denoiser
     x: torch.Tensor
     sigma: float
     prior: Prior | None = None
@@ -81,19 +43,21 @@ class Case:
     seed: int = 0
     tolerance: float = 1e-8
     false_positive: float = 1e-6
-    _noised: dict[float, Any] = field(default_factory=dict, init=False, repr=False)
+    _noised: dict[float, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def dim(self) -> int:
+        """Entries of one event."""
         return self.x[0].numel()
 
     @property
     def batch(self) -> int:
+        """Number of points."""
         return self.x.shape[0]
 
     @property
     def knowledge(self) -> frozenset[str]:
-        """What is known beside the callable: of "prior", "log_density", "symmetry", "every_sigma"."""
+        """What is known next to the callable: of "prior", "log_density", "symmetry", "every_sigma"."""
         known = {
             "prior": self.prior is not None,
             "log_density": self.log_density is not None,
@@ -116,6 +80,7 @@ class Case:
 
     @cached_property
     def denoised(self) -> torch.Tensor:
+        """The denoiser at the points."""
         return self.denoise(self.x)
 
     def projected(self, w: torch.Tensor, sigma: float | None = None) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -139,7 +104,7 @@ class Case:
         """Random unit vectors, one per event of `like` (the points by default)."""
         like = self.x if like is None else like
         u = self.normal(purpose, like)
-        return u / norm(u).reshape(-1, *[1] * (u.ndim - 1))
+        return u / per_row(norm(u), u)
 
     def probes(self, purpose: str) -> Iterator[torch.Tensor]:
         """`n_probes` sets of random unit vectors at the points."""
@@ -162,6 +127,7 @@ class Case:
 
     @cached_property
     def noise(self) -> torch.Tensor:
+        """Standard normal noise for `x0`."""
         return self.normal("noise", self.x0)
 
     @cached_property

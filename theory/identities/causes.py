@@ -10,7 +10,7 @@ import torch
 
 from .case import Case
 from .derivatives import norm
-from .identity import Finding
+from .finding import Finding
 from .with_density import exact_score
 
 MATCH = 1e-5

@@ -33,13 +33,30 @@ def _same(a: torch.Tensor, b: torch.Tensor, power: float = 1.0) -> bool:
     return float((a - b).abs().max()) <= 64 * torch.finfo(a.dtype).eps ** power * size
 
 
-def check_contract(denoiser: Any, x: torch.Tensor, sigmas: Iterable[float]) -> None:
-    """Raise DenoiserContractError, naming the fault, unless `denoiser` is a denoiser on `x` `(batch, *event)`.
+def check_contract(denoiser: object, x: torch.Tensor, sigmas: Iterable[float]) -> None:
+    """Refuse what is not a denoiser, and name the fault.
 
     Detected, in this order: not callable, an exception, no tensor, another shape, dtype or device, NaN or inf, an
     input changed in place, an answer that changes from call to call, an answer that depends on the other samples of
-    the batch, a per-sample sigma `(batch,)` that is refused or gives other values, an answer that ignores sigma.
+    the batch, a per-sample sigma `(batch,)` that is refused or gives other values, an answer that ignores sigma (to
+    the last bit, so that one that hardly depends on it passes).
 
+    Parameters
+    ----------
+    denoiser : object
+        What should be `denoiser(x, sigma) -> E[x0 | x]`.
+    x : torch.Tensor
+        Points `(batch, *event)` to try it on.
+    sigmas : iterable of float
+        Noise levels to try it at.
+
+    Raises
+    ------
+    DenoiserContractError
+        Where it is not a denoiser; its `problem` says what it does instead.
+
+    Examples
+    --------
     >>> try:
     ...     check_contract(lambda x, sigma: x.double(), torch.ones(2, 3), [1.0])
     ... except DenoiserContractError as error:
@@ -86,7 +103,7 @@ def _check_repeatable(denoiser: Any, x: torch.Tensor, sigma: float, first: torch
         )
 
 
-def _check_per_sample(denoiser: Any, x: torch.Tensor, levels: list[float], outputs: dict) -> None:
+def _check_per_sample(denoiser: Any, x: torch.Tensor, levels: list[float], outputs: dict[float, torch.Tensor]) -> None:
     picked = [levels[i % len(levels)] for i in range(x.shape[0])]
     result = _call(denoiser, x, torch.tensor(picked, dtype=x.dtype, device=x.device))
     expected = torch.stack([outputs[sigma][i] for i, sigma in enumerate(picked)])
@@ -96,7 +113,7 @@ def _check_per_sample(denoiser: Any, x: torch.Tensor, levels: list[float], outpu
         )
 
 
-def _check_uses_sigma(denoiser: Any, x: torch.Tensor, levels: list[float], outputs: dict) -> None:
+def _check_uses_sigma(denoiser: Any, x: torch.Tensor, levels: list[float], outputs: dict[float, torch.Tensor]) -> None:
     first = outputs[levels[0]]
     constant_in_x = x.shape[0] > 1 and _same(first[1:], first[:1].expand_as(first[1:]))
     if len(levels) > 1 and not constant_in_x and all(torch.equal(first, outputs[sigma]) for sigma in levels[1:]):

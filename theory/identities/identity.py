@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from scipy import stats
 
 from .case import Case
+from .finding import BROKEN, HOLDS, SKIPPED, Finding
 
 if TYPE_CHECKING:
     import sympy
-
-HOLDS, BROKEN, SKIPPED = "holds", "broken", "not applicable"
 
 
 @dataclass(frozen=True)
@@ -46,49 +46,45 @@ class Measurement:
         return cls(terms.mean(0), torch.as_tensor(scale).to(terms).expand_as(terms[0]), error, n - 1, where)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one identity at one noise level.
+class Measure(Protocol):
+    """A function that measures an identity."""
 
-    `residual`, `scale` and `stderr` belong to the worst place, and the identity is broken where `residual` exceeds
-    `allowed`, which is tolerance * scale + z * stderr. `size` is the root mean square of the violation over all
-    places divided by that of the scale, with its error: how far from holding.
-    """
+    __name__: str
 
-    identity: str
-    sigma: float
-    verdict: str
-    residual: float = float("nan")
-    scale: float = float("nan")
-    stderr: float = 0.0
-    allowed: float = float("nan")
-    size: float = float("nan")
-    size_stderr: float = 0.0
-    where: str = ""
-    cause: str = ""
-
-    @property
-    def broken(self) -> bool:
-        return self.verdict == BROKEN
-
-    def __str__(self) -> str:
-        if self.verdict == SKIPPED:
-            return f"{self.identity}: {self.verdict} ({self.where})"
-        error = f" ± {self.stderr:.2g}" if self.stderr > 0 else ""
-        text = (
-            f"{self.identity}: {self.verdict} at sigma {self.sigma:.4g}, {self.where}: "
-            f"residual {self.residual:.3g}{error}, allowed {self.allowed:.2g}, scale {self.scale:.3g}"
-        )
-        return f"{text}\n    usual cause: {self.cause}" if self.broken else text
+    def __call__(self, case: Case, /) -> Measurement | None:
+        """Left minus right side; None where the identity says nothing about the case."""
+        ...
 
 
 @dataclass(frozen=True)
 class Identity:
-    """One entry of the catalogue.
+    r"""One entry of the catalogue; `identity` makes it of the function that measures it.
 
-    `statement` builds the SymPy equation (in one dimension, or in two where one would be empty); `needs` names the
-    knowledge beside the callable: "prior", "log_density", "symmetry", "every_sigma". `measure` returns None where the
-    identity says nothing about a case, for example about a Jacobian in one dimension.
+    Parameters
+    ----------
+    name : str
+        Its name in `IDENTITIES`.
+    summary : str
+        The statement in words.
+    statement : callable
+        Builds the SymPy equation, in one dimension, or in two where one would be empty.
+    conditions : str
+        When it holds.
+    reference : str
+        The key of the paper in references.bib.
+    cause : str
+        What usually breaks it.
+    measure : callable
+        Left minus right side on a `Case`; None where the identity says nothing about it, for example about a Jacobian
+        in one dimension.
+    needs : frozenset of str
+        The knowledge next to the callable: of "prior", "log_density", "symmetry", "every_sigma".
+
+    Examples
+    --------
+    >>> from idealscore.theory.identities import IDENTITIES
+    >>> IDENTITIES["positivity"].latex()
+    '\\frac{\\partial}{\\partial x} D{\\left(x,\\sigma \\right)} \\geq 0'
     """
 
     name: str
@@ -97,21 +93,49 @@ class Identity:
     conditions: str
     reference: str
     cause: str
-    measure: Callable[[Case], Measurement | None]
+    measure: Measure
     needs: frozenset[str] = frozenset()
 
     def latex(self) -> str:
-        """The statement in LaTeX."""
+        """The statement in LaTeX.
+
+        Returns
+        -------
+        str
+            Without dollar signs.
+        """
         import sympy
 
         return sympy.latex(self.statement())
 
     def missing(self, case: Case) -> frozenset[str]:
-        """The knowledge that this identity needs and `case` lacks."""
+        """The knowledge that this identity needs and a case lacks.
+
+        Parameters
+        ----------
+        case : Case
+            A denoiser at one noise level, with what is known of its prior.
+
+        Returns
+        -------
+        frozenset of str
+            Of "prior", "log_density", "symmetry", "every_sigma".
+        """
         return self.needs - case.knowledge
 
     def check(self, case: Case) -> Finding:
-        """Measure the identity on `case` and judge it."""
+        """Measure the identity and judge it.
+
+        Parameters
+        ----------
+        case : Case
+            A denoiser at one noise level, with what is known of its prior.
+
+        Returns
+        -------
+        Finding
+            The verdict with its numbers.
+        """
         missing = self.missing(case)
         if missing:
             return Finding(self.name, case.sigma, SKIPPED, where=f"needs {', '.join(sorted(missing))}")
@@ -119,6 +143,32 @@ class Identity:
         if measurement is None:
             return Finding(self.name, case.sigma, SKIPPED, where=self.conditions)
         return judge(self, case, measurement)
+
+
+def identity(
+    summary: str,
+    *,
+    statement: Callable[[ModuleType], sympy.Basic],
+    conditions: str,
+    reference: str,
+    cause: str,
+    needs: Iterable[str] = (),
+) -> Callable[[Measure], Identity]:
+    """Make the decorated function, which measures it, the identity of its name.
+
+    `statement` is given the letters of `symbols` and writes the equation in them, when it is asked for.
+    """
+
+    def stated() -> sympy.Basic:
+        from . import symbols
+
+        return statement(symbols)
+
+    def made(measure: Measure) -> Identity:
+        name = measure.__name__
+        return Identity(name, summary, stated, conditions, reference, cause, measure, frozenset(needs))
+
+    return made
 
 
 def judge(identity: Identity, case: Case, measured: Measurement) -> Finding:

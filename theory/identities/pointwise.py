@@ -10,9 +10,10 @@ import math
 
 import torch
 
+from ..._support.shapes import per_row
 from .case import DENSE_DIM, Case
 from .derivatives import along, automatic, dot, finite, gradient, norm, slope_in
-from .identity import Identity, Measurement
+from .identity import Measurement, identity
 
 LOOP_NODES, LOOP_RADIUS = 64, 0.1
 WIDE_LOOP_NODES, WIDE_DERIVATIVES = 16, 2
@@ -53,7 +54,16 @@ def divergence(case: Case, x: torch.Tensor, sigma: float) -> tuple[torch.Tensor,
     return terms.mean(0), terms.std(0) / math.sqrt(terms.shape[0])
 
 
-def _derivative(case: Case) -> Measurement | None:
+@identity(
+    "the derivative that automatic differentiation returns is the derivative of the values",
+    statement=lambda s: s.Eq(
+        s.u * s.Derivative(s.Dx, s.x), s.Limit((s.D(s.x + s.h * s.u, s.sigma) - s.Dx) / s.h, s.h, 0)
+    ),
+    conditions="the denoiser keeps an autograd graph",
+    reference="Kadkhodaie2024",
+    cause="a detached tensor, `no_grad` or a round trip through NumPy on part of the way (a detached mean)",
+)
+def derivative(case: Case) -> Measurement | None:
     violations, scales = [], []
     for k, u in enumerate(case.probes("derivative")):
         if case.dim > DENSE_DIM and k == WIDE_DERIVATIVES:
@@ -77,7 +87,15 @@ def _row(case: Case, w: torch.Tensor) -> torch.Tensor | None:
     return gradient(case.projected(w), case.x)
 
 
-def _symmetry(case: Case) -> Measurement | None:
+@identity(
+    "the Jacobian is symmetric, being a covariance over sigma^2",
+    statement=lambda s: s.Eq(s.Derivative(s.D1(s.x, s.y, s.sigma), s.y), s.Derivative(s.D2(s.x, s.y, s.sigma), s.x)),
+    conditions="two or more dimensions",
+    reference="Kadkhodaie2024",
+    cause="a network is no gradient field; "
+    "in a closed form, a transposed or one-sided matrix, or per-coordinate weights",
+)
+def symmetry(case: Case) -> Measurement | None:
     if case.dim == 1:
         return None
     violations, scales = [], []
@@ -96,7 +114,14 @@ def _symmetry(case: Case) -> Measurement | None:
     return Measurement.exact(torch.stack(violations), torch.stack(scales))
 
 
-def _positivity(case: Case) -> Measurement:
+@identity(
+    "the Jacobian is positive semi-definite and D monotone: D is the gradient of a convex function",
+    statement=lambda s: s.Ge(s.Derivative(s.Dx, s.x), 0),
+    conditions="any prior",
+    reference="Gribonval2011",
+    cause="the sign of the score, or a noise prediction handed over as a denoiser",
+)
+def positivity(case: Case) -> Measurement:
     violations, scales = [], []
     for u in case.probes("positivity"):
         quadratic = along(case.projected(u), case.x, u, 1, case.step)[0]
@@ -110,14 +135,25 @@ def _positivity(case: Case) -> Measurement:
     return Measurement.exact(torch.stack(violations), torch.stack(scales))
 
 
-def _curl_free(case: Case) -> Measurement | None:
+@identity(
+    "the score does no work along a closed loop",
+    statement=lambda s: s.Eq(
+        s.Integral(
+            s.r * (s.D2(*s.on_circle) * s.cos(s.theta) - s.D1(*s.on_circle) * s.sin(s.theta)), (s.theta, 0, 2 * s.pi)
+        ),
+        0,
+    ),
+    conditions="two or more dimensions",
+    reference="Song2021b",
+    cause="a network is no gradient field; in a closed form, weights that differ from coordinate to coordinate",
+)
+def curl_free(case: Case) -> Measurement | None:
     if case.dim == 1:
         return None
     u = case.directions("loop-u")
     v = case.directions("loop-v")
-    shape = (-1, *[1] * (u.ndim - 1))
-    v = v - dot(u, v).reshape(shape) * u
-    v = v / norm(v).reshape(shape)
+    v = v - per_row(dot(u, v), u) * u
+    v = v / per_row(norm(v), u)
     radius = LOOP_RADIUS * case.sigma
     nodes = LOOP_NODES if case.dim <= DENSE_DIM else WIDE_LOOP_NODES
     angles = torch.arange(nodes, dtype=u.dtype, device=u.device).reshape(-1, *[1] * u.ndim)
@@ -131,7 +167,15 @@ def _curl_free(case: Case) -> Measurement | None:
     return Measurement.exact(circulation, math.pi * radius * (spread + rounding) / math.sqrt(case.dim))
 
 
-def _equivariance(case: Case) -> Measurement:
+@identity(
+    "D commutes with every symmetry of the prior",
+    statement=lambda s: s.Eq(s.D(s.action(s.x), s.factor * s.sigma), s.action(s.Dx)),
+    conditions="a symmetry that the prior has",
+    reference="Kamb2024",
+    cause="zero padding at the border, a positional input, or a training set that lacks the symmetry",
+    needs=("symmetry",),
+)
+def equivariance(case: Case) -> Measurement:
     violations, scales = [], []
     for symmetry in case.symmetries:
         moved = case.denoise(symmetry.action(case.x), case.sigma * symmetry.noise_factor)
@@ -145,7 +189,15 @@ def _spread(case: Case) -> float:
     return max(case.sigma, float(case.x.abs().max()), float(case.denoised.abs().max()))
 
 
-def _low_noise(case: Case) -> Measurement:
+@identity(
+    "as sigma -> 0, D projects on the support of the prior: clean data stay where they are",
+    statement=lambda s: s.Eq(s.Limit(s.D(s.Dx, s.sigma) - s.Dx, s.sigma, 0, "+"), 0),
+    conditions="a denoiser for every sigma",
+    reference="Karras2022",
+    cause="a guard added to sigma^2, a smallest sigma, or a score divided by sigma instead of sigma^2",
+    needs=("every_sigma",),
+)
+def low_noise_limit(case: Case) -> Measurement:
     """Data stay put, or, without a prior, D is idempotent: both up to sigma^2 score, of order sqrt(d) sigma."""
     sigma = NEAR * _spread(case)
     clean = case.denoise(case.x, sigma) if case.prior is None else case.draw(case.batch, "low-noise")
@@ -154,18 +206,36 @@ def _low_noise(case: Case) -> Measurement:
     return Measurement.exact((moved - slack).clamp(min=0), norm(clean) + norm(case.x))
 
 
-def _high_noise(case: Case) -> Measurement:
+@identity(
+    "as sigma -> inf, D is the mean of the prior whatever x",
+    statement=lambda s: s.Eq(s.Limit(s.Dx, s.sigma, s.oo), s.Integral(s.y * s.p0(s.y), (s.y, -s.oo, s.oo))),
+    conditions="a denoiser for every sigma",
+    reference="Karras2022",
+    cause="a largest sigma, a clamp on the noise level, or a clock that ends early",
+    needs=("every_sigma",),
+)
+def high_noise_limit(case: Case) -> Measurement:
     sigma = FAR * _spread(case)
     limit = case.denoise(case.x, sigma)
     others = case.denoise(case.x.roll(1, 0) + case.sigma * case.directions("high-noise"), sigma)
     return Measurement.exact(norm(limit - others), norm(limit) + norm(case.denoised) + norm(case.x))
 
 
-def _denoiser_equation(case: Case) -> Measurement:
+@identity(
+    "dD/dsigma = sigma Laplacian(D) + (2/sigma) J (D - x): D is a martingale of the reverse process",
+    statement=lambda s: s.Eq(
+        s.Derivative(s.Dx, s.sigma),
+        s.sigma * s.Derivative(s.Dx, s.x, 2) + 2 / s.sigma * s.Derivative(s.Dx, s.x) * (s.Dx - s.x),
+    ),
+    conditions="a denoiser twice differentiable in x",
+    reference="Lai2023",
+    cause="sigma^2 taken for sigma, a factor two in the kernel width, a schedule off by one step, a clock not rescaled",
+)
+def denoiser_equation(case: Case) -> Measurement:
     x, sigma = case.x, case.sigma
     stack, full = directional_stack(case, "laplacian")
     pull = case.denoised - x
-    length = norm(pull).clamp(min=torch.finfo(x.dtype).tiny).reshape(-1, *[1] * (x.ndim - 1))
+    length = per_row(norm(pull).clamp(min=torch.finfo(x.dtype).tiny), x)
     violations, scales, errors = [], [], []
     for w in (pull / length, case.directions("laplacian-out")):
         rate = slope_in(lambda level, w=w: dot(w, case.denoise(x, level)), sigma, case.step)
@@ -181,150 +251,13 @@ def _denoiser_equation(case: Case) -> Measurement:
     return Measurement(torch.stack(violations), torch.stack(scales), torch.stack(errors), max(len(stack) - 1, 1))
 
 
-def _state_derivative():
-    import sympy as sp
-
-    from .symbols import D, sigma, x
-
-    u = sp.Symbol("u", real=True)
-    h = sp.Symbol("h", real=True)
-    return sp.Eq(u * sp.Derivative(D(x, sigma), x), sp.Limit((D(x + h * u, sigma) - D(x, sigma)) / h, h, 0))
-
-
-def _state_symmetry():
-    import sympy as sp
-
-    from .symbols import D1, D2, sigma, x, y
-
-    return sp.Eq(sp.Derivative(D1(x, y, sigma), y), sp.Derivative(D2(x, y, sigma), x))
-
-
-def _state_positivity():
-    import sympy as sp
-
-    from .symbols import D, sigma, x
-
-    return sp.Ge(sp.Derivative(D(x, sigma), x), 0)
-
-
-def _state_curl_free():
-    import sympy as sp
-
-    from .symbols import D1, D2, sigma
-
-    r, a = sp.Symbol("r", positive=True), sp.Symbol("theta", real=True)
-    at = (r * sp.cos(a), r * sp.sin(a), sigma)
-    return sp.Eq(sp.Integral(r * (D2(*at) * sp.cos(a) - D1(*at) * sp.sin(a)), (a, 0, 2 * sp.pi)), 0)
-
-
-def _state_equivariance():
-    import sympy as sp
-
-    from .symbols import D, sigma, x
-
-    g, a = sp.Function("g"), sp.Symbol("a", positive=True)
-    return sp.Eq(D(g(x), a * sigma), g(D(x, sigma)))
-
-
-def _state_low_noise():
-    import sympy as sp
-
-    from .symbols import D, sigma, x
-
-    return sp.Eq(sp.Limit(D(D(x, sigma), sigma) - D(x, sigma), sigma, 0, "+"), 0)
-
-
-def _state_high_noise():
-    import sympy as sp
-
-    from .symbols import D, p0, sigma, x, y
-
-    return sp.Eq(sp.Limit(D(x, sigma), sigma, sp.oo), sp.Integral(y * p0(y), (y, -sp.oo, sp.oo)))
-
-
-def _state_denoiser_equation():
-    import sympy as sp
-
-    from .symbols import Dx, sigma, x
-
-    drift = 2 / sigma * sp.Derivative(Dx, x) * (Dx - x)
-    return sp.Eq(sp.Derivative(Dx, sigma), sigma * sp.Derivative(Dx, x, 2) + drift)
-
-
 LOCAL = (
-    Identity(
-        "derivative",
-        "the derivative that automatic differentiation returns is the derivative of the values",
-        _state_derivative,
-        "the denoiser keeps an autograd graph",
-        "Kadkhodaie2024",
-        "a detached tensor, `no_grad` or a round trip through NumPy on part of the way (a detached mean)",
-        _derivative,
-    ),
-    Identity(
-        "symmetry",
-        "the Jacobian is symmetric, being a covariance over sigma^2",
-        _state_symmetry,
-        "two or more dimensions",
-        "Kadkhodaie2024",
-        "a network is no gradient field; in a closed form, a transposed or one-sided matrix, or per-coordinate weights",
-        _symmetry,
-    ),
-    Identity(
-        "positivity",
-        "the Jacobian is positive semi-definite and D monotone: D is the gradient of a convex function",
-        _state_positivity,
-        "any prior",
-        "Gribonval2011",
-        "the sign of the score, or a noise prediction handed over as a denoiser",
-        _positivity,
-    ),
-    Identity(
-        "curl_free",
-        "the score does no work along a closed loop",
-        _state_curl_free,
-        "two or more dimensions",
-        "Song2021b",
-        "a network is no gradient field; in a closed form, weights that differ from coordinate to coordinate",
-        _curl_free,
-    ),
-    Identity(
-        "equivariance",
-        "D commutes with every symmetry of the prior",
-        _state_equivariance,
-        "a symmetry that the prior has",
-        "Kamb2024",
-        "zero padding at the border, a positional input, or a training set that lacks the symmetry",
-        _equivariance,
-        frozenset({"symmetry"}),
-    ),
-    Identity(
-        "low_noise_limit",
-        "as sigma -> 0, D projects on the support of the prior: clean data stay where they are",
-        _state_low_noise,
-        "a denoiser for every sigma",
-        "Karras2022",
-        "a guard added to sigma^2, a smallest sigma, or a score divided by sigma instead of sigma^2",
-        _low_noise,
-        frozenset({"every_sigma"}),
-    ),
-    Identity(
-        "high_noise_limit",
-        "as sigma -> inf, D is the mean of the prior whatever x",
-        _state_high_noise,
-        "a denoiser for every sigma",
-        "Karras2022",
-        "a largest sigma, a clamp on the noise level, or a clock that ends early",
-        _high_noise,
-        frozenset({"every_sigma"}),
-    ),
-    Identity(
-        "denoiser_equation",
-        "dD/dsigma = sigma Laplacian(D) + (2/sigma) J (D - x): D is a martingale of the reverse process",
-        _state_denoiser_equation,
-        "a denoiser twice differentiable in x",
-        "Lai2023",
-        "sigma^2 taken for sigma, a factor two in the kernel width, a schedule off by one step, a clock not rescaled",
-        _denoiser_equation,
-    ),
+    derivative,
+    symmetry,
+    positivity,
+    curl_free,
+    equivariance,
+    low_noise_limit,
+    high_noise_limit,
+    denoiser_equation,
 )

@@ -11,7 +11,7 @@ import torch
 
 from .case import DENSE_DIM, Case
 from .derivatives import along, dot, gradient, norm, slope_in
-from .identity import Identity, Measurement
+from .identity import Measurement, identity
 from .pointwise import directional_stack, divergence, per_direction
 
 PATH_NODES, PATH_LENGTH = 32, 0.5
@@ -31,12 +31,29 @@ def exact_score(case: Case, x: torch.Tensor | None = None, sigma: float | None =
     return torch.stack(columns, dim=1).reshape(x.shape)
 
 
-def _tweedie(case: Case) -> Measurement:
+@identity(
+    "D = x + sigma^2 grad log p: the posterior mean from the score",
+    statement=lambda s: s.Eq(s.Dx, s.x + s.sigma**2 * s.Derivative(s.log(s.px), s.x)),
+    conditions="any prior",
+    reference="Efron2011",
+    cause="a factor two in the kernel width, a score divided by sigma instead of sigma^2, "
+    "a clock not rescaled, a clamp",
+    needs=("log_density",),
+)
+def tweedie(case: Case) -> Measurement:
     expected = case.x + case.sigma**2 * exact_score(case)
     return Measurement.exact(norm(case.denoised - expected), norm(case.denoised) + norm(case.x))
 
 
-def _second_order(case: Case) -> Measurement:
+@identity(
+    "Cov[x0 | x] = sigma^2 J = sigma^2 (I + sigma^2 Hessian of log p)",
+    statement=lambda s: s.Eq(s.cumulant(2), s.sigma**2 * s.Derivative(s.Dx, s.x)),
+    conditions="any prior",
+    reference="Meng2021",
+    cause="a factor in the covariance, a detached mean, or the wrong power of sigma",
+    needs=("log_density",),
+)
+def tweedie_second_order(case: Case) -> Measurement:
     """Quadratic forms of Cov = sigma^2 J, in units of sigma^2."""
     violations, scales = [], []
     for u in case.probes("second-order"):
@@ -47,7 +64,15 @@ def _second_order(case: Case) -> Measurement:
     return Measurement.exact(torch.stack(violations), torch.stack(scales))
 
 
-def _third_order(case: Case) -> Measurement:
+@identity(
+    "the third cumulant of x0 given x is sigma^4 times the second derivative of D",
+    statement=lambda s: s.Eq(s.cumulant(3), s.sigma**4 * s.Derivative(s.Dx, s.x, 2)),
+    conditions="a denoiser twice differentiable in x",
+    reference="Meng2021",
+    cause="a Gaussian shortcut (a linear denoiser has no third cumulant), or a detached tensor",
+    needs=("log_density",),
+)
+def tweedie_third_order(case: Case) -> Measurement:
     """kappa_3(u, u, u) / sigma^3 = sigma u . d^2 D(u, u) = sigma^3 d^3 log p(u, u, u)."""
     violations, scales = [], []
     for u in case.probes("third-order"):
@@ -58,7 +83,18 @@ def _third_order(case: Case) -> Measurement:
     return Measurement.exact(torch.stack(violations), torch.stack(scales))
 
 
-def _path_integral(case: Case) -> Measurement:
+@identity(
+    "log p differs between two points by the work of the score on the way",
+    statement=lambda s: s.Eq(
+        s.log(s.p(s.end, s.sigma)) - s.log(s.p(s.start, s.sigma)),
+        s.Integral((s.Dx - s.x) / s.sigma**2, (s.x, s.start, s.end)),
+    ),
+    conditions="any prior",
+    reference="Song2021b",
+    cause="score and density that belong to different noise levels or priors",
+    needs=("log_density",),
+)
+def path_integral(case: Case) -> Measurement:
     nodes, weights = np.polynomial.legendre.leggauss(PATH_NODES)
     leg = PATH_LENGTH * case.sigma * case.directions("path")
     work = torch.zeros_like(dot(leg, leg))
@@ -72,7 +108,18 @@ def _path_integral(case: Case) -> Measurement:
     return Measurement.exact(work - (end - start), 1 + size + start.abs() + end.abs())
 
 
-def _heat_equation(case: Case) -> Measurement:
+@identity(
+    "d log p / d sigma = (tr J - d + |D - x|^2 / sigma^2) / sigma",
+    statement=lambda s: s.Eq(
+        s.Derivative(s.log(s.px), s.sigma),
+        (s.Derivative(s.Dx, s.x) - 1 + (s.Dx - s.x) ** 2 / s.sigma**2) / s.sigma,
+    ),
+    conditions="any prior",
+    reference="Song2021b",
+    cause="a density whose normalisation forgets sigma, or a schedule off by one step",
+    needs=("log_density",),
+)
+def heat_equation(case: Case) -> Measurement:
     def level(sigma: float) -> torch.Tensor:
         with torch.no_grad():
             return case.log_p(sigma)(case.x)
@@ -85,7 +132,18 @@ def _heat_equation(case: Case) -> Measurement:
     return Measurement(rate - (trace - case.dim + pull), scale, error, max(case.n_probes - 1, 1))
 
 
-def _probability_flow(case: Case) -> Measurement:
+@identity(
+    "along dx/dsigma = (x - D) / sigma, log p falls by the integral of (d - tr J) / sigma",
+    statement=lambda s: s.Eq(
+        s.Derivative(s.log(s.p(s.path, s.sigma)), s.sigma),
+        (s.Subs(s.Derivative(s.Dx, s.x), s.x, s.path) - 1) / s.sigma,
+    ),
+    conditions="any prior",
+    reference="Song2021b",
+    cause="the velocity of another clock, or the reverse SDE's drift (twice the score) taken for the flow's",
+    needs=("log_density",),
+)
+def probability_flow(case: Case) -> Measurement:
     """log p changes along the flow by -integral of (d - tr J) / sigma; in units of log sigma the rate is tr J - d."""
     from scipy.integrate import solve_ivp
 
@@ -127,7 +185,18 @@ def _traces(case: Case, x: torch.Tensor, sigma: float) -> torch.Tensor:
     return terms.sum(0, keepdim=True) if full else terms
 
 
-def _tower(case: Case) -> Measurement | None:
+@identity(
+    "D at a later noise level is the average of D at an earlier one over the bridge between them",
+    statement=lambda s: s.Eq(
+        s.D(s.x, s.later) * s.p(s.x, s.later),
+        s.Integral(s.D(s.z, s.sigma) * s.p(s.z, s.sigma) * s.normal(s.x - s.z, s.tau**2), (s.z, -s.oo, s.oo)),
+    ),
+    conditions="one to three dimensions",
+    reference="Lai2023",
+    cause="denoisers of different priors at different noise levels, or a schedule off by one step",
+    needs=("log_density",),
+)
+def tower(case: Case) -> Measurement | None:
     """D(x, S) = E[D(x_s, s) | x] by Gauss-Hermite quadrature, with p(x_s | x) ~ p_s(x_s) N(x; x_s, S^2 - s^2)."""
     if case.dim > TOWER_DIM:
         return None
@@ -150,105 +219,4 @@ def _tower(case: Case) -> Measurement | None:
     return Measurement.exact(norm(average - target), torch.stack(sizes) + norm(target) + norm(case.x))
 
 
-def _statements() -> dict:
-    """The SymPy statements of this file, each built when asked for."""
-    import sympy as sp
-
-    from .symbols import D, Dx, cumulant, normal, p, px, sigma, tau, x, z
-
-    score = (Dx - x) / sigma**2
-    a, b = sp.symbols("a b", real=True)
-    path = sp.Function("x", real=True)(sigma)
-    return {
-        "tweedie": lambda: sp.Eq(Dx, x + sigma**2 * sp.Derivative(sp.log(px), x)),
-        "second": lambda: sp.Eq(cumulant(2), sigma**2 * sp.Derivative(Dx, x)),
-        "third": lambda: sp.Eq(cumulant(3), sigma**4 * sp.Derivative(Dx, x, 2)),
-        "path": lambda: sp.Eq(sp.log(p(b, sigma)) - sp.log(p(a, sigma)), sp.Integral(score, (x, a, b))),
-        "heat": lambda: sp.Eq(
-            sp.Derivative(sp.log(px), sigma), (sp.Derivative(Dx, x) - 1 + (Dx - x) ** 2 / sigma**2) / sigma
-        ),
-        "flow": lambda: sp.Eq(
-            sp.Derivative(sp.log(p(path, sigma)), sigma),
-            (sp.Subs(sp.Derivative(Dx, x), x, path) - 1) / sigma,
-        ),
-        "tower": lambda: sp.Eq(
-            D(x, sp.sqrt(sigma**2 + tau**2)) * p(x, sp.sqrt(sigma**2 + tau**2)),
-            sp.Integral(D(z, sigma) * p(z, sigma) * normal(x - z, tau**2), (z, -sp.oo, sp.oo)),
-        ),
-    }
-
-
-LOG_DENSITY = frozenset({"log_density"})
-
-DENSITY = (
-    Identity(
-        "tweedie",
-        "D = x + sigma^2 grad log p: the posterior mean from the score",
-        lambda: _statements()["tweedie"](),
-        "any prior",
-        "Efron2011",
-        "a factor two in the kernel width, a score divided by sigma instead of sigma^2, a clock not rescaled, a clamp",
-        _tweedie,
-        LOG_DENSITY,
-    ),
-    Identity(
-        "tweedie_second_order",
-        "Cov[x0 | x] = sigma^2 J = sigma^2 (I + sigma^2 Hessian of log p)",
-        lambda: _statements()["second"](),
-        "any prior",
-        "Meng2021",
-        "a factor in the covariance, a detached mean, or the wrong power of sigma",
-        _second_order,
-        LOG_DENSITY,
-    ),
-    Identity(
-        "tweedie_third_order",
-        "the third cumulant of x0 given x is sigma^4 times the second derivative of D",
-        lambda: _statements()["third"](),
-        "a denoiser twice differentiable in x",
-        "Meng2021",
-        "a Gaussian shortcut (a linear denoiser has no third cumulant), or a detached tensor",
-        _third_order,
-        LOG_DENSITY,
-    ),
-    Identity(
-        "path_integral",
-        "log p differs between two points by the work of the score on the way",
-        lambda: _statements()["path"](),
-        "any prior",
-        "Song2021b",
-        "score and density that belong to different noise levels or priors",
-        _path_integral,
-        LOG_DENSITY,
-    ),
-    Identity(
-        "heat_equation",
-        "d log p / d sigma = (tr J - d + |D - x|^2 / sigma^2) / sigma",
-        lambda: _statements()["heat"](),
-        "any prior",
-        "Song2021b",
-        "a density whose normalisation forgets sigma, or a schedule off by one step",
-        _heat_equation,
-        LOG_DENSITY,
-    ),
-    Identity(
-        "probability_flow",
-        "along dx/dsigma = (x - D) / sigma, log p falls by the integral of (d - tr J) / sigma",
-        lambda: _statements()["flow"](),
-        "any prior",
-        "Song2021b",
-        "the velocity of another clock, or the reverse SDE's drift (twice the score) taken for the flow's",
-        _probability_flow,
-        LOG_DENSITY,
-    ),
-    Identity(
-        "tower",
-        "D at a later noise level is the average of D at an earlier one over the bridge between them",
-        lambda: _statements()["tower"](),
-        "one to three dimensions",
-        "Lai2023",
-        "denoisers of different priors at different noise levels, or a schedule off by one step",
-        _tower,
-        LOG_DENSITY,
-    ),
-)
+DENSITY = (tweedie, tweedie_second_order, tweedie_third_order, path_integral, heat_equation, probability_flow, tower)
