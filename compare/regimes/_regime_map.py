@@ -34,6 +34,7 @@ from ..._support.types import Device, FilePath
 from ...errors import DataFileError
 from ...learned import checkpoint
 from ...learned.data.images import ImageData
+from ...learned.networks import NetworkDenoiser
 from ...learned.training.ensemble import train_ensemble
 from ...learned.training.noise_levels import noise_from_text
 from ..comparison._trained_range import noise_range
@@ -57,27 +58,54 @@ def regime_map(
     device: Device = "cpu",
     show: bool | None = None,
 ) -> xr.Dataset:
-    """Train and measure the networks of `plan` on subsets of `data`; one Dataset over `(n_train, width, step)`.
+    """Train and measure the networks of a plan on subsets of the data.
 
     The experiments of [@Li2024], [@Zhang2024] and [@Kadkhodaie2024] on the same networks.
 
-    `run_dir` keeps checkpoints and every measured cell, and the same call goes on where a stopped one was.
-    `features` maps a batch of images to features for RP and GL (default: the centred images). `workers` processes
-    share the work; the result does not depend on their number.
+    Parameters
+    ----------
+    data : ImageData
+        All images; the plan splits them.
+    plan : RegimePlan, optional
+        Sizes, widths, training and measurements.
+    run_dir : path, optional
+        Keeps checkpoints and every measured cell, and the same call goes on where a stopped one was.
+    features : callable, optional
+        From a batch of images to features for RP and GL (default: the centred images).
+    workers : int, optional
+        Processes that share the work; the result does not depend on their number.
+    device : torch.device or str, optional
+        Where networks are trained and measured.
+    show : bool, optional
+        Show progress bars (default: on a terminal).
 
-    Further axes are `sigma`, `theory` and `inputs` ("held-out", "training"). A quantity q is the mean over networks (3
-    per repeat), of a pair the mean over repeats; q_stderr^2 = var / number, plus the mean squared error over images,
-    noise draws or samples, which the networks share. Both parts count what they have in common twice: the error is
-    rather too large. `closest` is the optimum with the least `score_gap`; `tied` those within two standard errors of
-    it by differences within a network. `overlap` is the share of the second set of a size that is in the first: zero
-    while two disjoint sets fit. `crossover` over `(criterion, width, step)` is the size where samples stop being copies
-    ("copies": `memorised` falls below 1/2), and where a network agrees better with one that saw other images than with
-    its own empirical optimum ("agreement": `cosine_disjoint` exceeds `cosine_to_optimum`); nan where that is not so
-    within the sizes.
+    Returns
+    -------
+    xarray.Dataset
+        Over `(n_train, width, step)`, with the further axes `sigma`, `theory` and `inputs` ("held-out", "training"). A
+        quantity q is the mean over networks (3 per repeat), of a pair the mean over repeats; q_stderr^2 = var / number,
+        plus the mean squared error over images, noise draws or samples, which the networks share. Both parts count what
+        they have in common twice: the error is rather too large. `closest` is the optimum with the least `score_gap`;
+        `tied` those within two standard errors of it by differences within a network. `overlap` is the share of the
+        second set of a size that is in the first: zero while two disjoint sets fit. `crossover` over `(criterion,
+        width, step)` is the size where samples stop being copies ("copies": `memorised` falls below 1/2), and where a
+        network agrees better with one that saw other images than with its own empirical optimum ("agreement":
+        `cosine_disjoint` exceeds `cosine_to_optimum`); nan where that is not so within the sizes.
 
-    Warns where held-out images are among those to train on. Raises ArgumentError where the data have fewer images
-    than a size, DataFileError where `run_dir` holds another map.
+    Raises
+    ------
+    ArgumentError
+        If the data have fewer images than a size, or `workers` is not positive.
+    DataFileError
+        If `run_dir` holds another map.
 
+    Warns
+    -----
+    UserWarning
+        If held-out images are among those to train on.
+
+    Examples
+    --------
     >>> from idealscore.learned.data import load
     >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
     ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
@@ -114,8 +142,35 @@ def regime_map(
 
 def regime_networks(
     data: ImageData, plan: RegimePlan, run_dir: FilePath, size: int, width: int, repeat: int = 0
-) -> list[tuple[ImageData, Any]]:
-    """(training set, network) of the three networks of one size, at the last step of a finished map."""
+) -> list[tuple[ImageData, NetworkDenoiser]]:
+    """The three networks of one size of a finished map, with their training sets, at the last step.
+
+    Parameters
+    ----------
+    data : ImageData
+        The images of the map.
+    plan : RegimePlan
+        Its plan.
+    run_dir : path
+        The folder that `regime_map` was given.
+    size, width, repeat : int
+        Which networks.
+
+    Returns
+    -------
+    list of (ImageData, NetworkDenoiser)
+        Two networks on one set, from different starts, and one on the other set.
+
+    Examples
+    --------
+    >>> from idealscore.learned.data import load
+    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
+    ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = regime_map(load("digits"), tiny, folder, show=False)
+    ...     [len(images) for images, _ in regime_networks(load("digits"), tiny, folder, size=8, width=8)]
+    [8, 8, 8]
+    """
     pool, held_out = plan.pool(data)
     work = _Work(plan, pool, held_out, Path(run_dir), None)
     first, other = plan.sets(pool, size, repeat)
@@ -179,7 +234,7 @@ class _Work:
         first, other = self.plan.sets(self.pool, size, repeat)
         return first, first, other
 
-    def networks(self, size: int, width: int, repeat: int, step: int) -> list[Any]:
+    def networks(self, size: int, width: int, repeat: int, step: int) -> list[NetworkDenoiser]:
         """The three networks of a cell."""
         path = self.run_path(width, repeat) / "snapshots" / f"step-{step:09d}.safetensors"
         ensemble = checkpoint.load(path, self.pool.images.device)

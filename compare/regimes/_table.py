@@ -102,5 +102,25 @@ def legend(result: xr.Dataset) -> list[str]:
 
 
 def table(result: xr.Dataset) -> str:
-    """The whole table as text."""
+    """The table of a regime map as text: a row for each training-set size of each width, at the last step.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `regime_map`.
+
+    Returns
+    -------
+    str
+        The rows, a sentence on each crossover, and what the columns mean.
+
+    Examples
+    --------
+    >>> from idealscore.learned.data import load
+    >>> from idealscore.compare import regime_map
+    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
+    ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
+    >>> table(regime_map(load("digits"), tiny, show=False)).split()[:3]
+    ['width', 'n', 'copies']
+    """
     return "\n".join([*aligned(rows(result)), *crossover_lines(result), *legend(result)])

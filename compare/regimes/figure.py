@@ -18,7 +18,29 @@ ALIKE = 0.01  # of the network's score: what the farthest optimum misses
 
 
 def regime_figure(result: xr.Dataset) -> Figure:
-    """Draw a regime map from its Dataset alone."""
+    """Draw a regime map from its Dataset alone.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `regime_map`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Above: the closest optimum over training-set size and noise level, on held-out and on training images, and over
+        size and training step or width. Below: copies, the gap between held-out and training error, agreement, and the
+        sizes of the two crossovers against the training step.
+
+    Examples
+    --------
+    >>> from idealscore.learned.data import load
+    >>> from idealscore.compare import RegimePlan, regime_map
+    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
+    ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
+    >>> len(regime_figure(regime_map(load("digits"), tiny, show=False)).axes)
+    8
+    """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 

@@ -24,15 +24,60 @@ NETWORKS_PER_REPEAT = 3
 class RegimePlan:
     """Networks of several widths on training sets of several sizes, and what to measure on them while they train.
 
-    sizes: of the training sets; widths: of the networks. network: mlp, unet or local; depth: of those that have one.
-    repeats: of every size and width, each with three networks: two on one set, from different starts, and one on
-    another set, disjoint as long as twice the size fits. held_out: share of the images (or their number) kept from
-    training. steps, batch, learning_rate, noise: of training; its weights are kept at `snapshots` log-spaced steps, of
-    which those from `first_step` on are measured. levels, sigma_min, sigma_max: noise levels of the measurements.
-    n_images: at most so many held-out (and training) images are noised. n_pairs: of the linearity score. n_samples:
-    drawn from each network, from one starting noise, by Heun's rule on 12 levels from sample_max to sample_min.
-    threshold: of the cosine above which two samples count as the same. patch_size: of the local optimum, in pixels.
-    seed: of everything.
+    Parameters
+    ----------
+    sizes : tuple of int, optional
+        Of the training sets, increasing, at least 2.
+    widths : tuple of int, optional
+        Of the networks, increasing.
+    network : {"mlp", "unet", "local"}, optional
+        The kind of network.
+    depth : int, optional
+        Of the networks that have one.
+    repeats : int, optional
+        Of every size and width, each with three networks: two on one set, from different starts, and one on another
+        set, disjoint as long as twice the size fits.
+    held_out : float, optional
+        Share of the images (or their number) kept from training.
+    steps, batch, learning_rate, noise : int, int, float, str, optional
+        Of training, as of `TrainConfig`.
+    snapshots : int, optional
+        Number of log-spaced steps at which weights are kept.
+    first_step : int, optional
+        The snapshots from this step on are measured.
+    levels, sigma_min, sigma_max : int, float, float, optional
+        Noise levels of the measurements, spaced evenly in log sigma.
+    n_images : int, optional
+        At most so many held-out (and training) images are noised, at least 2.
+    n_pairs : int, optional
+        Pairs of the linearity score, at least 2.
+    n_samples : int, optional
+        Drawn from each network, from one starting noise, by Heun's rule; at least 2.
+    sample_min, sample_max : float, optional
+        The 12 noise levels of the sampler run from `sample_max` to `sample_min`.
+    threshold : float, optional
+        Of the cosine above which two samples count as the same.
+    patch_size : int, optional
+        Width of the patches of the local optimum, in pixels.
+    theories : tuple of str, optional
+        Which optima; "empirical" has to be among them.
+    seed : int, optional
+        The seed of everything.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is out of its range, sizes or widths do not increase, or the empirical optimum is missing.
+    NoiseLevelError
+        If a lowest noise level is not below the highest.
+    UnknownNameError
+        If `network` or a theory is unknown.
+
+    Examples
+    --------
+    >>> plan = RegimePlan(steps=100, snapshots=3, first_step=10)
+    >>> plan.measured_steps[-1], len(plan.sigmas), len(plan.sampling_sigmas)
+    (100, 9, 13)
     """
 
     sizes: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 800, 1400)
@@ -95,21 +140,63 @@ class RegimePlan:
         return [step for step in self.recipe(0).snapshot_steps() if step >= self.first_step]
 
     def recipe(self, repeat: int) -> TrainConfig:
-        """How the networks of a repeat are trained."""
+        """How the networks of a repeat are trained.
+
+        Parameters
+        ----------
+        repeat : int
+            The number of the repeat, which changes the seed.
+
+        Returns
+        -------
+        TrainConfig
+            The options of training.
+        """
         return TrainConfig(
             steps=self.steps, batch=self.batch, learning_rate=self.learning_rate, noise=noise_from_text(self.noise),
             snapshots=self.snapshots, checkpoint_every=max(1, self.steps // 8), seed=self.seed + repeat,
         )  # fmt: skip
 
     def build(self, width: int, data: ImageData, seed: int) -> NetworkDenoiser:
-        """A network at its seeded start."""
+        """A network at its seeded start.
+
+        Parameters
+        ----------
+        width : int
+            Of the network.
+        data : ImageData
+            Images of the shape that it denoises.
+        seed : int
+            Of its weights.
+
+        Returns
+        -------
+        NetworkDenoiser
+            The network, not yet trained.
+        """
         kind: Any = NETWORKS[self.network]
         options = {"sigma_data": data.sigma_data, "width": width, "depth": self.depth}
         known = {name for name in options if name in kind.Config.__dataclass_fields__ and options[name] is not None}
         return kind(data.shape, seed=seed, **{name: options[name] for name in known})
 
     def pool(self, data: ImageData) -> tuple[ImageData, ImageData]:
-        """(images to train on, held-out images); refuses sizes that the data do not have."""
+        """Split the data into images to train on and held-out images; refuses sizes that the data do not have.
+
+        Parameters
+        ----------
+        data : ImageData
+            All images.
+
+        Returns
+        -------
+        pool, held_out : ImageData
+            Images to train on, and images kept from training.
+
+        Raises
+        ------
+        ArgumentError
+            If a size exceeds the pool, or fewer than two images are held out.
+        """
         share = self.held_out if self.held_out < 1 else int(self.held_out)
         pool, held_out = data.split(share, self.seed)
         if max(self.sizes) > len(pool):
@@ -120,7 +207,22 @@ class RegimePlan:
         return pool, held_out
 
     def sets(self, pool: ImageData, size: int, repeat: int) -> tuple[ImageData, ImageData]:
-        """The first and the last `size` images of the pool in an order of this repeat."""
+        """The first and the last images of the pool, in an order of this repeat.
+
+        Parameters
+        ----------
+        pool : ImageData
+            Images to train on.
+        size : int
+            Of each of the two sets.
+        repeat : int
+            The number of the repeat.
+
+        Returns
+        -------
+        first, other : ImageData
+            Two sets, disjoint as long as twice the size fits into the pool.
+        """
         order = pool.subset(len(pool), self.seed + repeat)
         n = len(order)
         return (
@@ -129,12 +231,31 @@ class RegimePlan:
         )
 
     def describe(self) -> dict[str, Any]:
+        """The plan as a dictionary of plain values, for files.
+
+        Returns
+        -------
+        dict
+            Every parameter by its name.
+        """
         return asdict(self)
 
     @classmethod
     def of(cls, description: dict[str, Any]) -> RegimePlan:
         """The plan that `describe` described.
 
+        Parameters
+        ----------
+        description : dict
+            As of `describe`, or read from JSON.
+
+        Returns
+        -------
+        RegimePlan
+            The plan.
+
+        Examples
+        --------
         >>> RegimePlan.of(RegimePlan(steps=200).describe()) == RegimePlan(steps=200)
         True
         """
