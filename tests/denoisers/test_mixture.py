@@ -116,7 +116,7 @@ def test_zero_weight_components_never_win():
 
 def test_fit_by_label_and_by_expectation_maximisation():
     pixels, target = load_digits(return_X_y=True)
-    data = pixels / 8 - 1
+    data, target = np.asarray(pixels) / 8 - 1, np.asarray(target)
     by_label = MixtureDenoiser.fit(data, target)
     assert by_label.means.shape == (10, 64)
     assert torch.allclose(by_label.means[3], torch.tensor(data[target == 3].mean(0)))

@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,7 @@ from idealscore import errors
 from idealscore._support.streams import torch_stream
 from idealscore.theory.denoiser import jacobian
 from idealscore.theory.empirical import EmpiricalDenoiser
-from idealscore.theory.local import LocalDenoiser, MaskedDenoiser, WienerMask, calibrate_patch_size
+from idealscore.theory.local import LocalDenoiser, MaskedDenoiser, PatchSchedule, WienerMask, calibrate_patch_size
 
 from closed_forms import ClosedFormTests
 
@@ -200,6 +201,18 @@ def test_masks_of_ones_and_of_boxes_are_known_theories():
         torch.testing.assert_close(whole, EmpiricalDenoiser(data)(x, sigma), rtol=0, atol=1e-12)
         windows = MaskedDenoiser(data, box.double(), block_size=5)(x, sigma)
         torch.testing.assert_close(windows, LocalDenoiser(data, 3, False)(x, sigma), rtol=0, atol=1e-12)
+
+
+def test_last_bits_do_not_decide_between_patch_sizes_or_mask_entries():
+    levels, sizes = np.array([0.1, 1.0]), np.array([3, 5])
+    schedule = PatchSchedule(levels, sizes, sizes, np.eye(2))
+    middle = float(np.sqrt(0.1))
+    assert {schedule(s) for s in (middle, np.nextafter(middle, 0), np.nextafter(middle, 1))} == {3}
+    assert schedule(1.001 * middle) == 5  # negative control
+    pair = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [0.3, 0.3]], dtype=F64)
+    for sigma in (0.1, 0.7, 3.0):  # |W_12| = W_11 exactly, which is not more than 1 W_11
+        assert (WienerMask(pair, 1.0)(sigma) == torch.eye(2)).all()
+        assert (WienerMask(pair, 0.999)(sigma) == 1).all()  # negative control
 
 
 @pytest.mark.parametrize("n", [5, 200])
