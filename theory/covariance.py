@@ -16,20 +16,7 @@ from torch import nn
 from .._support import checks as check
 from .._support.types import ArrayLike
 from ..errors import CovarianceError, ShapeError
-
-
-def _rank_cut(eigenvalues: torch.Tensor, dim: int) -> torch.Tensor:
-    """Eigenvalues below the rounding of the largest become zero; clearly negative ones are refused."""
-    largest = float(eigenvalues.abs().max()) if eigenvalues.numel() else 0.0
-    rounding = dim * torch.finfo(eigenvalues.dtype).eps * largest
-    if bool((eigenvalues < -max(rounding, 1e-10 * largest)).any()):
-        lowest = float(eigenvalues.min())
-        raise CovarianceError(
-            "covariance",
-            f"is not positive semi-definite (eigenvalue {lowest:.3g})",
-            "pass a covariance, or clip its negative eigenvalues",
-        )
-    return torch.where(eigenvalues > rounding, eigenvalues, torch.zeros_like(eigenvalues))
+from ._eigenvalues import log_ratio, rank_cut, shrink, square_ratio
 
 
 class Covariance(nn.Module):
@@ -98,7 +85,7 @@ class Covariance(nn.Module):
             )
         eigenvalues, basis = torch.linalg.eigh((matrix + matrix.T) / 2)
         dim = matrix.shape[0]
-        eigenvalues = _rank_cut(eigenvalues, dim).flip(0)
+        eigenvalues = rank_cut(eigenvalues, dim).flip(0)
         rank = int((eigenvalues > 0).sum())
         return cls(eigenvalues[:rank], basis.flip(1)[:, :rank].contiguous(), matrix.new_zeros(()), dim)
 
@@ -119,7 +106,7 @@ class Covariance(nn.Module):
         variances = check.as_float_tensor("covariance", variances)
         if variances.ndim != 1 or variances.numel() == 0:
             raise ShapeError("covariance", f"has shape {tuple(variances.shape)}", "pass variances (d,)")
-        return cls(_rank_cut(variances, 1), None, variances.new_zeros(()), variances.numel())
+        return cls(rank_cut(variances, 1), None, variances.new_zeros(()), variances.numel())
 
     @classmethod
     def isotropic(cls, variance: ArrayLike, dim: int) -> Self:
@@ -137,7 +124,7 @@ class Covariance(nn.Module):
         Covariance
             With a floor alone.
         """
-        floor = _rank_cut(check.as_float_tensor("covariance", variance).reshape(()), 1)
+        floor = rank_cut(check.as_float_tensor("covariance", variance).reshape(()), 1)
         return cls(floor.new_zeros(0), floor.new_zeros(dim, 0), floor, dim)
 
     @classmethod
@@ -159,9 +146,9 @@ class Covariance(nn.Module):
         factor = check.as_float_tensor("covariance", factor)
         if factor.ndim != 2 or factor.shape[0] == 0:
             raise ShapeError("covariance", f"has shape {tuple(factor.shape)}", "pass a factor (d, r)")
-        floor = _rank_cut(torch.as_tensor(floor, dtype=factor.dtype, device=factor.device).reshape(()), 1)
+        floor = rank_cut(torch.as_tensor(floor, dtype=factor.dtype, device=factor.device).reshape(()), 1)
         basis, singular, _ = torch.linalg.svd(factor, full_matrices=False)
-        eigenvalues = _rank_cut(singular**2, factor.shape[0])
+        eigenvalues = rank_cut(singular**2, factor.shape[0])
         rank = int((eigenvalues > 0).sum())
         return cls(eigenvalues[:rank], basis[:, :rank].contiguous(), floor, factor.shape[0])
 
@@ -257,7 +244,7 @@ class Covariance(nn.Module):
             u, shrunk along every eigenvector.
         """
         sigma = sigma[:, None]
-        return self.rescale(u, _shrink(self.eigenvalues + self.floor, sigma), _shrink(self.floor, sigma))
+        return self.rescale(u, shrink(self.eigenvalues + self.floor, sigma), shrink(self.floor, sigma))
 
     def flow(self, u: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
         """sqrt((C + end^2) / (C + start^2)) u: the probability-flow path of a centred Gaussian ([@Li2024], eq. 7).
@@ -316,10 +303,10 @@ class Covariance(nn.Module):
         sigma = sigma[:, None]
         on, off = self.eigenvalues + self.floor, self.floor.reshape(1)
         coefficients, rest = self.split(u)
-        constant, square = -_log_ratio(on, sigma).sum(1), _square_ratio(coefficients, on, sigma)
+        constant, square = -log_ratio(on, sigma).sum(1), square_ratio(coefficients, on, sigma)
         if rest is not None:
-            constant = constant - (self.dim - on.numel()) * _log_ratio(off, sigma)[:, 0]
-            square = square + _square_ratio(rest, off, sigma)
+            constant = constant - (self.dim - on.numel()) * log_ratio(off, sigma)[:, 0]
+            square = square + square_ratio(rest, off, sigma)
         return constant, square
 
     def log_normal_limit(self, u: torch.Tensor) -> tuple[torch.Tensor, int, torch.Tensor]:
@@ -355,22 +342,6 @@ class Covariance(nn.Module):
             null += round(fraction * int((~alive).sum()))
             value = value + fraction * eigenvalue[alive].log().sum()
         return q, null, -(value + (self.dim - null) * math.log(2 * math.pi)) / 2
-
-
-def _shrink(eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """eigenvalue / (eigenvalue + sigma^2), 0 where the eigenvalue is 0."""
-    ratio = sigma / eigenvalue.sqrt()
-    return torch.where(eigenvalue > 0, 1 / (1 + ratio.square()), torch.zeros_like(ratio))
-
-
-def _log_ratio(eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """log((eigenvalue + sigma^2) / sigma^2) without overflow."""
-    return torch.logaddexp(eigenvalue.log() - 2 * sigma.log(), torch.zeros_like(sigma))
-
-
-def _square_ratio(part: torch.Tensor, eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """sum of part^2 / (eigenvalue + sigma^2), without overflow."""
-    return (part / torch.hypot(eigenvalue.sqrt(), sigma)).square().sum(1)
 
 
 def moments(data: torch.Tensor, block_size: int = 4096) -> tuple[torch.Tensor, Covariance]:
