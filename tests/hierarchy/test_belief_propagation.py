@@ -243,7 +243,7 @@ def test_gradients_in_logarithms_are_finite_where_symbols_are_excluded():
     logs = (1000 * leaf_channels.one_hot(string, 8)).requires_grad_()
     for work in (bp._marginals, bp._log_evidence):
         results, _ = work(Logarithmic, bp._evidence(logs, True), bp._prior(logs, None))
-        (gradient,) = torch.autograd.grad(sum(r.square().sum() for r in results), logs)
+        (gradient,) = torch.autograd.grad(torch.stack([r.square().sum() for r in results]).sum(), logs)
         assert gradient.isfinite().all()
 
 

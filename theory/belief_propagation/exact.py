@@ -290,7 +290,7 @@ class BeliefPropagation(nn.Module):
             raise InconsistentEvidenceError(
                 "likelihood", f"no string of the grammar fits sample {named}", "soften the likelihood of its leaves"
             )
-        return [result.index_copy(0, doubtful, new) for result, new in zip(results, again)]
+        return [result.index_copy(0, doubtful, new) for result, new in zip(results, again, strict=True)]
 
     def _blocks(self, level: int, children: torch.Tensor) -> list[slice]:
         """Cuts of the columns, such that a block of (rules, columns) fits the cache."""
@@ -300,7 +300,10 @@ class BeliefPropagation(nn.Module):
 
     def _tuples(self, level: int, children: torch.Tensor) -> list[torch.Tensor]:
         """For each position, the messages (rules, columns) of the symbols that the rules put there."""
-        return [child.index_select(0, rule) for child, rule in zip(children.unbind(1), self._rules(level).unbind(1))]
+        return [
+            child.index_select(0, rule)
+            for child, rule in zip(children.unbind(1), self._rules(level).unbind(1), strict=True)
+        ]
 
     def _to_parents(self, arithmetic: Arithmetic, level: int, children: torch.Tensor) -> Rescaled:
         """Upward messages (n_symbols, columns) of nodes whose children send (v, s, columns)."""
@@ -325,7 +328,9 @@ class BeliefPropagation(nn.Module):
         for cut in self._blocks(level, children):
             start = parent[:, cut].repeat_interleave(m, 0)
             others = all_but_one(arithmetic.times, self._tuples(level, children[..., cut]), start)
-            scattered = [arithmetic.scatter(w, rule, self.grammar.v) for w, rule in zip(others, rules.unbind(1))]
+            scattered = [
+                arithmetic.scatter(w, rule, self.grammar.v) for w, rule in zip(others, rules.unbind(1), strict=True)
+            ]
             blocks.append(torch.stack(scattered, 1))
         return arithmetic.rescale(torch.cat(blocks, -1))
 
@@ -367,7 +372,7 @@ class BeliefPropagation(nn.Module):
     def _upward_beliefs(self, arithmetic: Arithmetic, evidence: Evidence, prior: torch.Tensor) -> Result:
         up, batch = self._upward(arithmetic, evidence), prior.shape[-1]
         flat = [arithmetic.enter(torch.ones_like(message), False)[0] for message in up.messages]
-        pairs = enumerate(zip(up.messages, flat))
+        pairs = enumerate(zip(up.messages, flat, strict=True))
         return [self._to_marginals(arithmetic, level, *pair, batch)[0] for level, pair in pairs], up.lost
 
     def _log_evidence(self, arithmetic: Arithmetic, evidence: Evidence, prior: torch.Tensor) -> Result:

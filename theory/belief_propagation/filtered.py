@@ -243,7 +243,7 @@ class FilteredDenoiser(ClosedFormModule):
 
     def _facts(self) -> dict[str, object]:
         grammar = self.propagation.grammar
-        return {"k": self.propagation.k} | {name: getattr(grammar, name) for name in ("v", "m", "s", "depth")}
+        return {"k": self.propagation.k, "v": grammar.v, "m": grammar.m, "s": grammar.s, "depth": grammar.depth}
 
     def forward(self, x: Points, sigma: Sigma) -> Points:
         """The posterior mean.

@@ -64,7 +64,10 @@ class Query:
         if self.anchor is None:
             return None
         shifts = [(v * self.anchor).sum(1, keepdim=True) for v in self.directions]
-        dots = [(v.to(points.dtype) @ points.T).sub_(s.to(points.dtype)) for v, s in zip(self.directions, shifts)]
+        dots = [
+            (v.to(points.dtype) @ points.T).sub_(s.to(points.dtype))
+            for v, s in zip(self.directions, shifts, strict=True)
+        ]
         return math.prod(dots[1:], start=dots[0])
 
     def pair_factor(self, row: torch.Tensor, points: torch.Tensor) -> torch.Tensor | None:
