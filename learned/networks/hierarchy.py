@@ -74,7 +74,7 @@ class _Tree(nn.Module):
             skips.append(h.unflatten(1, (-1, self.s)).flatten(2))
             h = layer(skips[-1])
         h = h + condition
-        for layer, skip in zip(reversed(self.down), reversed(skips)):
+        for layer, skip in zip(reversed(self.down), reversed(skips), strict=True):
             h = layer(torch.cat([h, skip], -1)).unflatten(2, (self.s, -1)).flatten(1, 2)
         return h
 
@@ -105,7 +105,7 @@ class _Transformer(nn.Module):
 
     def forward(self, h: torch.Tensor, condition: torch.Tensor | float) -> torch.Tensor:
         h = h + self.position + condition
-        for attention, norm, perceptron in zip(self.attention, self.norm, self.perceptron):
+        for attention, norm, perceptron in zip(self.attention, self.norm, self.perceptron, strict=True):
             h = h + attention(h)
             h = h + perceptron(norm(h))
         return h

@@ -72,7 +72,7 @@ def test_every_kind_of_source_gives_the_same_images(tmp_path, kind, channels):
     elif kind == "npy":
         np.save(path, arrays)
     else:
-        for i, (array, label) in enumerate(zip(arrays, labels)):
+        for i, (array, label) in enumerate(zip(arrays, labels, strict=True)):
             folder = path / f"class{label}" if kind == "class folders" else path
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{i}.png").write_bytes(png(array))

@@ -121,8 +121,8 @@ def test_seeded_start_description_and_checkpoint(kind, tmp_path):
     network = HierarchyNet((9, 5), s=3, kind=kind, width=8, heads=2, seed=4)
     again = build(network.describe(), seed=4)
     other = build(network.describe(), seed=5)
-    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters()))
-    assert not all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))
     checkpoint.save(shaken(network), tmp_path / "net.safetensors")
     x = torch.randn(2, 9, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(checkpoint.load(tmp_path / "net.safetensors")(x, 0.5), network(x, 0.5))
@@ -207,5 +207,5 @@ def test_masked_training_resumes_bit_for_bit(tmp_path, monkeypatch):
         patch.setattr(masked_training._MaskedLoop, "_losses", killed)
         train_masked(network, data, config, tmp_path / "run")
     resumed = train_masked(network, data, config, tmp_path / "run")
-    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.network.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.network.parameters(), strict=True))
     assert resumed.history[0]["step"] == 3

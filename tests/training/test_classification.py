@@ -103,7 +103,7 @@ def test_measures_take_a_classifier_and_any_module(digits, judge):
 
 def test_layers_of_a_foreign_module(digits, judge):
     named = LayerFeatures(judge, [f"stages.{name}" for name in judge.layers])(digits[1].images[:4])
-    for (_, mine), theirs in zip(judge.activations(digits[1].images[:4]).items(), named.values()):
+    for (_, mine), theirs in zip(judge.activations(digits[1].images[:4]).items(), named.values(), strict=True):
         assert torch.equal(mine, theirs)
     scaled = LayerFeatures(nn.Sequential(nn.Identity()), prepare=lambda x: 2 * x)(torch.ones(2, 3))
     assert torch.equal(scaled["0"], torch.full((2, 3), 2.0))

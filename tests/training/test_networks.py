@@ -85,13 +85,13 @@ def test_start_is_the_wiener_filter_of_isotropic_data(kind):
 
 def test_same_seed_same_weights(kind):
     first, again, other = (NETWORKS[kind]((1, 8, 8), seed=seed, **SMALL[kind]) for seed in (1, 1, 2))
-    pairs = list(zip(first.parameters(), again.parameters()))
+    pairs = list(zip(first.parameters(), again.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b in pairs)
     if kind != "linear":
-        assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters()))
+        assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
     rebuilt = build(first.describe(), seed=1)
     assert rebuilt.config == first.config
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), rebuilt.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), rebuilt.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 64])

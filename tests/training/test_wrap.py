@@ -202,7 +202,7 @@ def test_ddim_step_for_step(library, unet, kind, betas):
     assert denoiser.shape == (1, 8, 8)
     z = noise()
     abar = scheduler.alphas_cumprod.double()
-    for t, after in zip(scheduler.timesteps, [*scheduler.timesteps[1:], None]):
+    for t, after in zip(scheduler.timesteps, [*scheduler.timesteps[1:], None], strict=True):
         theirs = scheduler.step(unet(z, t).sample, t, z, eta=0.0)
         a, a_next = abar[t], scheduler.final_alpha_cumprod.double() if after is None else abar[after]
         denoised = denoiser(z.double() / a.sqrt(), float(((1 - a) / a).sqrt()))

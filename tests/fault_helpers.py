@@ -1,0 +1,21 @@
+"""What the tests of faults share: a Python of its own, and the finished points of a sweep."""
+
+import os
+import subprocess
+import sys
+
+from idealscore._support import results as _results
+
+from checkout import TESTS
+
+
+def python(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-W", "ignore", *map(str, arguments)], env=environment, **options)
+
+
+def finished(folder):
+    """The finished points of a sweep, each checked to be whole, with the time at which it was written."""
+    paths = sorted((folder / "points").rglob("*.nc"))
+    assert all(_results.intact(path) is True for path in paths)
+    return {int(path.stem): path.stat().st_mtime_ns for path in paths}
