@@ -10,10 +10,18 @@ from hypothesis import strategies as st
 
 from idealscore.errors import ArgumentError, EstimateError, GrammarError, IdealScoreError, NoiseLevelError
 from idealscore.theory.belief_propagation import channels as leaf_channels
-from idealscore.theory.hierarchy import HierarchyTheory, Population, threshold
+from idealscore.theory.hierarchy import HierarchyTheory
+from idealscore.theory.hierarchy.density_evolution import Population, Threshold, threshold
+from idealscore.theory.hierarchy.sums_over_rules import reference
 
 v, m, p, q = sp.symbols("v m p q", positive=True)
 CASES = [(32, 8, 2), (32, 4, 2), (16, 4, 2), (8, 3, 2), (8, 6, 3), (6, 12, 4)]
+
+
+def known(value: float | None) -> float:
+    """`value`, which a theory with a transition has."""
+    assert value is not None
+    return value
 
 
 def upward_map(s):
@@ -40,6 +48,14 @@ def test_maps_equal_their_derivation(s):
     theory, grid = HierarchyTheory(7, 5, s), np.linspace(0, 1, 9)
     np.testing.assert_allclose(theory.upward(grid), f(7, 5, grid), rtol=1e-14)
     np.testing.assert_allclose(theory.downward(grid[:, None], grid), g(7, 5, grid[:, None], grid), rtol=1e-14)
+
+
+@pytest.mark.parametrize("case", [(5, 2, 2), (4, 3.5, 2), (3, 4, 3), (2, 1, 4)], ids=str)
+def test_profiles_are_the_sums_over_all_tuples(case):
+    theory = HierarchyTheory(*case)
+    for epsilon in (0.0, 0.3, 0.8, 1.0):
+        np.testing.assert_allclose(theory.profile(4, epsilon), reference(theory, 4, epsilon), rtol=1e-12)
+    assert abs(theory.profile(4, 0.8)[0] - reference(theory, 4, 0.75)[0]) > 1e-4
 
 
 @pytest.mark.parametrize("s", [2, 3, 4])
@@ -72,7 +88,7 @@ def test_two_symbols_per_rule_in_symbols():
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_numerical_slopes_and_duality(case):
     theory = HierarchyTheory(*case)
-    star, h = theory.fixed_point, 1e-6
+    star, h = known(theory.fixed_point), 1e-6
     assert theory.upward(star) == pytest.approx(star, abs=1e-12)
     for x, slope in [(1 / theory.v, theory.lost_slope), (star, float(theory.upward_slope(star)))]:
         assert (theory.upward(x + h) - theory.upward(x - h)) / (2 * h) == pytest.approx(slope, rel=1e-6)
@@ -80,13 +96,13 @@ def test_numerical_slopes_and_duality(case):
     dual = theory.dual
     assert dual.recovered_slope == pytest.approx(theory.lost_slope, rel=1e-12)
     assert dual.correlation_exponent == pytest.approx(theory.correlation_exponent, abs=1e-10)
-    assert theory.decay_exponent == pytest.approx(2 * (1 - 1 / theory.correlation_exponent))
+    assert theory.decay_exponent == pytest.approx(2 * (1 - 1 / known(theory.correlation_exponent)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_downward_slope_at_the_transition_is_the_upward_slope_over_s(case):
     theory = HierarchyTheory(*case)
-    star, message = theory.fixed_point, 1 / theory.v
+    star, message = known(theory.fixed_point), 1 / theory.v
     for _ in range(4000):
         message = float(theory.downward(message, star))
     h = 1e-6
@@ -126,6 +142,16 @@ def test_window_edges():
     assert float(HierarchyTheory(32, 17, 2).class_belief(500, 0.01)) < 0.05  # above: always lost
 
 
+def test_the_edges_of_the_window_lie_outside_on_any_processor():
+    for v, s in [(3, 2), (7, 2), (6, 3), (5, 4)]:
+        for edge in HierarchyTheory(v, 2, s).window:
+            for m in (edge, np.nextafter(edge, 0), np.nextafter(edge, np.inf)):
+                assert not HierarchyTheory(v, float(m), s).has_transition
+        low, high = HierarchyTheory(v, 2, s).window
+        assert "recovered" in HierarchyTheory(v, low, s).reason and "lost" in HierarchyTheory(v, high, s).reason
+        assert known(HierarchyTheory(v, low * (1 + 1e-9), s).correlation_exponent) > 0
+
+
 def test_regression_constants():
     theory = HierarchyTheory(32, 8, 2)
     for epsilon, belief, message, leaf in [
@@ -137,8 +163,8 @@ def test_regression_constants():
         assert theory.profile(10, epsilon)[0] == pytest.approx(leaf, abs=1e-9)
     assert HierarchyTheory(16, 4, 2).class_belief(6, 0.6) == pytest.approx(0.9477377783, abs=1e-9)
     assert theory.crossing(10) == pytest.approx(0.72549, abs=1e-5)
-    gaps = [theory.critical_epsilon - theory.crossing(depth) for depth in (20, 21)]
-    assert gaps[0] / gaps[1] == pytest.approx(float(theory.upward_slope(theory.fixed_point)), rel=1e-3)
+    gaps = [known(theory.critical_epsilon) - known(theory.crossing(depth)) for depth in (20, 21)]
+    assert gaps[0] / gaps[1] == pytest.approx(float(theory.upward_slope(known(theory.fixed_point))), rel=1e-3)
 
 
 def test_susceptibility():
@@ -146,8 +172,8 @@ def test_susceptibility():
     np.testing.assert_allclose(theory.susceptibility(9, [0.5, 0.7312, 0.9]), [1.73, 7.98, 1.46], atol=0.01)
     grid = np.arange(0.72, 0.745, 5e-4)
     assert grid[theory.susceptibility(9, grid).argmax()] == pytest.approx(0.7315, abs=0.001)
-    correlations = theory.correlations(30, theory.critical_epsilon)
-    slope = float(theory.upward_slope(theory.fixed_point)) / 2
+    correlations = theory.correlations(30, known(theory.critical_epsilon))
+    slope = float(theory.upward_slope(known(theory.fixed_point))) / 2
     assert correlations[5] / correlations[4] == pytest.approx(slope**2, abs=1e-3)
     assert 1 - theory.profile(9, 0.8)[0] == pytest.approx(0.558, abs=0.001)
 
@@ -161,7 +187,8 @@ def test_everything_is_a_probability_and_finite(v, s, share, depth, epsilon):
     assert profile.shape == (depth + 1,) and ((profile >= 0) & (profile <= 1 + 1e-12)).all()
     assert np.isfinite(theory.susceptibility(depth, epsilon))
     if theory.has_transition:
-        assert 1 / v < theory.fixed_point < 1 and 0 < theory.critical_epsilon < 1 and theory.correlation_exponent > 0
+        assert 1 / v < known(theory.fixed_point) < 1 and 0 < known(theory.critical_epsilon) < 1
+        assert known(theory.correlation_exponent) > 0
 
 
 def test_limits_of_the_noise():
@@ -189,7 +216,7 @@ def averaged_belief_noise(channel, theory, noises):
         population = Population(theory.v, theory.m, theory.s, channel, 400, 1, 0, 0)
         belief = population.truth_belief(population.leaf_messages(noise))
         found.append(1 / theory.v + belief * (1 - 1 / theory.v))
-    return float(np.interp(-theory.fixed_point, -np.array(found), noises))
+    return float(np.interp(-known(theory.fixed_point), -np.array(found), noises))
 
 
 def test_density_evolution_is_not_the_averaged_belief():
@@ -198,19 +225,20 @@ def test_density_evolution_is_not_the_averaged_belief():
     assert shortcut == pytest.approx(theory.critical_epsilon, abs=0.02)
     found = theory.critical_noise("masking", relative_error=0.05, size=100, seed=1)
     assert found.value == pytest.approx(0.517, abs=4 * math.hypot(found.stderr, 0.003))
-    assert shortcut - found.value > 10 * found.stderr and found.noise is None
+    assert shortcut - known(found.value) > 10 * found.stderr and found.noise is None
 
 
 @pytest.mark.slow
 def test_density_evolution_does_not_depend_on_workers():
-    one, two = (threshold(6, 2, 2, "masking", relative_error=0.3, size=20, n_jobs=n) for n in (1, 2))
+    one, two = (threshold(6, 2, 2, "masking", fixed_point=0.25, relative_error=0.3, size=20, n_jobs=n) for n in (1, 2))
     np.testing.assert_array_equal(one.samples, two.samples)
 
 
 def test_density_evolution_gives_up_with_its_estimate():
     with pytest.raises(EstimateError, match="max_sequences") as caught:
-        threshold(6, 2, 2, "uniform", relative_error=1e-4, size=20, max_sequences=8)
-    assert caught.value.estimate.samples.shape == (8,)
+        threshold(6, 2, 2, "uniform", fixed_point=0.25, relative_error=1e-4, size=20, max_sequences=8)
+    estimate = caught.value.estimate
+    assert isinstance(estimate, Threshold) and estimate.samples.shape == (8,)
 
 
 REFERENCE = {  # value and tolerance of an independent density evolution with finite populations
@@ -228,9 +256,12 @@ REFERENCE = {  # value and tolerance of an independent density evolution with fi
 @pytest.mark.parametrize("case, channel", [(case, name) for case, row in REFERENCE.items() for name in row], ids=str)
 def test_density_evolution_thresholds(case, channel):
     value, tolerance = REFERENCE[case][channel]
-    found = threshold(*case, channel, relative_error=0.01)
+    theory = HierarchyTheory(*case)
+    v, m, s = case
+    found = threshold(v, m, s, channel, fixed_point=known(theory.fixed_point), relative_error=0.01)
     if channel == "gaussian":
-        assert HierarchyTheory(*case).critical_noise(channel, relative_error=0.05).noise.sigma > 0
+        noise = theory.critical_noise(channel, relative_error=0.05).noise
+        assert noise is not None and noise.sigma > 0
     assert found.value == pytest.approx(value, abs=tolerance)
 
 
@@ -248,8 +279,8 @@ def test_density_evolution_thresholds(case, channel):
         (lambda: HierarchyTheory(4, 2, 2).sample_complexity(0), ArgumentError, "level"),
         (lambda: HierarchyTheory(4, 2, 2).critical_noise("blur"), ArgumentError, "channel"),
         (lambda: HierarchyTheory(8, 2.5, 2).critical_noise("masking"), ArgumentError, "m"),
-        (lambda: threshold(8, 3, 2, "masking", relative_error=0.0), ArgumentError, "relative_error"),
-        (lambda: threshold(8, 3, 2, "masking", size=1), ArgumentError, "size"),
+        (lambda: threshold(8, 3, 2, "masking", fixed_point=0.4, relative_error=0.0), ArgumentError, "relative_error"),
+        (lambda: threshold(8, 3, 2, "masking", fixed_point=0.4, size=1), ArgumentError, "size"),
     ],
 )
 def test_bad_input(call, error, argument):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,17 +24,10 @@ from ..._support import checks as check
 from ...errors import ArgumentError, ShapeError
 from .concept_graph import Class, ConceptGraph
 
-__all__ = [
-    "ConceptGraph",
-    "Law",
-    "additive_law",
-    "concept_signal",
-    "emergence_time",
-    "joint_bounds",
-    "multiplicative_law",
-    "predicted_emergence",
-    "toy_law",
-]
+if TYPE_CHECKING:
+    from ..._support.types import Array, ArrayLike
+
+EPS = float(np.finfo(np.float64).eps)
 
 
 class Law(NamedTuple):
@@ -44,7 +37,7 @@ class Law(NamedTuple):
     stderr: np.ndarray
 
 
-def accuracies(argument: str, value: Any) -> np.ndarray:
+def accuracies(argument: str, value: ArrayLike) -> np.ndarray:
     """`value` as float64 accuracies in [0, 1]."""
     array = check.finite(argument, np.asarray(value, dtype=np.float64))
     if array.size and (array.min() < 0 or array.max() > 1):
@@ -53,7 +46,8 @@ def accuracies(argument: str, value: Any) -> np.ndarray:
     return array
 
 
-def _curves(curves: Any, stderr: Any, axis: int) -> tuple[np.ndarray, np.ndarray]:
+def _curves(curves: ArrayLike, stderr: ArrayLike | None, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracies and their errors with the axis of concepts first."""
     if isinstance(curves, (list, tuple)) and len({np.shape(curve) for curve in curves}) > 1:
         lengths = ", ".join(str(np.shape(curve)) for curve in curves)
         raise ShapeError("curves", f"are of unequal length ({lengths})", "evaluate every concept at the same steps")
@@ -66,12 +60,34 @@ def _curves(curves: Any, stderr: Any, axis: int) -> tuple[np.ndarray, np.ndarray
     return np.moveaxis(values, axis, 0), np.moveaxis(errors, axis, 0)
 
 
-def multiplicative_law(curves: Any, stderr: Any = None, axis: int = 0) -> Law:
+def multiplicative_law(curves: ArrayLike, stderr: ArrayLike | None = None, axis: int = 0) -> Law:
     """prod_i p_i over the concepts along `axis` [@Okawa2023]; errors of the p_i are taken as independent.
 
-    The variance of a product of independent estimates is prod(p^2 + s^2) - prod p^2, exact also at p = 0. Raises
-    ArgumentError for accuracies outside [0, 1], ShapeError for curves of unequal length.
+    The variance of a product of independent estimates is prod(p^2 + s^2) - prod p^2, exact also at p = 0.
 
+    Parameters
+    ----------
+    curves : array_like
+        Accuracies in [0, 1], one curve per concept: `(concepts, steps)`, or any shape.
+    stderr : array_like, optional
+        Their standard errors, in the shape of `curves`; 0 unless given.
+    axis : int, default 0
+        The axis of concepts.
+
+    Returns
+    -------
+    Law
+        `value` and `stderr`, both without the axis of concepts.
+
+    Raises
+    ------
+    ArgumentError
+        For accuracies outside [0, 1].
+    ShapeError
+        For curves of unequal length, or errors of another shape or below 0.
+
+    Examples
+    --------
     >>> value, stderr = multiplicative_law([[0.5, 1.0], [0.8, 1.0]], [[0.1, 0.0], [0.0, 0.0]])
     >>> value.round(3).tolist(), stderr.round(3).tolist()
     ([0.4, 1.0], [0.08, 0.0])
@@ -82,9 +98,34 @@ def multiplicative_law(curves: Any, stderr: Any = None, axis: int = 0) -> Law:
     return Law(value, np.sqrt(np.maximum(variance, 0.0)))
 
 
-def additive_law(curves: Any, stderr: Any = None, axis: int = 0) -> Law:
-    """mean_i p_i over the concepts along `axis` (Fig. 6, dashed); errors of the p_i are taken as independent.
+def additive_law(curves: ArrayLike, stderr: ArrayLike | None = None, axis: int = 0) -> Law:
+    """mean_i p_i over the concepts along `axis`; errors of the p_i are taken as independent.
 
+    It is the dashed line in Fig. 6 of [@Okawa2023].
+
+    Parameters
+    ----------
+    curves : array_like
+        Accuracies in [0, 1], one curve per concept: `(concepts, steps)`, or any shape.
+    stderr : array_like, optional
+        Their standard errors, in the shape of `curves`; 0 unless given.
+    axis : int, default 0
+        The axis of concepts.
+
+    Returns
+    -------
+    Law
+        `value` and `stderr`, both without the axis of concepts.
+
+    Raises
+    ------
+    ArgumentError
+        For accuracies outside [0, 1].
+    ShapeError
+        For curves of unequal length, or errors of another shape or below 0.
+
+    Examples
+    --------
     >>> additive_law([[0.5, 1.0], [0.8, 1.0]]).value.tolist()
     [0.65, 1.0]
     """
@@ -92,12 +133,33 @@ def additive_law(curves: Any, stderr: Any = None, axis: int = 0) -> Law:
     return Law(p.mean(0), np.sqrt((s**2).sum(0)) / len(p))
 
 
-def joint_bounds(curves: Any, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def joint_bounds(curves: ArrayLike, axis: int = 0) -> tuple[Array, Array]:
     """(max(0, sum p_i - n + 1), min_i p_i): any joint accuracy lies between them, whatever the dependence.
 
     The upper one is reached where the abilities fail together, the lower where they never do: the two nulls of the
     multiplicative law.
 
+    Parameters
+    ----------
+    curves : array_like
+        Accuracies in [0, 1], one curve per concept: `(concepts, steps)`, or any shape.
+    axis : int, default 0
+        The axis of concepts.
+
+    Returns
+    -------
+    tuple of two array
+        The lower and the upper bound, without the axis of concepts.
+
+    Raises
+    ------
+    ArgumentError
+        For accuracies outside [0, 1].
+    ShapeError
+        For curves of unequal length.
+
+    Examples
+    --------
     >>> [float(bound[0]) for bound in joint_bounds([[0.75], [0.5]])]
     [0.25, 0.5]
     """
@@ -105,7 +167,8 @@ def joint_bounds(curves: Any, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(p.sum(0) - len(p) + 1, 0.0), p.min(0)
 
 
-def _rates(n: int, p: Any) -> np.ndarray:
+def _rates(n: int, p: ArrayLike) -> np.ndarray:
+    """One probability per step for each of n abilities."""
     n = check.integer("n", n, 0)
     rates = np.asarray(p, dtype=np.float64)
     if rates.ndim == 0:
@@ -117,28 +180,70 @@ def _rates(n: int, p: Any) -> np.ndarray:
     return rates
 
 
-def toy_law(n: int, p: Any, t: Any) -> np.ndarray:
+def toy_law(n: int, p: ArrayLike, t: ArrayLike) -> Array:
     """P(n, t) = prod_i [1 - (1 - p_i)^t]: all of n abilities are known at step t [@Okawa2023].
 
-    `p` is one probability per step, or one for each ability.
+    Parameters
+    ----------
+    n : int
+        Number of abilities; no ability at all is known from the start.
+    p : array_like
+        Probability per step of learning an ability, inside (0, 1): one for all, or one for each, `(n,)`.
+    t : array_like
+        Steps >= 0, any shape.
 
+    Returns
+    -------
+    array
+        P(n, t), in the shape of `t`.
+
+    Raises
+    ------
+    ArgumentError
+        For a negative n or t, or probabilities outside (0, 1).
+    ShapeError
+        For probabilities that are not one or n.
+
+    Examples
+    --------
     >>> toy_law(3, 0.05, [0, 30]).round(4).tolist()
     [0.0, 0.4844]
     """
-    rates, t = _rates(n, p), np.asarray(t, dtype=np.float64)
-    if bool((t < 0).any()):
+    rates, steps = _rates(n, p), np.asarray(t, dtype=np.float64)
+    if bool((steps < 0).any()):
         raise ArgumentError("t", "is negative", "pass steps >= 0")
-    return (
-        -np.expm1(t[..., None] * np.log1p(-rates)) if n == 0 else (-np.expm1(t[..., None] * np.log1p(-rates))).prod(-1)
-    )
+    return (-np.expm1(steps[..., None] * np.log1p(-rates))).prod(-1)
 
 
-def emergence_time(n: int, p: Any, threshold: float = 0.5) -> int:
+def emergence_time(n: int, p: ArrayLike, threshold: float = 0.5) -> int:
     """t*(n, p): the first step at which n abilities are all known with probability `threshold` [@Okawa2023].
 
     For equal p it is ceil[ln(1 - P*^(1/n)) / ln(1 - p)]; with a probability for each ability it is found by
-    bisection. No ability at all is known from the start.
+    bisection. A probability that misses `threshold` by no more than rounding has reached it.
 
+    Parameters
+    ----------
+    n : int
+        Number of abilities; no ability at all is known from the start.
+    p : array_like
+        Probability per step of learning an ability, inside (0, 1): one for all, or one for each, `(n,)`.
+    threshold : float, default 0.5
+        P*, inside (0, 1).
+
+    Returns
+    -------
+    int
+        The step.
+
+    Raises
+    ------
+    ArgumentError
+        For a negative n, or a probability or threshold outside (0, 1).
+    ShapeError
+        For probabilities that are not one or n.
+
+    Examples
+    --------
     >>> [emergence_time(n, 0.05) for n in (1, 2, 3, 4, 8)]
     [14, 24, 31, 36, 49]
     >>> emergence_time(2, [0.05, 0.2])
@@ -151,21 +256,48 @@ def emergence_time(n: int, p: Any, threshold: float = 0.5) -> int:
     missing = -math.expm1(math.log(threshold) / n)
     low = math.floor(math.log(missing) / math.log1p(-rates.max())) - 2
     high = math.ceil(math.log(missing) / math.log1p(-rates.min())) + 2
-    low = max(low, 0)
+    low, enough = max(low, 0), threshold * (1 - 8 * n * EPS)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if toy_law(n, rates, middle) >= threshold else (middle, high)
+        low, high = (low, middle) if toy_law(n, rates, middle) >= enough else (middle, high)
     return high
 
 
 def predicted_emergence(
-    graph: ConceptGraph, training: Iterable[str | Sequence[int]], p: Any, threshold: float = 0.5
+    graph: ConceptGraph, training: Iterable[str | Sequence[int]], p: ArrayLike, threshold: float = 0.5
 ) -> dict[Class, int]:
     """t* of every class: the abilities that it needs are the concepts changed from its nearest training class.
 
-    `p`: probability per step of learning to change a concept, one for all or one for each. A training class needs
-    none and has t* = 0; of several nearest training classes the fastest way counts.
+    A training class needs none and has t* = 0; of several nearest training classes the fastest way counts. The times
+    are those of the toy model of [@Okawa2023], `emergence_time`.
 
+    Parameters
+    ----------
+    graph : ConceptGraph
+        The classes.
+    training : iterable of str or sequence of int
+        The training classes, as labels or tuples.
+    p : array_like
+        Probability per step of learning to change a concept, inside (0, 1): one for all, or one for each concept.
+    threshold : float, default 0.5
+        P*, inside (0, 1).
+
+    Returns
+    -------
+    dict
+        {class: its step}.
+
+    Raises
+    ------
+    ArgumentError
+        For a class that does not exist, a concept value that never occurs in training, or a probability outside (0, 1).
+    EmptyDataError
+        Without a training class.
+    ShapeError
+        For probabilities that are not one or one for each concept.
+
+    Examples
+    --------
     >>> times = predicted_emergence(ConceptGraph((2, 2, 2)), ["000", "001", "010", "100"], 0.05)
     >>> times[0, 0, 1], times[0, 1, 1], times[1, 1, 1]
     (0, 14, 24)
@@ -178,12 +310,34 @@ def predicted_emergence(
     }
 
 
-def concept_signal(generate: Callable[[np.ndarray], Any], values: Any, step: float = 1e-3) -> np.ndarray:
+def concept_signal(generate: Callable[[np.ndarray], ArrayLike], values: ArrayLike, step: float = 1e-3) -> Array:
     """sigma_i = |dG/dz_i|: how strongly each concept variable moves the data [@Park2024].
 
-    `generate` is G, from `(k,)` variables to an array; the derivative at `values` is a central difference over
-    2 `step`. Concepts with a larger signal are learned sooner.
+    Concepts with a larger signal are learned sooner. The derivative is a central difference over 2 `step`.
 
+    Parameters
+    ----------
+    generate : callable
+        G, from `(k,)` variables to an array of any shape.
+    values : array_like (k,)
+        Where to differentiate.
+    step : float, default 1e-3
+        Half of the difference, at least 1e-12.
+
+    Returns
+    -------
+    array (k,)
+        sigma_i.
+
+    Raises
+    ------
+    NotFiniteError
+        For values that are not finite.
+    ArgumentError
+        For a step below 1e-12.
+
+    Examples
+    --------
     >>> concept_signal(lambda z: np.array([3 * z[0], z[1] ** 2]), [1.0, 2.0]).round(6).tolist()
     [3.0, 4.0]
     """

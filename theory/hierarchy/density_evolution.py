@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -24,7 +25,6 @@ from ...errors import EstimateError
 from ..belief_propagation._kernels import evolve
 from ..belief_propagation.channels import LeafChannel, channel_of
 from ..grammar import Grammar
-from .mean_field import HierarchyTheory
 
 SAFE = 0.97  # a belief above this flows to 1
 CHUNK = 8  # sequences of rules between two looks at the error
@@ -32,15 +32,41 @@ CHUNK = 8  # sequences of rules between two looks at the error
 
 @dataclass(frozen=True)
 class Threshold:
-    """Mean and standard error of the critical noise over sequences of rules; `samples` is one value per sequence.
+    """The critical noise, in the unit of the channel; for the Gaussian channel the SNR 1/sigma^2.
 
-    In the unit of the channel, except that the Gaussian channel is given as SNR = 1/sigma^2.
+    Parameters
+    ----------
+    value, stderr : float
+        Mean over sequences of rules, and its standard error.
+    samples : array (sequences,)
+        One value per sequence.
+    note : str
+        How it was found.
+
+    Examples
+    --------
+    >>> Threshold(0.27, 0.003, np.full(16, 0.27), "density evolution, 16 sequences")
+    Threshold(0.27 ± 0.003: density evolution, 16 sequences)
     """
 
     value: float
     stderr: float
     samples: np.ndarray
     note: str
+
+    def __repr__(self) -> str:
+        return f"Threshold({self.value:.4g} ± {self.stderr:.2g}: {self.note})"
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `threshold` that set its precision and its cost."""
+
+    relative_error: float
+    size: int | None
+    max_sequences: int
+    max_levels: int
+    n_jobs: int
+    seed: int
 
 
 class Population:
@@ -51,7 +77,8 @@ class Population:
     ) -> None:
         self.v, self.m, self.s, self.channel = v, m, s, channel
         self.max_levels, self.seed, self.sequence = max_levels, seed, sequence
-        self.truth, self.levels = np.repeat(np.arange(v), size), []
+        self.truth: np.ndarray = np.repeat(np.arange(v), size)
+        self.levels: list[tuple[np.ndarray, np.ndarray]] = []
 
     def level(self, level: int) -> tuple[np.ndarray, np.ndarray]:
         """The rules (v m, s) that lead down to `level`, and for each parent the messages (n, s) of its children."""
@@ -105,6 +132,7 @@ def threshold(
     s: int,
     channel: str | LeafChannel,
     *,
+    fixed_point: float,
     relative_error: float = 0.007,
     size: int | None = None,
     max_sequences: int = 200,
@@ -115,11 +143,45 @@ def threshold(
     """The critical noise of `channel` for grammars with v symbols and m rules of s symbols.
 
     Sequences of rules are added, a few at a time, until the standard error falls below `relative_error` of the
-    value. `size` messages are kept per symbol (by default about 10^4 in all). The result does not depend on `n_jobs`.
+    value. The result does not depend on `n_jobs`.
 
-    Raises EstimateError, carrying the estimate, where `max_sequences` do not suffice.
+    Parameters
+    ----------
+    v, m, s : int
+        Symbols of each level, rules of each symbol, symbols that a rule produces.
+    channel : str or LeafChannel
+        "masking", "uniform", "gaussian", or a channel of your own.
+    fixed_point : float
+        p* of the mean-field map (`HierarchyTheory.fixed_point`); it sets the belief, well between 1/v and p*, below
+        which the truth counts as lost.
+    relative_error : float, default 0.007
+        Where to stop, in [1e-4, 1].
+    size : int, optional
+        Messages kept per symbol, at least 10; by default about 10^4 in all.
+    max_sequences : int, default 200
+        Most sequences of rules, at least 8.
+    max_levels : int, default 60
+        Levels after which a belief is judged by where it stands, at least 10.
+    n_jobs : int, default 1
+        Worker processes.
+    seed : int, default 0
+        Seed of rules and draws.
 
-    >>> threshold(8, 3, 2, "masking", relative_error=0.2, size=50).samples.shape
+    Returns
+    -------
+    Threshold
+        The critical noise.
+
+    Raises
+    ------
+    ArgumentError
+        For options outside their ranges, or an unknown channel.
+    EstimateError
+        Carrying the estimate, where `max_sequences` do not suffice.
+
+    Examples
+    --------
+    >>> threshold(8, 3, 2, "masking", fixed_point=0.4, relative_error=0.2, size=50).samples.shape
     (8,)
     """
     channel = channel_of(channel)
@@ -129,10 +191,9 @@ def threshold(
     options = (v, m, s, channel, size, check.integer("max_levels", max_levels, 10), seed)
     from joblib import Parallel, delayed
 
-    # an error of 2^-steps / sqrt(12) per sequence is small beside the spread over sequences
+    # an error of 2^-steps / sqrt(12) per sequence is small next to the spread over sequences
     steps = math.ceil(math.log2(2 / relative_error)) + 1
-    unstable = HierarchyTheory(v, m, s).fixed_point or 1.0
-    floor = min(0.01, (unstable - 1 / v) / 4)
+    floor = min(0.01, (check.real("fixed_point", fixed_point, 1 / v, 1.0) - 1 / v) / 4)
     found, value, stderr, values, note = np.zeros(0), math.nan, math.nan, np.zeros(0), ""
     with Parallel(n_jobs=check.integer("n_jobs", n_jobs, 1)) as parallel, bar(label=channel.name) as shown:
         while found.size < max_sequences:
