@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.integrate import quad, solve_ivp
+from scipy.integrate import quad
 
 from idealscore._support.streams import normal_batch, stream
 from idealscore.compare.measures import learning_curves, mode_gains
@@ -11,15 +11,15 @@ from idealscore.compare.measures.mode_learning import crossing_times
 from idealscore.errors import ArgumentError, EstimateError, NoiseLevelError, ShapeError
 from idealscore.theory import GaussianDenoiser
 from idealscore.theory.learning import LinearLearning, early_stopping, minibatch_error, population_loss
+from idealscore.theory.learning.finite_data import reference
 
 SPECTRUM = np.array([6.0, 2.5, 1.0, 0.4, 0.16, 0.05])
 
 
 def test_weights_solve_the_gradient_flow():
     theory = LinearLearning(SPECTRUM, 0.7, rate=0.3, initial=0.2)
-    flow = lambda _, w: -2 * 0.3 * ((SPECTRUM + 0.49) * w - SPECTRUM)  # noqa: E731
     times = np.array([0.0, 0.3, 1.0, 4.0])
-    solved = solve_ivp(flow, (0, 4), np.full(6, 0.2), "DOP853", times, rtol=1e-12, atol=1e-14).y.T
+    solved = theory.reference(times)
     assert np.abs(theory.weights(times) - solved).max() < 1e-11
     assert np.array_equal(theory.weights(np.inf), theory.optimum)
 
@@ -130,6 +130,29 @@ def test_minibatch_error_is_that_of_simulated_descent():
     mean, error = simulated_error(theory, 30, 4, 20_000, 0)
     assert (np.abs(mean - minibatch_error(theory, 30, 4)) < 5.5 * error).all()
     assert (np.abs(mean - minibatch_error(theory, 30, 2)) > 5.5 * error).any()
+
+
+def test_minibatch_error_is_the_recursion_step_by_step():
+    theory = LinearLearning([2.0, 0.5, 0.1], 0.7, rate=0.05, initial=0.3)
+    for batch in (1, 2, 50):
+        for steps in (0, 1, 40):
+            assert np.abs(minibatch_error(theory, steps, batch) - reference(theory, steps, batch)).max() < 1e-13
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_minibatch_descent_diverges_where_the_largest_eigenvalue_passes_one(batch):
+    def largest(rate):
+        h = LinearLearning([2.0, 0.5, 0.1], 0.7, rate=rate).curvature
+        noise = 4 * rate**2 / batch * (np.diag(h**2) + np.outer(h, h))
+        return np.linalg.eigvalsh(np.diag((1 - 2 * rate * h) ** 2) + noise).max()
+
+    for rate in np.linspace(0.01, 0.5, 60):
+        theory = LinearLearning([2.0, 0.5, 0.1], 0.7, rate=rate)
+        if largest(rate) < 1:
+            assert np.isfinite(minibatch_error(theory, 3, batch)).all()
+        else:
+            with pytest.raises(ArgumentError, match="diverges"):
+                minibatch_error(theory, 3, batch)
 
 
 def test_minibatch_error_without_noise_is_descent():

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from scipy import optimize
 
 from ..._support import checks as check
+from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ..covariance import Covariance, moments
 from ..transition import Law, Transition
-from .linear import REFERENCE, LinearLearning
+from .linear import REFERENCE, ROUNDING, LinearLearning
 
 
-def minibatch_error(theory: LinearLearning, steps: Any, batch_size: int) -> np.ndarray:
-    """E[(W_ij - W*_ij)^2] in the eigenbasis after `steps` of mini-batch descent, `(*steps, k, k)`.
+def minibatch_error(theory: LinearLearning, steps: ArrayLike, batch_size: int) -> Array:
+    """E[(W_ij - W*_ij)^2] in the eigenbasis after `steps` of mini-batch descent.
 
     Exact for Gaussian data, fresh data and noise at each step. Row i regresses x0_i on x, whose covariance is
     diag(h), h = lambda + sigma^2, with the noise v_i = lambda_i sigma^2 / h_i left over; by Isserlis' theorem
 
         c_ij <- (1 - 2 eta h_j)^2 c_ij + (4 eta^2 / B) h_j (h_j c_ij + sum_l h_l c_il + v_i).
 
-    Raises ArgumentError where the second moment grows without bound.
+    It stays bounded where sum_j g_j / (B - (B + 1) g_j) < 1 with every g_j = eta h_j < B / (B + 1).
 
+    Parameters
+    ----------
+    theory : LinearLearning
+        Spectrum, noise level, rate eta and initial weights.
+    steps : array_like of int
+        Numbers of steps >= 0, any shape.
+    batch_size : int
+        B >= 1.
+
+    Returns
+    -------
+    array
+        `(*steps, k, k)`.
+
+    Raises
+    ------
+    ArgumentError
+        Where the second moment grows without bound, and for steps that are not whole numbers >= 0.
+
+    Examples
+    --------
     >>> theory = LinearLearning([1.0], sigma=1.0, rate=0.01)
     >>> float(minibatch_error(theory, 10_000, batch_size=10)[0, 0]).__round__(6)
     0.000512
@@ -36,15 +56,28 @@ def minibatch_error(theory: LinearLearning, steps: Any, batch_size: int) -> np.n
     h, eta = theory.curvature, theory.rate
     step = np.diag((1 - 2 * eta * h) ** 2 + 4 * eta**2 / batch_size * h**2)
     step = step + 4 * eta**2 / batch_size * np.outer(h, h)
-    values, basis = np.linalg.eigh(step)
-    if float(np.abs(values).max()) >= 1:
+    gain = eta * h
+    room = batch_size - (batch_size + 1) * gain
+    if bool((room <= ROUNDING).any()) or float((gain / np.maximum(room, ROUNDING)).sum()) >= 1 - ROUNDING:
         raise ArgumentError(
             "rate", f"is {eta:.3g}, where mini-batch descent diverges", "pass a smaller rate or larger batches"
         )
+    values, basis = np.linalg.eigh(step)
     leftover = theory.optimum * theory.sigma**2
     source = 4 * eta**2 / batch_size * h
     start = np.diag((theory.initial - theory.optimum) ** 2)
     return _recursion(values, basis, start, np.outer(leftover, source), wanted)
+
+
+def reference(theory: LinearLearning, steps: int, batch_size: int) -> np.ndarray:
+    """`minibatch_error` step by step: c_ij <- (1 - 2 eta h_j)^2 c_ij + (4 eta^2 / B) h_j (h_j c_ij + ... + v_i)."""
+    h, eta = theory.curvature, theory.rate
+    v = theory.eigenvalues * theory.sigma**2 / h
+    c = np.diag((theory.initial - theory.optimum) ** 2)
+    for _ in range(steps):
+        noise = h * c + (c @ h)[:, None] + v[:, None]
+        c = (1 - 2 * eta * h) ** 2 * c + 4 * eta**2 / batch_size * h * noise
+    return c
 
 
 def _recursion(
@@ -56,13 +89,51 @@ def _recursion(
 
 
 def population_loss(
-    rate: float, data: Any, population: Any, sigma: float, times: Any, initial: float = 0.0
-) -> np.ndarray:
-    """E|D - x0|^2 on new data, `(*times,)`, for a linear denoiser trained by gradient flow on the set `data`.
+    rate: float,
+    data: ArrayLike,
+    population: ArrayLike | Covariance,
+    sigma: float,
+    times: ArrayLike,
+    initial: float = 0.0,
+) -> Array:
+    """E|D - x0|^2 on new data, for a linear denoiser trained by gradient flow on the set `data`.
 
     W(tau) = U w(tau) U^T in the eigenbasis of the training covariance ([@WangPehlevan2025] on the sample), so that
     L = tr[(I - W) (C + m m^T) (I - W)^T] + sigma^2 tr[W W^T], with C `population` `(d, d)` and m the error of the
     training mean, 0 where `population` is a covariance about that mean.
+
+    Parameters
+    ----------
+    rate : float
+        eta > 0.
+    data : array_like
+        The training set, `(n, *event)`.
+    population : array_like (d, d) or Covariance
+        The covariance of new data about the training mean.
+    sigma : float
+        The noise level, > 0.
+    times : array_like
+        Training times >= 0, any shape; inf is the trained model.
+    initial : float, default 0.0
+        The weight of every mode at the start.
+
+    Returns
+    -------
+    array
+        `(*times,)`.
+
+    Raises
+    ------
+    ShapeError
+        Where the population has another dimension than the data.
+    ArgumentError
+        For a rate that is not positive, or negative times.
+
+    Examples
+    --------
+    >>> data = [[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [0.0, -0.5]]
+    >>> population_loss(0.1, data, [[0.5, 0.0], [0.0, 0.125]], 0.5, [0.0, 10.0]).round(3).tolist()
+    [0.625, 0.255]
     """
     flat = check.dataset("data", data, dtype=torch.float64).flatten(1)
     covariance = population if isinstance(population, Covariance) else Covariance.full(population)
@@ -87,8 +158,42 @@ def _full_basis(covariance: Covariance) -> np.ndarray:
     return np.concatenate([known, full[:, known.shape[1] :]], axis=1)
 
 
-def early_stopping(rate: float, data: Any, population: Any, sigma: float, initial: float = 0.0) -> Transition:
-    """The training time at which the loss on new data is least; `value` is None if it only falls."""
+def early_stopping(
+    rate: float, data: ArrayLike, population: ArrayLike | Covariance, sigma: float, initial: float = 0.0
+) -> Transition:
+    """The training time at which the loss on new data is least [@WangPehlevan2025].
+
+    Parameters
+    ----------
+    rate : float
+        eta > 0.
+    data : array_like
+        The training set, `(n, *event)`.
+    population : array_like (d, d) or Covariance
+        The covariance of new data about the training mean.
+    sigma : float
+        The noise level, > 0.
+    initial : float, default 0.0
+        The weight of every mode at the start.
+
+    Returns
+    -------
+    Transition
+        The time; `value` is None, with the reason in `note`, if the loss only falls or only rises.
+
+    Raises
+    ------
+    ShapeError
+        Where the population has another dimension than the data.
+    ArgumentError
+        For a rate that is not positive.
+
+    Examples
+    --------
+    >>> data = [[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [0.0, -0.5]]
+    >>> print(early_stopping(0.1, data, [[0.5, 0.0], [0.0, 0.125]], 0.5))
+    early stopping: no transition (the loss only falls)
+    """
     slowest = 1 / (2 * rate * sigma**2)
 
     def loss(log_time: float) -> float:
@@ -100,7 +205,8 @@ def early_stopping(rate: float, data: Any, population: Any, sigma: float, initia
     equation = r"\partial_\tau L_{new}(\tau) = 0"
     law = Law("early stopping", equation=equation, reference=REFERENCE, unit="training time")
     ends = float(population_loss(rate, data, population, sigma, np.inf, initial))
-    if best in (0, len(grid) - 1) or ends <= curve[best]:
-        return law.absent("the loss only falls")
+    falls = best == len(grid) - 1 or ends <= curve[best] * (1 + ROUNDING)
+    if falls or best == 0:
+        return law.absent("the loss only falls" if falls else "the loss rises from the start")
     found = optimize.minimize_scalar(loss, bracket=tuple(grid[best - 1 : best + 2]))
     return law.at(float(np.exp(found.x)))
