@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
 
 from idealscore._support.streams import stream
 from idealscore.errors import ArgumentError, ShapeError, UnknownNameError
@@ -33,10 +32,23 @@ def test_strength():
 def test_one_layer_solves_its_flow():
     start = stream(0, "start").standard_normal((3, 3))
     theory = SwingBy([1.0, 1.5, 2.2], 0.3, start)
-    flow = lambda _, w: (-(w.reshape(3, 3) - np.eye(3)) * theory.strength).ravel()  # noqa: E731
     times = np.array([0.0, 0.5, 2.0, 7.0])
-    solved = solve_ivp(flow, (0, 7), start.ravel(), "DOP853", times, rtol=1e-12, atol=1e-14).y.T.reshape(-1, 3, 3)
-    assert np.abs(theory.one_layer(times) - solved).max() < 1e-9
+    assert np.abs(theory.one_layer(times) - theory.reference(times, layers=1)).max() < 1e-9
+
+
+@pytest.mark.parametrize("clock", ["paper", "gradient flow"])
+def test_two_layers_follow_the_gradient_flow_of_their_weights(clock):
+    factor = 0.1 * stream(2, "factor").standard_normal((3, 3))
+    theory, times = SwingBy([1.0, 1.5, 2.2], 0.3, factor @ factor.T, clock), np.array([0.0, 0.5, 2.0, 7.0])
+    assert np.abs(theory.two_layer(times) - theory.reference(times)).max() < 1e-9
+    assert np.abs(theory.two_layer(2 * times) - theory.reference(times)).max() > 1e-2
+
+
+def test_concepts_that_start_as_one_stay_so_up_to_rounding():
+    omega = 1e-3 * (1 + 1e-16 * np.arange(3))
+    for start in omega:
+        late = SwingBy([1.0, 2.0], 0.05, np.full((2, 2), start)).closed_form(60.0)
+        assert late[0, 0] < 1e-3 and abs(late[1, 1] - 1) < 1e-12
 
 
 def test_the_published_field_is_half_of_the_gradient_flow():

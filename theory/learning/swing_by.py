@@ -16,19 +16,21 @@ flow, and paper time = 2 x gradient-flow time. For one layer the published time 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ..transition import Law, Transition
 
 REFERENCE = "Yang2025"
 CLOCKS = {"paper": 1.0, "gradient flow": 2.0}
+EPS = float(np.finfo(np.float64).eps)
 
 
-def _vector(argument: str, value: Any, size: int | None = None) -> np.ndarray:
+def _vector(argument: str, value: ArrayLike, size: int | None = None) -> np.ndarray:
+    """`value` as one finite number per concept."""
     array = check.finite(argument, np.asarray(value, dtype=np.float64))
     if array.ndim == 0 and size is not None:
         array = np.full(size, float(array))
@@ -37,13 +39,34 @@ def _vector(argument: str, value: Any, size: int | None = None) -> np.ndarray:
     return array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class SwingBy:
     """The two models on `s` concepts with signals `means` (mu_p) and `spreads` (sigma_p) [@Yang2025].
 
-    `initial` is W(0) `(s, s)`; two layers need it symmetric positive semi-definite. Times are in the given `clock`.
-    Raises ArgumentError, ShapeError.
+    Times are in the given `clock`; that of one layer is the same in both.
 
+    Parameters
+    ----------
+    means : array_like (s,)
+        mu_p, the signal of each concept.
+    spreads : array_like
+        sigma_p, one number or one per concept.
+    initial : array_like, default 0.0
+        W(0), `(s, s)`, or a number times the identity; two layers need it symmetric positive semi-definite.
+    clock : str, default "paper"
+        "paper" (published time) or "gradient flow".
+
+    Raises
+    ------
+    ShapeError
+        For means, spreads or W(0) of the wrong shape.
+    UnknownNameError
+        For another clock.
+    NotFiniteError
+        For values that are not finite.
+
+    Examples
+    --------
     >>> theory = SwingBy([1.0, 2.0], 0.05, [[1e-3, 9e-4], [9e-4, 1e-3]])
     >>> theory.strength
     array([0.5025, 2.0025])
@@ -52,54 +75,97 @@ class SwingBy:
     (2.4, 4.35)
     """
 
-    means: Any
-    spreads: Any
-    initial: Any = 0.0
-    clock: str = "paper"
+    means: np.ndarray
+    spreads: np.ndarray
+    initial: np.ndarray
+    clock: str
 
-    def __post_init__(self) -> None:
-        means = _vector("means", self.means)
-        initial = check.finite("initial", np.asarray(self.initial, dtype=np.float64))
-        size = len(means)
-        if initial.ndim == 0:
-            initial = float(initial) * np.eye(size)
-        if initial.shape != (size, size):
-            raise ShapeError("initial", f"has shape {initial.shape}", f"pass W(0) as ({size}, {size})")
-        check.choice("clock", self.clock, CLOCKS)
-        object.__setattr__(self, "means", means)
-        object.__setattr__(self, "spreads", _vector("spreads", self.spreads, size))
-        object.__setattr__(self, "initial", initial)
+    def __init__(self, means: ArrayLike, spreads: ArrayLike, initial: ArrayLike = 0.0, clock: str = "paper") -> None:
+        signals = _vector("means", means)
+        start = check.finite("initial", np.asarray(initial, dtype=np.float64))
+        size = len(signals)
+        if start.ndim == 0:
+            start = float(start) * np.eye(size)
+        if start.shape != (size, size):
+            raise ShapeError("initial", f"has shape {start.shape}", f"pass W(0) as ({size}, {size})")
+        object.__setattr__(self, "means", signals)
+        object.__setattr__(self, "spreads", _vector("spreads", spreads, size))
+        object.__setattr__(self, "initial", start)
+        object.__setattr__(self, "clock", check.choice("clock", clock, CLOCKS))
+
+    def __repr__(self) -> str:
+        low, high = self.strength.min(), self.strength.max()
+        return f"SwingBy({len(self.means)} concepts, strength {low:.4g} to {high:.4g}, {self.clock} time)"
 
     @property
     def strength(self) -> np.ndarray:
         """`(s,)`: a_p = sigma_p^2 + mu_p^2 / s."""
         return self.spreads**2 + self.means**2 / len(self.means)
 
-    def _paper_times(self, times: Any, layers: int) -> np.ndarray:
+    def _paper_times(self, times: ArrayLike, layers: int) -> np.ndarray:
         array = np.asarray(times, dtype=np.float64)
         if array.size == 0 or not bool(np.isfinite(array).all()) or bool((array < 0).any()):
             raise ArgumentError("times", "holds negative or infinite values", "pass training times >= 0")
         return array * (CLOCKS[self.clock] if layers == 2 else 1.0)
 
     def _check_symmetric(self) -> None:
-        symmetric = np.allclose(self.initial, self.initial.T, rtol=1e-12, atol=0)
-        if not symmetric or np.linalg.eigvalsh(self.initial).min() < -1e-12 * np.abs(self.initial).max():
+        rounding = 1e-12 * np.abs(self.initial).max()
+        symmetric = np.abs(self.initial - self.initial.T).max() <= rounding
+        if not symmetric or np.linalg.eigvalsh(self.initial).min() < -rounding:
             raise ArgumentError("initial", "is not symmetric positive semi-definite", "pass W(0) = U U^T")
 
-    def one_layer(self, times: Any) -> np.ndarray:
-        """W(t) = I + (W(0) - I) exp(-A t), `(*times, s, s)` (Theorem 4.1): exact."""
+    def one_layer(self, times: ArrayLike) -> Array:
+        """W(t) = I + (W(0) - I) exp(-A t) (Theorem 4.1): exact.
+
+        Parameters
+        ----------
+        times : array_like
+            Finite training times >= 0 in this `clock`, any shape.
+
+        Returns
+        -------
+        array
+            `(*times, s, s)`.
+        """
         decay = np.exp(-self.strength * self._paper_times(times, 1)[..., None])
         identity = np.eye(len(self.means))
         return identity + (self.initial - identity) * decay[..., None, :]
 
     def field(self, weights: np.ndarray) -> np.ndarray:
-        """dW/dt of two layers in this `clock`, for `(..., s, s)`."""
+        """dW/dt of two layers in this `clock`.
+
+        Parameters
+        ----------
+        weights : array (..., s, s)
+            W.
+
+        Returns
+        -------
+        array (..., s, s)
+            dW/dt.
+        """
         A, W = np.diag(self.strength), np.asarray(weights, dtype=np.float64)
         paper = W @ A + A @ W - (A @ W @ W + W @ W @ A + 2 * W @ A @ W) / 2
         return CLOCKS[self.clock] * paper
 
-    def two_layer(self, times: Any) -> np.ndarray:
-        """W(t) of two layers by integrating the field to twelve digits, `(*times, s, s)`: any number of concepts."""
+    def two_layer(self, times: ArrayLike) -> Array:
+        """W(t) of two layers by integrating the field to twelve digits: any number of concepts.
+
+        Parameters
+        ----------
+        times : array_like
+            Finite training times >= 0 in this `clock`, any shape.
+
+        Returns
+        -------
+        array
+            `(*times, s, s)`.
+
+        Raises
+        ------
+        ArgumentError
+            Where W(0) is not symmetric positive semi-definite.
+        """
         from scipy.integrate import solve_ivp
 
         self._check_symmetric()
@@ -111,10 +177,56 @@ class SwingBy:
         solved = solve_ivp(flow, (0.0, end), self.initial.ravel(), "DOP853", grid, rtol=1e-12, atol=1e-15)
         return solved.y.T.reshape(-1, size, size)[inverse.ravel()].reshape(*wanted.shape, size, size)
 
-    def diagonal(self, times: Any) -> np.ndarray:
-        """w_ii(t) = 1 / (1 + (1 / w_ii(0) - 1) e^(-2 a_i t)), `(*times, s)`: exact where W(0) is diagonal.
+    def reference(self, times: ArrayLike, layers: int = 2) -> Array:
+        """W(t) by integrating the gradient flow of L = |(W - I) A^(1/2)|^2 / 2 on the weights of the network.
 
-        Needs 0 < w_ii(0).
+        One layer follows dW/dt = -(W - I) A; two layers follow dU/dt = -(M A + A M) U with M = U U^T - I.
+
+        Parameters
+        ----------
+        times : array_like (n,)
+            Finite training times >= 0 in this `clock`, in increasing order.
+        layers : int, default 2
+            1 or 2.
+
+        Returns
+        -------
+        array (n, s, s)
+            W(t).
+        """
+        from scipy.integrate import solve_ivp
+
+        A, identity = np.diag(self.strength), np.eye(len(self.means))
+        flow_times = self._paper_times(times, layers) / (CLOCKS["gradient flow"] if layers == 2 else 1.0)
+        values, vectors = np.linalg.eigh(self.initial)
+        start = vectors * np.sqrt(np.maximum(values, 0.0)) if layers == 2 else self.initial
+
+        def descend(_: float, flat: np.ndarray) -> np.ndarray:
+            U = flat.reshape(start.shape)
+            miss = (U @ U.T if layers == 2 else U) - identity
+            return -((miss @ A + A @ miss) @ U if layers == 2 else miss @ A).ravel()
+
+        solved = solve_ivp(descend, (0.0, flow_times[-1]), start.ravel(), "DOP853", flow_times, rtol=1e-12, atol=1e-14)
+        found = solved.y.T.reshape(-1, *start.shape)
+        return found @ found.swapaxes(-1, -2) if layers == 2 else found
+
+    def diagonal(self, times: ArrayLike) -> Array:
+        """w_ii(t) = 1 / (1 + (1 / w_ii(0) - 1) e^(-2 a_i t)): exact where W(0) is diagonal.
+
+        Parameters
+        ----------
+        times : array_like
+            Finite training times >= 0 in this `clock`, any shape.
+
+        Returns
+        -------
+        array
+            `(*times, s)`.
+
+        Raises
+        ------
+        ArgumentError
+            Where W(0) is not symmetric positive semi-definite, or has a zero on its diagonal.
         """
         return _logistic(self._starts(), self.strength, self._paper_times(times, 2)[..., None])
 
@@ -127,8 +239,8 @@ class SwingBy:
             )
         return starts
 
-    def closed_form(self, times: Any) -> np.ndarray:
-        """W(t) of two layers and two concepts in closed form, `(*times, 2, 2)`.
+    def closed_form(self, times: ArrayLike) -> Array:
+        """W(t) of two layers and two concepts in closed form.
 
         The strong concept b follows the logistic curve, the coupling
 
@@ -136,6 +248,22 @@ class SwingBy:
 
         and the weak one s its Schur complement, w_ss = w_12^2 / w_bb + logistic(w_ss(0) - w_12(0)^2 / w_bb(0)).
         Feedback of the coupling on the diagonal is left out: the error is of the order of the entries of W(0).
+
+        Parameters
+        ----------
+        times : array_like
+            Finite training times >= 0 in this `clock`, any shape.
+
+        Returns
+        -------
+        array
+            `(*times, 2, 2)`.
+
+        Raises
+        ------
+        ArgumentError
+            For another number of concepts, or a W(0) that is not symmetric positive semi-definite with a positive
+            diagonal.
         """
         if len(self.means) != 2:
             raise ArgumentError("means", f"are of {len(self.means)} concepts", "two_layer() integrates any number")
@@ -146,14 +274,25 @@ class SwingBy:
         coupling = self.initial[0, 1] * np.exp(a.sum() * t - growth)
         strong = _logistic(starts[big], a[big], t)
         rest = starts[small] - self.initial[0, 1] ** 2 / starts[big]
-        weak = coupling**2 / strong + (_logistic(rest, a[small], t) if rest > 0 else 0.0)
+        weak = coupling**2 / strong + (_logistic(rest, a[small], t) if rest > 8 * EPS * starts[small] else 0.0)
         weights = np.empty((*t.shape, 2, 2))
         weights[..., big, big], weights[..., small, small] = strong, weak
         weights[..., 0, 1] = weights[..., 1, 0] = coupling
         return weights
 
-    def loss(self, weights: np.ndarray) -> np.ndarray:
-        """|W z - z|^2 / 2 at the unseen combination z = mu."""
+    def loss(self, weights: ArrayLike) -> Array:
+        """|W z - z|^2 / 2 at the unseen combination z = mu.
+
+        Parameters
+        ----------
+        weights : array_like (..., s, s)
+            W.
+
+        Returns
+        -------
+        array (...,)
+            The loss.
+        """
         miss = np.asarray(weights) @ self.means - self.means
         return (miss**2).sum(-1) / 2
 
@@ -161,6 +300,18 @@ class SwingBy:
         """When each concept alone has been learned to `fraction`, in training time of the given clock.
 
         One layer from 0: ln(1 / (1 - q)) / a_p. Two layers: ln[(1 / w_pp(0) - 1) q / (1 - q)] / (2 a_p).
+
+        Parameters
+        ----------
+        layers : int, default 1
+            1 or 2.
+        fraction : float, default 0.5
+            q, inside (0, 1).
+
+        Returns
+        -------
+        list of Transition
+            One per concept.
         """
         fraction = check.real("fraction", fraction, np.finfo(float).tiny, np.nextafter(1.0, 0.0))
         check.integer("layers", layers, 1, 2)
@@ -176,13 +327,21 @@ class SwingBy:
         ]
 
     def turning_points(self) -> tuple[float, float] | None:
-        """When the loss at z has its first minimum and the maximum after it, for two concepts; None without a bump."""
+        """When the loss at z has its first minimum and the maximum after it, for two concepts.
+
+        Returns
+        -------
+        tuple of two float, or None
+            The two times in this `clock`; None without a bump.
+        """
         from scipy.optimize import minimize_scalar
 
         end = 4 * max(float(t.value or 0.0) for t in self.emergence(2, 0.9))
         grid = np.linspace(0.0, end, 4001)
         curve = self.loss(self.closed_form(grid))
-        slope = np.sign(np.diff(curve))
+        change = np.diff(curve)
+        error = 16 * EPS * float(np.linalg.norm(self.means))  # of W z - z; a smaller change of the loss is rounding
+        slope = np.where(np.abs(change) > error * (np.sqrt(2 * curve[1:]) + error), np.sign(change), 0.0)
         falls = np.flatnonzero((slope[:-1] < 0) & (slope[1:] > 0)) + 1
         rises = np.flatnonzero((slope[:-1] > 0) & (slope[1:] < 0)) + 1
         rises = rises[rises > falls[0]] if len(falls) else rises
@@ -191,12 +350,13 @@ class SwingBy:
 
         def refine(k: int, sign: float) -> float:
             signed = lambda t: sign * float(self.loss(self.closed_form(t)))  # noqa: E731
-            return float(minimize_scalar(signed, bracket=tuple(grid[k - 1 : k + 2])).x)
+            return float(np.asarray(minimize_scalar(signed, bracket=tuple(grid[k - 1 : k + 2])).x))
 
         return refine(falls[0], 1.0), refine(rises[0], -1.0)
 
 
-def _logistic(start: Any, strength: Any, t: Any) -> np.ndarray:
+def _logistic(start: float | np.ndarray, strength: float | np.ndarray, t: np.ndarray) -> np.ndarray:
+    """1 / (1 + (1 / start - 1) e^(-2 strength t))."""
     return 1 / (1 + (1 / np.asarray(start) - 1) * np.exp(-2 * np.asarray(strength) * t))
 
 
