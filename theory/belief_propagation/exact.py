@@ -69,10 +69,8 @@ class BeliefPropagation(nn.Module):
     ------
     GrammarError
         By `reference`, if the grammar has more than 2**16 strings.
-    ArgumentError
-        If `grammar` is not a Grammar, or a likelihood is not finite and >= 0.
-    ShapeError, EmptyDataError, NotFiniteError, WeightsError
-        By the methods, if a likelihood or prior is unusable.
+    ArgumentError, ShapeError, EmptyDataError, NotFiniteError, WeightsError
+        If `grammar` is not a Grammar; by the methods, if a likelihood or prior is unusable.
     InconsistentEvidenceError
         By the methods, naming the samples, where the evidence has probability zero.
 
