@@ -1,4 +1,7 @@
-"""Shared settings: derandomised property tests, slow tests on request, one torch thread per worker."""
+"""Shared settings: derandomised property tests, slow tests on request, one torch thread per worker.
+
+--last-bits SEED runs each test as on another processor (last_bits.py).
+"""
 
 import os
 
@@ -16,6 +19,26 @@ settings.load_profile("deterministic")
 
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--last-bits", type=int, metavar="SEED", help="compute as another processor does (last_bits.py)")
+
+
+def pytest_configure(config):
+    if config.getoption("--last-bits") is not None:
+        from last_bits import NumpyMachine
+
+        other = NumpyMachine(config.getoption("--last-bits"))
+        other.install()
+        config.add_cleanup(other.remove)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    if item.config.getoption("--last-bits") is None:
+        return (yield)
+    from last_bits import machine
+
+    with machine(item.config.getoption("--last-bits")):
+        return (yield)
 
 
 def pytest_collection_modifyitems(config, items):
