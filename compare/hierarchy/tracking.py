@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,9 +11,10 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
-from ..._support.estimates import mean_error, ratio_error
+from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
+from ..._support.types import ArrayLike
 from ...errors import ArgumentError, DenoiserContractError, EmptyDataError, NoiseLevelError
 from ...simulate.diffusion import starting_noise
 from ...simulate.hierarchy import Predictor, ReverseSampler, corrupt, sample
@@ -35,7 +36,7 @@ MEANING = {
     "generated_copied": "generated strings that are in the training set",
 }
 
-Values = dict[str, np.ndarray | tuple[np.ndarray, np.ndarray]]
+Values: TypeAlias = dict[str, np.ndarray | tuple[np.ndarray, np.ndarray]]
 
 
 class _Judge:
@@ -60,7 +61,7 @@ class _Judge:
         values: Values = {
             "total_variation": variation[0].numpy(),
             "filtered_variation": variation.numpy(),
-            "reconstruction_exact": np.stack([_truth_mean(p, x) for p, x in zip(exact, self.truth)]),
+            "reconstruction_exact": np.stack([_truth_mean(p, x) for p, x in zip(exact, self.truth, strict=True)]),
         }
         if self.channel.name == "gaussian":
             moved = (exact[0] - torch.from_numpy(observed)).square().sum((1, 2))
@@ -71,7 +72,7 @@ class _Judge:
         """Which symbols of which level survive when the network reconstructs the strings."""
         restored = sampler(observed, noise, stream_seed(self.seed, "hierarchy back"), range(len(observed)))
         levels = self.grammar.parse(restored)
-        kept = np.stack([(a == b).mean(1) for a, b in zip(levels, self.truth)])
+        kept = np.stack([(a == b).mean(1) for a, b in zip(levels, self.truth, strict=True)])
         return {"reconstruction": kept, "valid": _valid(levels)}
 
     def generated(self, sampler: ReverseSampler, n: int, sigma_max: float, training: np.ndarray | None) -> Values:
@@ -84,9 +85,11 @@ class _Judge:
         strings = sampler(start, noise, stream_seed(self.seed, "hierarchy generate"), range(n))
         levels = self.grammar.parse(strings)
         possible = [(below.reshape(n, -1, self.grammar.s) >= 0).all(-1) for below in levels[:-1]]
-        rules = [ratio_error((level >= 0).sum(1), fits.sum(1)) for level, fits in zip(levels[1:], possible)]
+        rules = [
+            ratio_error((level >= 0).sum(1), fits.sum(1)) for level, fits in zip(levels[1:], possible, strict=True)
+        ]
         certain = (np.array(1.0), np.array(0.0))  # a leaf is a symbol
-        mean, error = (np.array(part) for part in zip(certain, *rules))
+        mean, error = (np.array(part) for part in zip(certain, *rules, strict=True))
         values: Values = {"generated_valid": _valid(levels), "generated_rule": (mean, error)}
         if training is not None:
             known = {row.tobytes() for row in training}
@@ -97,40 +100,74 @@ class _Judge:
 def hierarchy_track(
     network: Denoiser | Predictor,
     grammar: Grammar,
-    noises: Any,
+    noises: ArrayLike,
     *,
     channel: str | LeafChannel = "gaussian",
     n: int = 256,
     n_steps: int = 100,
     sigma_max: float = 10.0,
-    training: Any = None,
+    training: ArrayLike | None = None,
     seed: int = 0,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """Hold `network` against exact belief propagation of `grammar` at each of `noises`.
+    """Hold a network against exact belief propagation of a grammar, noise by noise and level by level.
 
-    For the channel "gaussian" `network` is a denoiser of one-hot strings (batch, leaves, v) and `noises` are sigmas;
-    for "masking" and "uniform" it is `predict(observation, noise) -> (batch, leaves, v)`, as `HierarchyNet.predictor`
-    makes it. `n` fresh strings are noised, the same at every level of noise; as many are generated from pure noise
-    (from `sigma_max`). Reverse walks have `n_steps` steps, one per hidden leaf for masking.
+    `n` fresh strings are noised, the same at every level of noise; as many are generated from pure noise.
 
-    Variables, each with its `_stderr` over strings; the first dimension is `sigma` or `noise`, level 0 are the leaves
-    and the last level is the class:
+    Parameters
+    ----------
+    network : callable
+        For the channel "gaussian" a denoiser of one-hot strings `(batch, leaves, v)`; for "masking" and "uniform"
+        `predict(observation, noise) -> (batch, leaves, v)`, as `HierarchyNet.predictor` makes it.
+    grammar : Grammar
+        The grammar of the data.
+    noises : array_like, shape (levels,)
+        Noise levels sigma for "gaussian", else fractions in (0, 1].
+    channel : str or LeafChannel
+        "gaussian", "masking" or "uniform".
+    n : int
+        Strings, two or more.
+    n_steps : int
+        Steps of a reverse walk; for masking there is one per hidden leaf.
+    sigma_max : float
+        Where the Gaussian channel starts to generate.
+    training : array_like, shape (m, leaves), optional
+        Strings of the training set, in which generated ones are looked for.
+    seed : int
+        Of strings, noise and walks.
+    show : bool, optional
+        Whether to show progress (default: on a terminal).
 
-    - over noise: `total_variation` of the leaf posteriors, `score_error` (Gaussian channel only);
-    - over noise and k: `filtered_variation`, the distance to the optimum BP_k that is blind to the correlations of
-      the upper levels [@GarnierBrun2025]; `effective_k` is the closest k (0: exact, depth: naive Bayes), and `tied`
-      are those within two standard errors of it by paired comparison;
-    - over noise and level: `reconstruction`, the probability that a symbol survives the forward-backward experiment
-      [@Sclocchi2025], and what it is for the exact posterior, `reconstruction_exact`; `valid`, the fraction of the
-      reconstructed strings that parse up to the level;
-    - over level: `generated_valid` and `generated_rule`, the fraction of tuples that are a rule of the level among
-      those of derived symbols [@Favero2025] (chance is the attribute `chance`); `generated_copied`, the fraction of
-      generated strings that are among the `training` strings, where these are given.
+    Returns
+    -------
+    Dataset over `sigma` or `noise`
+        Each variable has its `_stderr` over strings; level 0 are the leaves and the last level is the class.
 
-    Raises DenoiserContractError where the network returns another shape, values that are not finite, or rows that
-    are no distribution.
+        Over noise: `total_variation` of the leaf posteriors, `score_error` (Gaussian channel only).
 
+        Over noise and k: `filtered_variation`, the distance to the optimum BP_k that is blind to the correlations of
+        the upper levels [@GarnierBrun2025]; `effective_k` is the closest k (0: exact, depth: naive Bayes), and `tied`
+        are those within two standard errors of it by paired comparison.
+
+        Over noise and level: `reconstruction`, the probability that a symbol survives the forward-backward experiment
+        [@Sclocchi2025], and what it is for the exact posterior, `reconstruction_exact`; `valid`, the fraction of the
+        reconstructed strings that parse up to the level.
+
+        Over level: `generated_valid` and `generated_rule`, the fraction of tuples that are a rule of the level among
+        those of derived symbols [@Favero2025] (chance is the attribute `chance`); `generated_copied`, the fraction of
+        generated strings that are among the `training` strings, where these are given.
+
+    Raises
+    ------
+    DenoiserContractError
+        The network returns another shape, or values that are not finite.
+    NoiseLevelError
+        `noises` are outside the range of the channel.
+    ArgumentError
+        `grammar` is not a Grammar.
+
+    Examples
+    --------
     >>> from idealscore.theory import FilteredDenoiser
     >>> grammar = Grammar.random(v=4, m=2, s=2, depth=2)
     >>> result = hierarchy_track(FilteredDenoiser(grammar, 2), grammar, [0.5], n=16, n_steps=10)
@@ -163,12 +200,47 @@ def hierarchy_track(
 
 
 def hierarchy_progress(
-    snapshots: Mapping[int, Any], grammar: Grammar, noises: Any, *, show: bool | None = None, **options: Any
+    snapshots: Mapping[int, Denoiser | Predictor],
+    grammar: Grammar,
+    noises: ArrayLike,
+    *,
+    show: bool | None = None,
+    **options: Any,
 ) -> xr.Dataset:
-    """`hierarchy_track` of each of `snapshots` {step: network}, joined along `step`: which level is learned when?
+    """Which level is learned when: `hierarchy_track` of every snapshot of a training run.
 
-    All snapshots are judged on the same strings with the same noise. For "masking" and "uniform" the values are
-    predictors.
+    All snapshots are judged on the same strings with the same noise.
+
+    Parameters
+    ----------
+    snapshots : mapping of int to callable
+        The network after each step; for "masking" and "uniform" its predictor.
+    grammar : Grammar
+        The grammar of the data.
+    noises : array_like, shape (levels,)
+        As in `hierarchy_track`.
+    show : bool, optional
+        Whether to show progress (default: on a terminal).
+    **options
+        Further options of `hierarchy_track`.
+
+    Returns
+    -------
+    Dataset
+        Those of `hierarchy_track`, joined along `step`.
+
+    Raises
+    ------
+    EmptyDataError
+        There is no snapshot.
+
+    Examples
+    --------
+    >>> from idealscore.theory import FilteredDenoiser
+    >>> grammar = Grammar.random(v=4, m=2, s=2, depth=2)
+    >>> stages = {1: FilteredDenoiser(grammar, 2), 100: FilteredDenoiser(grammar, 0)}
+    >>> hierarchy_progress(stages, grammar, [0.5], n=16, n_steps=10).effective_k.values[:, 0].tolist()
+    [2, 0]
     """
     if not snapshots:
         raise EmptyDataError("snapshots", "is empty", "train with TrainConfig(snapshots=...)")
@@ -225,9 +297,9 @@ def _effective_filter(variation: Any) -> dict[str, Any]:
 
 def _estimates(values: Values) -> xr.Dataset:
     """Means over strings, the last axis, with their errors; pairs (value, error) as they are."""
-    variables: dict[str, Any] = {}
+    variables = {}
     for name, value in values.items():
         mean, error = value if isinstance(value, tuple) else mean_error(value, axis=-1)
         dims = ("k" if name == "filtered_variation" else "level",) if np.ndim(mean) else ()
-        variables |= {name: (dims, mean), f"{name}_stderr": (dims, error)}
+        variables |= estimates(dims, **{name: (mean, error)})
     return xr.Dataset(variables)

@@ -10,7 +10,7 @@ the noise levels at which it passes 1/4 and 3/4: small for a feature that is los
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,15 +19,17 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support import progress
 from ..._support.crossing import with_error
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
+from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError
 from ...simulate.diffusion import METHODS, forward_backward
 from ...theory.denoiser import Denoiser
 from ..measures.crossing import falling_crossing, image_bootstrap
-from .cloning_experiment import Labeller, labels_of
+from .clone_experiments import Labeller, labels_of
 
-Layers = Callable[[torch.Tensor], Mapping[str, torch.Tensor] | torch.Tensor]
+Layers: TypeAlias = Callable[[torch.Tensor], Mapping[str, torch.Tensor] | torch.Tensor]
+"""Images to the features of each layer `{name: (batch, channels, ...)}`, or to one tensor."""
 PIXELS = "pixels"
 
 
@@ -62,11 +64,11 @@ class _Standardised:
 
 def feature_survival(
     denoiser: Denoiser,
-    images: Any,
+    images: ArrayLike,
     extractor: Layers,
-    sigmas: Any,
+    sigmas: ArrayLike,
     *,
-    reference: Any = None,
+    reference: ArrayLike | None = None,
     labeller: Labeller | None = None,
     n_steps: int = 40,
     method: str = "ddpm",
@@ -74,16 +76,50 @@ def feature_survival(
     seed: int = 0,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """Cosine similarity of start and end of the round trip over `(layer, sigma)`, from shallow to deep layers.
+    """Cosine similarity of start and end of the round trip, layer by layer from shallow to deep [@Sclocchi2025].
 
-    `images` `(n, *event)`; `extractor`: a `learned.Classifier`, a `learned.LayerFeatures` of any torch module, or any
-    callable from images to `{layer: (batch, channels, ...)}` or to one tensor. `reference`: images that set mean and
-    scale of each channel (default: `images`). The first layer is "pixels". `sigmas` increase.
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Any `denoiser(x, sigma) -> E[x0 | x]`.
+    images : array_like, shape (n, *event)
+        The starting images, two or more.
+    extractor : callable
+        A `learned.Classifier`, a `learned.LayerFeatures` of any torch module, or any callable from images to
+        `{layer: (batch, channels, ...)}` or to one tensor.
+    sigmas : array_like, shape (levels,)
+        Increasing noise levels > 0.
+    reference : array_like, shape (m, *event), optional
+        Images that set mean and scale of each channel (default: `images`).
+    labeller : callable, optional
+        Images to classes or scores; with it the class is followed too.
+    n_steps : int
+        Steps of the way back.
+    method : str
+        The sampler of the way back: "ddpm", "ddim", "euler" or "heun".
+    batch_size : int
+        Images at once; the result does not depend on it beyond rounding.
+    seed : int
+        Of the noise.
+    show : bool, optional
+        Whether to show progress (default: on a terminal).
 
-    Variables: `cosine` and its null `cosine_chance` with `_stderr` over images; `half_sigma` and `width` over `layer`
-    with `_stderr` by bootstrap over images, nan where `sigmas` do not reach; with a `labeller` also `class_kept` and
-    its null `class_kept_chance`. Raises DenoiserContractError where a trajectory is not finite.
+    Returns
+    -------
+    Dataset over `(layer, sigma)`
+        `cosine` and its null `cosine_chance`, with `_stderr` over images; over `layer`, `half_sigma` and `width`, with
+        `_stderr` by bootstrap over images, nan where `sigmas` do not reach; with a `labeller` also `class_kept` and
+        its null `class_kept_chance`. The first layer is "pixels".
 
+    Raises
+    ------
+    DenoiserContractError
+        A trajectory is not finite.
+    EmptyDataError, ShapeError, NoiseLevelError
+        `images`, `reference` or `sigmas` cannot be used.
+
+    Examples
+    --------
     >>> D = lambda x, sigma: x / (1 + sigma**2)
     >>> x = torch.linspace(-1, 1, 24).reshape(8, 3)
     >>> found = feature_survival(D, x, lambda x: {"squares": x**2}, [0.01, 0.1, 1.0], n_steps=5)
@@ -109,8 +145,7 @@ def feature_survival(
     result = _estimates(list(start), grid, value, chance, seed)
     if labeller is not None:
         for name, each in (("class_kept", kept), ("class_kept_chance", kept_chance)):
-            mean, error = mean_error(np.array(each), axis=1)
-            result = result.assign({name: ("sigma", mean), f"{name}_stderr": ("sigma", error)})
+            result = result.assign(estimates("sigma", **{name: mean_error(np.array(each), axis=1)}))
     result.attrs = provenance(seed=seed, device=str(images.device))
     result.attrs |= {"n": len(images), "n_steps": n_steps, "method": method}
     return result
@@ -134,16 +169,14 @@ def _round_trip(
 
 def _estimates(layers: list[str], grid: np.ndarray, value: np.ndarray, chance: np.ndarray, seed: int) -> xr.Dataset:
     """From `(layer, image, sigma)` cosines: means, and where each layer's curve falls."""
-    variables: dict[str, Any] = {}
-    for name, each in (("cosine", value), ("cosine_chance", chance)):
-        mean, error = mean_error(each, axis=1)
-        variables |= {name: (("layer", "sigma"), mean), f"{name}_stderr": (("layer", "sigma"), error)}
+    curves = {name: mean_error(each, axis=1) for name, each in (("cosine", value), ("cosine_chance", chance))}
 
     def half_and_width(curves: np.ndarray) -> np.ndarray:
         early, half, late = falling_crossing(grid, curves, [[0.75], [0.5], [0.25]])
         return np.stack([half, np.log(late / early)], -1)
 
-    found = np.array([with_error(half_and_width, image_bootstrap(v, c, seed)) for v, c in zip(value, chance)])
-    for k, name in enumerate(("half_sigma", "width")):
-        variables |= {name: ("layer", found[:, 0, k]), f"{name}_stderr": ("layer", found[:, 1, k])}
+    pairs = zip(value, chance, strict=True)
+    found = np.array([with_error(half_and_width, image_bootstrap(v, c, seed)) for v, c in pairs])
+    variables = estimates(("layer", "sigma"), **curves)
+    variables |= estimates("layer", half_sigma=found[..., 0].T, width=found[..., 1].T)
     return xr.Dataset(variables, coords={"layer": layers, "sigma": grid})

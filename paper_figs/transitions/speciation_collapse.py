@@ -41,7 +41,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support import checks as check
     from ..._support.results import provenance
     from ...compare.comparison._optima import optima
-    from ...compare.transitions.times import image_agreement, measured_transitions
+    from ...compare.transitions import image_agreement, measured_transitions
     from ...theory.transitions import cloning
     from .._digit_networks import judge, network, part
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from ..._support import checks as check
 from ..._support.crossing import with_error
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
+from ..._support.types import ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ...theory.denoiser import Denoiser
 from ...theory.empirical.optimum import EmpiricalDenoiser
@@ -34,7 +34,7 @@ from ...theory.transitions import class_speciation, collapse, speciation
 from ...theory.transitions._cloning import classes, cloning_probability
 from ...theory.transitions.roots import root, slope
 from ..measures.crossing import falling_crossing, image_bootstrap
-from .cloning_experiment import Labeller, clone_experiment
+from .clone_experiments import Labeller, clone_experiment
 
 SPECIATION = 2 * float(cloning_probability(1.0)) - 1
 HALF = 0.5
@@ -42,11 +42,37 @@ CLOCKS = ("sigma", "SNR", "alpha_bar", "OU time", "flow time", "DDPM step")
 RANGE = (1e-3, 1e3)
 
 
-def image_agreement(training: Any, sigma: Any, n_draws: int = 512, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    r"""E \sum_i w_i(x)^2 at every `sigma`, x = y_j + \sigma n, and its standard error: clones of the empirical optimum.
+def image_agreement(
+    training: ArrayLike, sigma: ArrayLike, n_draws: int = 512, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""How often two clones of the empirical optimum end at the same training image.
 
-    The same `n_draws` of (j, n) serve every noise level, so that the curve is smooth.
+    E \sum_i w_i(x)^2 with x = y_j + \sigma n and w the posterior weights of the training images. The same draws of
+    (j, n) serve every noise level, so that the curve is smooth.
 
+    Parameters
+    ----------
+    training : array_like, shape (n, *event)
+        The training images, two or more.
+    sigma : array_like, shape (levels,)
+        Noise levels > 0.
+    n_draws : int
+        Draws of (j, n).
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    value, stderr : ndarray, shape (levels,)
+        The probability and its standard error over the draws.
+
+    Raises
+    ------
+    EmptyDataError, ShapeError, NotFiniteError, NoiseLevelError
+        `training` or `sigma` cannot be used.
+
+    Examples
+    --------
     >>> value, error = image_agreement(torch.tensor([[-1.0], [1.0]]), [0.01, 100.0])
     >>> value.round(3).tolist()
     [1.0, 0.5]
@@ -61,12 +87,47 @@ def image_agreement(training: Any, sigma: Any, n_draws: int = 512, seed: int = 0
 
 
 def predicted_transition_times(
-    data: Any, labels: Any, training: Any = None, *, n_draws: int = 512, seed: int = 0
+    data: ArrayLike, labels: ArrayLike, training: ArrayLike | None = None, *, n_draws: int = 512, seed: int = 0
 ) -> dict[str, tuple[str, float, Transition]]:
-    """{row: (measured curve, its level above chance, the predicted Transition)} of labelled data `(n, *event)`.
+    """What theory predicts for the clones of labelled data, and where on which measured curve to look for it.
 
-    Classes: the variance rule, c^2 = 1 for two classes, and the clones of a Gaussian per class at both levels; training
-    images, where given: the Gaussian bound and the middle of the collapse, and the clones of the empirical optimum.
+    For the classes: the variance rule, c^2 = 1 for two classes, and the clones of a Gaussian per class at both levels
+    [@Biroli2024]; for the training images, where given: the Gaussian bound and the middle of the collapse, and the
+    clones of the empirical optimum.
+
+    Parameters
+    ----------
+    data : array_like, shape (n, *event)
+        Data of two classes or more.
+    labels : array_like, shape (n,)
+        Their classes.
+    training : array_like, shape (m, *event), optional
+        Images that a denoiser may have memorised.
+    n_draws : int
+        Draws of the averages that have no closed form.
+    seed : int
+        Of these draws.
+
+    Returns
+    -------
+    dict
+        `{row: (curve, level, transition)}`: the variable of `clone_experiment`, the agreement above chance at which to
+        read it, and the predicted `Transition` in sigma.
+
+    Raises
+    ------
+    ShapeError
+        There is not one label per datum.
+    ArgumentError
+        All labels are the same.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[-1.1], [-0.9], [0.9], [1.1]])
+    >>> rows = predicted_transition_times(x, [0, 0, 1, 1])
+    >>> curve, level, transition = rows["classes: c^2 = 1"]
+    >>> curve, round(level, 2), transition.unit
+    ('agreement', 0.55, 'sigma')
     """
     data = check.dataset("data", data, minimum=2).double()
     labels = torch.as_tensor(labels)
@@ -121,12 +182,12 @@ def _falls(name: str, above: Callable[[float], tuple[float, float]], equation: s
 
 def measured_transitions(
     denoiser: Denoiser,
-    data: Any,
-    labels: Any,
+    data: ArrayLike,
+    labels: ArrayLike,
     labeller: Labeller,
-    sigmas: Any = None,
+    sigmas: ArrayLike | None = None,
     *,
-    training: Any = None,
+    training: ArrayLike | None = None,
     n_starts: int = 256,
     n_clones: int = 2,
     n_steps: int = 40,
@@ -135,16 +196,50 @@ def measured_transitions(
     seed: int = 0,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """Predicted and measured times over `(transition, clock)`, with the curves of `clone_experiment` over `sigma`.
+    """Predicted and measured transition times of a denoiser, next to each other in every clock.
 
-    `data` `(n, *event)` with `labels` `(n,)` give the theory, the first `n_starts` of them the starting images;
-    `labeller` (a `learned.Classifier`, say) sees the classes of clones. `training`: the images that the denoiser may
-    have memorised. `sigmas`: 12 levels from 0.1 to 10 when not given.
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Any `denoiser(x, sigma) -> E[x0 | x]`.
+    data : array_like, shape (n, *event)
+        They give the theory; the first `n_starts` are the starting images.
+    labels : array_like, shape (n,)
+        The classes of the data.
+    labeller : callable
+        Sees the classes of clones, for example a `learned.Classifier`.
+    sigmas : array_like, shape (levels,), optional
+        Increasing noise levels (default: 12 from 0.1 to 10).
+    training : array_like, shape (m, *event), optional
+        Images that the denoiser may have memorised.
+    n_starts, n_clones, n_steps, n_draws : int
+        Starting images, clones of each, steps of a trajectory, and draws of the predictions.
+    schedule : DiscreteSchedule, optional
+        Of the clock "DDPM step" (default: linear, 1000 steps from 1e-4 to 0.02).
+    seed : int
+        Of everything.
+    show : bool, optional
+        Whether to show progress (default: on a terminal).
 
-    Variables: `predicted`, `measured` with `_stderr` (measured: bootstrap over starting images), `ratio` of the two;
-    nan where there is none. `equation` and `reference` say what was predicted, `level` at which agreement above chance
-    the measured time was read.
+    Returns
+    -------
+    Dataset over `(transition, clock)`
+        `predicted` and `measured`, each with `_stderr` (measured: bootstrap over starting images), and the `ratio` of
+        measured to predicted; nan where there is none. `equation` and `reference` say what was predicted, `level` at
+        which agreement above chance the measured time was read. The curves of `clone_experiment` over `sigma` are in
+        it too.
 
+    Raises
+    ------
+    ArgumentError
+        `sigmas` are not two or more increasing levels, or all labels are the same.
+    ShapeError
+        There is not one label per datum.
+    DenoiserContractError
+        A trajectory is not finite.
+
+    Examples
+    --------
     >>> from idealscore.theory import MixtureDenoiser
     >>> mixture = MixtureDenoiser([0.5, 0.5], [[-2.0], [2.0]], [0.1, 0.1])
     >>> x = mixture.sample(256)

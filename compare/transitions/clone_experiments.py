@@ -13,7 +13,7 @@ clones agree in the training image that they end at with the probability E sum_i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -21,16 +21,18 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
+from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, ShapeError
 from ...simulate.diffusion import noised, sample
 from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
 from ..measures.neighbours import nearest_neighbours
 
-Labeller = Callable[[torch.Tensor], torch.Tensor]
+Labeller: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+"""Images `(n, *event)` to classes `(n,)` or scores `(n, K)`; a `learned.Classifier` is one."""
 
 MEANING = {
     "agreement": "P(two clones of one noisy image are of the same class)",
@@ -56,8 +58,35 @@ def labels_of(labeller: Labeller, images: torch.Tensor) -> np.ndarray:
 def clones(
     denoiser: Denoiser, images: torch.Tensor, sigma: float, n_clones: int = 2, n_steps: int = 40, seed: int = 0
 ) -> torch.Tensor:
-    """`(n_clones, n, *event)`: ancestral samples [@Ho2020] from each of `images` noised once to `sigma` > 0.
+    """Ancestral samples [@Ho2020] from each of `images`, noised once.
 
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Any `denoiser(x, sigma) -> E[x0 | x]`.
+    images : Tensor, shape (n, *event)
+        The starting images.
+    sigma : float
+        The noise level > 0 to which they are taken.
+    n_clones : int
+        Backward trajectories from each noisy image, with noise of their own.
+    n_steps : int
+        Steps of a trajectory, on the grid of [@Karras2022].
+    seed : int
+        Of the noise and of the trajectories.
+
+    Returns
+    -------
+    Tensor, shape (n_clones, n, *event)
+        Where the trajectories end.
+
+    Raises
+    ------
+    DenoiserContractError
+        A trajectory is not finite.
+
+    Examples
+    --------
     >>> D = lambda x, sigma: x / (1 + sigma**2)
     >>> clones(D, torch.zeros(3, 2), 1.0, n_clones=4, n_steps=5).shape
     torch.Size([4, 3, 2])
@@ -73,25 +102,54 @@ def clones(
 
 def clone_experiment(
     denoiser: Denoiser,
-    images: Any,
+    images: ArrayLike,
     labeller: Labeller,
-    sigmas: Any,
+    sigmas: ArrayLike,
     *,
-    training: Any = None,
+    training: ArrayLike | None = None,
     n_clones: int = 2,
     n_steps: int = 40,
     seed: int = 0,
     show: bool | None = None,
 ) -> xr.Dataset:
-    """The cloning experiment on `images` `(n, *event)` at every one of `sigmas`, as a Dataset over `sigma`.
+    """The cloning experiment [@Biroli2024]: how often do clones of one noisy image end in the same class?
 
-    `labeller`: a `learned.Classifier` or any callable from images to classes or scores. With `training` images
-    `(m, *event)` also `image_agreement`, `image_kept`. Every probability has its `_stderr` over starting images, and
-    its null: `agreement_chance`, for clones of two different images. `..._each` `(start, sigma)` holds the values
-    per starting image, which `measured_transitions` resamples. What the variables mean is in their `long_name`.
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Any `denoiser(x, sigma) -> E[x0 | x]`.
+    images : array_like, shape (n, *event)
+        The starting images, two or more.
+    labeller : callable
+        A `learned.Classifier`, or any callable from images to classes `(n,)` or scores `(n, K)`.
+    sigmas : array_like, shape (levels,)
+        Noise levels > 0.
+    training : array_like, shape (m, *event), optional
+        Images that the denoiser may have memorised; with them, clones are also compared by their nearest one.
+    n_clones, n_steps : int
+        Backward trajectories from each noisy image, and the steps of each.
+    seed : int
+        Of the noise and of the trajectories.
+    show : bool, optional
+        Whether to show progress (default: on a terminal).
 
-    Raises DenoiserContractError where a trajectory is not finite, ShapeError where the labeller does not fit.
+    Returns
+    -------
+    Dataset over `sigma`
+        `agreement` and `kept`, with `training` also `image_agreement` and `image_kept`; each with its `_stderr` over
+        starting images and its null `..._chance`, for clones of two different images. `..._each` `(start, sigma)`
+        holds the values of each starting image, which `measured_transitions` resamples. The `long_name` of a
+        variable says what it means.
 
+    Raises
+    ------
+    DenoiserContractError
+        A trajectory is not finite.
+    ShapeError
+        The labeller does not return one class, or one row of scores, per image.
+
+    Examples
+    --------
     >>> from idealscore.theory import MixtureDenoiser
     >>> mixture = MixtureDenoiser([0.5, 0.5], [[-1.0], [1.0]], [0.01, 0.01])
     >>> found = clone_experiment(mixture, mixture.sample(64), lambda x: (x[:, 0] > 0).long(), [0.1, 50.0])
@@ -112,11 +170,10 @@ def clone_experiment(
             found = np.stack([read(end) for end in ends])
             for name, values in _agreements(found, starts[prefix]).items():
                 columns.setdefault(prefix + name, []).append(values)
-    variables: dict[str, Any] = {}
+    variables = {}
     for name, parts in columns.items():
         each = np.stack(parts, axis=1)
-        mean, error = mean_error(each)
-        variables |= {name: ("sigma", mean), f"{name}_stderr": ("sigma", error)}
+        variables |= estimates("sigma", **{name: mean_error(each)})
         variables[f"{name}_each"] = (("start", "sigma"), each.astype(np.float32))
     result = xr.Dataset(variables, coords={"sigma": grid}, attrs=provenance(seed=seed, device=str(images.device)))
     result.attrs |= {"n": len(images), "n_clones": n_clones, "n_steps": n_steps}
