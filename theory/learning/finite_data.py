@@ -133,7 +133,7 @@ def population_loss(
     --------
     >>> data = [[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [0.0, -0.5]]
     >>> population_loss(0.1, data, [[0.5, 0.0], [0.0, 0.125]], 0.5, [0.0, 10.0]).round(3).tolist()
-    [0.625, 0.255]
+    [0.625, 0.276]
     """
     flat = check.dataset("data", data, dtype=torch.float64).flatten(1)
     covariance = population if isinstance(population, Covariance) else Covariance.full(population)
