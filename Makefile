@@ -1,4 +1,4 @@
-.PHONY: demo test fast lint types bench docs wheel clean
+.PHONY: demo test test-portable fast lint types bench docs wheel clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,10 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.test
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# the suite under other instruction sets, threads, locales, homes and users: all settings, or `make test-portable NAME=avx2`
+test-portable: $(VENV)/.test
+	$(BIN)/python tests/portable.py $(NAME) -- -n 2 --dist worksteal
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -46,5 +46,7 @@ def cite(obj: object) -> str:
     keys = citation_keys(obj)
     if not keys:
         name = getattr(obj, "__name__", type(obj).__name__)
+        if sys.flags.optimize > 1:
+            raise ArgumentError("obj", f"Python ran with -OO, which drops the docstring of {name}", "run without -OO")
         raise ArgumentError("obj", f"the docstring of {name} names no paper", "ask for a theory, metric or figure")
     return "\n\n".join(bibliography()[key] for key in keys)

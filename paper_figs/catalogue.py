@@ -54,7 +54,7 @@ def figure_module(name: str) -> ModuleType:
 
 def summary(name: str) -> str:
     """The first line of the figure's description."""
-    return (figure_module(name).__doc__ or "").strip().splitlines()[0]
+    return (figure_module(name).__doc__ or name).strip().splitlines()[0]
 
 
 def saved(name: str) -> xr.Dataset:

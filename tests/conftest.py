@@ -20,6 +20,9 @@ settings.load_profile("deterministic")
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
     parser.addoption("--last-bits", type=int, metavar="SEED", help="compute as another processor does (last_bits.py)")
+    parser.addoption(
+        "--optimized-children", action="store_true", help="each Python that a test starts runs without assert (-O)"
+    )
 
 
 def pytest_configure(config):
@@ -48,6 +51,15 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _optimized_children(request):
+    """Not set before: the processes of pytest-xdist are children too, and a test without assert tests nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("--optimized-children"):
+            patch.setenv("PYTHONOPTIMIZE", "1")
+        yield
 
 
 @pytest.fixture(autouse=True)

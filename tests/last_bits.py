@@ -25,6 +25,7 @@ from __future__ import annotations
 import functools
 import math
 import zlib
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -257,6 +258,9 @@ class NumpyMachine:
         import scipy.linalg
         import scipy.special
         from numpy.linalg import _linalg  # type: ignore[attr-defined]
+
+        with suppress(ImportError):  # looks at its import whether NumPy's functions are ufuncs
+            import dask.array  # noqa: F401
 
         for module, names in ((np, FUNCTIONS), (scipy.special, SPECIAL)):
             for name in names:
