@@ -1,10 +1,14 @@
 """The house: who knows a public name finds its file, no room is crowded, and imports run one way without a circle."""
 
 import inspect
+import json
 import re
+import sys
+from html import unescape
 from importlib import import_module
 from itertools import chain
 
+import networkx as nx
 import pytest
 
 from checkout import MODULES, ROOT
@@ -63,3 +67,38 @@ def test_no_folder_is_crowded_and_no_module_long(folder):
     assert len(modules) <= 20, f"{len(modules)} modules"
     long = {path.name: n for path in modules if (n := len(path.read_text().splitlines())) > 400}
     assert not long
+
+
+@pytest.fixture(scope="module")
+def house():
+    pytest.importorskip("grimp")
+    sys.path.insert(0, str(ROOT / "docs" / "_site"))
+    try:
+        yield import_module("house")
+    finally:
+        sys.path.remove(str(ROOT / "docs" / "_site"))
+
+
+@pytest.fixture(scope="module")
+def imports(house):
+    return house.modules()
+
+
+def circles(graph):
+    return [sorted(component) for component in nx.strongly_connected_components(graph) if len(component) > 1]
+
+
+def test_no_import_circle_between_modules_nor_between_rooms(house, imports):
+    assert not circles(imports) and not circles(house.rooms(imports))
+
+
+def test_a_circle_would_be_found(house, imports):
+    bent = imports.copy()
+    bent.add_edge("idealscore.theory.noise", "idealscore.cli.compare")
+    assert circles(bent) and circles(house.rooms(bent))
+
+
+def test_the_picture_of_the_house_shows_the_imports_of_today(house, imports):
+    described = re.search(r"<dc:description>(.*?)</dc:description>", house.PICTURE.read_text(), re.S)
+    drawn = json.loads(unescape(described[1]))
+    assert drawn == house.arrows(house.rooms(imports)), "draw it anew: python docs/_site/house.py"

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
 
 import torch
-
-if TYPE_CHECKING:
-    from .patches import LocalDenoiser
 
 
 def _softmax_mean(query: torch.Tensor, patches: torch.Tensor, values: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -26,14 +22,15 @@ def _patch(image: torch.Tensor, i: int, j: int, size: int, padding: str) -> dict
     return {(a, b): image[:, i + a, j + b] for a, b in around if 0 <= i + a < height and 0 <= j + b < width}
 
 
-def centres(theory: LocalDenoiser, x: torch.Tensor, sigma: float) -> torch.Tensor:
+def centres(
+    data: torch.Tensor, x: torch.Tensor, sigma: float, size: int, equivariant: bool, padding: str
+) -> torch.Tensor:
     """D(x)[p] = sum_y softmax_y(-|x_p - y|^2 / 2 sigma^2) centre(y), y the patches that the border cuts like x_p."""
-    data, size, padding = theory.data.double(), theory._size_at(sigma), theory.padding
     pixels = list(product(range(x.shape[1]), range(x.shape[2])))
     result = torch.zeros_like(x)
     for i, j in pixels:
         query = _patch(x, i, j, size, padding)
-        sources = [(y, u, v) for y in data for u, v in (pixels if theory.equivariant else [(i, j)])]
+        sources = [(y, u, v) for y in data for u, v in (pixels if equivariant else [(i, j)])]
         patches = [(_patch(y, u, v, size, padding), y[:, u, v]) for y, u, v in sources]
         alike = [(torch.stack(list(p.values())), centre) for p, centre in patches if p.keys() == query.keys()]
         seen, values = (torch.stack(part) for part in zip(*alike, strict=True))
@@ -41,14 +38,13 @@ def centres(theory: LocalDenoiser, x: torch.Tensor, sigma: float) -> torch.Tenso
     return result
 
 
-def averages(theory: LocalDenoiser, x: torch.Tensor, sigma: float) -> torch.Tensor:
+def averages(data: torch.Tensor, x: torch.Tensor, sigma: float, size: int, equivariant: bool) -> torch.Tensor:
     """D(x) = (sum_C C^T C)^-1 sum_C C^T E[x_C | z_C] over the crops C inside the image."""
-    data, size = theory.data.double(), theory._size_at(sigma)
     corners = list(product(range(x.shape[1] - size + 1), range(x.shape[2] - size + 1)))
     total, count = torch.zeros_like(x), torch.zeros_like(x)
     for i, j in corners:
         here = (slice(None), slice(i, i + size), slice(j, j + size))
-        sources = corners if theory.equivariant else [(i, j)]
+        sources = corners if equivariant else [(i, j)]
         crops = torch.stack([y[:, u : u + size, v : v + size] for y in data for u, v in sources])
         total[here] += _softmax_mean(x[here], crops, crops, sigma)
         count[here] += 1

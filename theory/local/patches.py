@@ -173,8 +173,12 @@ class LocalDenoiser(ClosedForm):
             E[x0 | what the windows see].
         """
         levels = check.sigmas("sigma", sigma, x.double())
-        formula = averages if self.combine == "average" else centres
-        return torch.stack([formula(self, image, float(s)) for image, s in zip(x.double(), levels, strict=True)])
+        data, noisy = self.data.double(), zip(x.double(), levels.tolist(), strict=True)
+        if self.combine == "average":
+            means = [averages(data, image, s, self._size_at(s), self.equivariant) for image, s in noisy]
+        else:
+            means = [centres(data, image, s, self._size_at(s), self.equivariant, self.padding) for image, s in noisy]
+        return torch.stack(means)
 
     def _fitting(self, size: int) -> int:
         """`size`, if patches of it exist."""
