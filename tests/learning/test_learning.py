@@ -11,7 +11,7 @@ from idealscore.compare.measures.mode_learning import crossing_times
 from idealscore.errors import ArgumentError, EstimateError, NoiseLevelError, ShapeError
 from idealscore.theory import GaussianDenoiser
 from idealscore.theory.learning import LinearLearning, early_stopping, minibatch_error, population_loss
-from idealscore.theory.learning.finite_data import reference
+from idealscore.theory.learning.minibatches import reference
 
 SPECTRUM = np.array([6.0, 2.5, 1.0, 0.4, 0.16, 0.05])
 

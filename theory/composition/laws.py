@@ -14,15 +14,12 @@ its logarithm.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..._support import checks as check
 from ...errors import ArgumentError, ShapeError
-from .concept_graph import Class, ConceptGraph
 
 if TYPE_CHECKING:
     from ..._support.types import Array, ArrayLike
@@ -167,7 +164,7 @@ def joint_bounds(curves: ArrayLike, axis: int = 0) -> tuple[Array, Array]:
     return np.maximum(p.sum(0) - len(p) + 1, 0.0), p.min(0)
 
 
-def _rates(n: int, p: ArrayLike) -> np.ndarray:
+def rates_of(n: int, p: ArrayLike) -> np.ndarray:
     """One probability per step for each of n abilities."""
     n = check.integer("n", n, 0)
     rates = np.asarray(p, dtype=np.float64)
@@ -209,140 +206,7 @@ def toy_law(n: int, p: ArrayLike, t: ArrayLike) -> Array:
     >>> toy_law(3, 0.05, [0, 30]).round(4).tolist()
     [0.0, 0.4844]
     """
-    rates, steps = _rates(n, p), np.asarray(t, dtype=np.float64)
+    rates, steps = rates_of(n, p), np.asarray(t, dtype=np.float64)
     if bool((steps < 0).any()):
         raise ArgumentError("t", "is negative", "pass steps >= 0")
     return (-np.expm1(steps[..., None] * np.log1p(-rates))).prod(-1)
-
-
-def emergence_time(n: int, p: ArrayLike, threshold: float = 0.5) -> int:
-    """t*(n, p): the first step at which n abilities are all known with probability `threshold` [@Okawa2023].
-
-    For equal p it is ceil[ln(1 - P*^(1/n)) / ln(1 - p)]; with a probability for each ability it is found by
-    bisection. A probability that misses `threshold` by no more than rounding has reached it.
-
-    Parameters
-    ----------
-    n : int
-        Number of abilities; no ability at all is known from the start.
-    p : array_like
-        Probability per step of learning an ability, inside (0, 1): one for all, or one for each, `(n,)`.
-    threshold : float, default 0.5
-        P*, inside (0, 1).
-
-    Returns
-    -------
-    int
-        The step.
-
-    Raises
-    ------
-    ArgumentError
-        For a negative n, or a probability or threshold outside (0, 1).
-    ShapeError
-        For probabilities that are not one or n.
-
-    Examples
-    --------
-    >>> [emergence_time(n, 0.05) for n in (1, 2, 3, 4, 8)]
-    [14, 24, 31, 36, 49]
-    >>> emergence_time(2, [0.05, 0.2])
-    15
-    """
-    rates = _rates(n, p)
-    threshold = check.real("threshold", threshold, math.ulp(0.0), math.nextafter(1.0, 0.0))
-    if n == 0:
-        return 0
-    missing = -math.expm1(math.log(threshold) / n)
-    low = math.floor(math.log(missing) / math.log1p(-rates.max())) - 2
-    high = math.ceil(math.log(missing) / math.log1p(-rates.min())) + 2
-    low, enough = max(low, 0), threshold * (1 - 8 * n * EPS)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if toy_law(n, rates, middle) >= enough else (middle, high)
-    return high
-
-
-def predicted_emergence(
-    graph: ConceptGraph, training: Iterable[str | Sequence[int]], p: ArrayLike, threshold: float = 0.5
-) -> dict[Class, int]:
-    """t* of every class: the abilities that it needs are the concepts changed from its nearest training class.
-
-    A training class needs none and has t* = 0; of several nearest training classes the fastest way counts. The times
-    are those of the toy model of [@Okawa2023], `emergence_time`.
-
-    Parameters
-    ----------
-    graph : ConceptGraph
-        The classes.
-    training : iterable of str or sequence of int
-        The training classes, as labels or tuples.
-    p : array_like
-        Probability per step of learning to change a concept, inside (0, 1): one for all, or one for each concept.
-    threshold : float, default 0.5
-        P*, inside (0, 1).
-
-    Returns
-    -------
-    dict
-        {class: its step}.
-
-    Raises
-    ------
-    ArgumentError
-        For a class that does not exist, a concept value that never occurs in training, or a probability outside (0, 1).
-    EmptyDataError
-        Without a training class.
-    ShapeError
-        For probabilities that are not one or one for each concept.
-
-    Examples
-    --------
-    >>> times = predicted_emergence(ConceptGraph((2, 2, 2)), ["000", "001", "010", "100"], 0.05)
-    >>> times[0, 0, 1], times[0, 1, 1], times[1, 1, 1]
-    (0, 14, 24)
-    """
-    seen = graph.training(training)
-    rates = _rates(len(graph.counts), p)
-    return {
-        node: min(emergence_time(len(way), rates[list(way)], threshold) for way in graph.changes(node, seen))
-        for node in graph.classes
-    }
-
-
-def concept_signal(generate: Callable[[np.ndarray], ArrayLike], values: ArrayLike, step: float = 1e-3) -> Array:
-    """sigma_i = |dG/dz_i|: how strongly each concept variable moves the data [@Park2024].
-
-    Concepts with a larger signal are learned sooner. The derivative is a central difference over 2 `step`.
-
-    Parameters
-    ----------
-    generate : callable
-        G, from `(k,)` variables to an array of any shape.
-    values : array_like (k,)
-        Where to differentiate.
-    step : float, default 1e-3
-        Half of the difference, at least 1e-12.
-
-    Returns
-    -------
-    array (k,)
-        sigma_i.
-
-    Raises
-    ------
-    NotFiniteError
-        For values that are not finite.
-    ArgumentError
-        For a step below 1e-12.
-
-    Examples
-    --------
-    >>> concept_signal(lambda z: np.array([3 * z[0], z[1] ** 2]), [1.0, 2.0]).round(6).tolist()
-    [3.0, 4.0]
-    """
-    point = np.atleast_1d(check.finite("values", np.asarray(values, dtype=np.float64)))
-    step = check.real("step", step, 1e-12)
-    shifts = step * np.eye(len(point))
-    apart = [np.asarray(generate(point + s), float) - np.asarray(generate(point - s), float) for s in shifts]
-    return np.array([np.linalg.norm(difference) for difference in apart]) / (2 * step)
