@@ -1,15 +1,17 @@
-"""Is what a network holds about two features factorised? The representation in any layer, beside two tori."""
+"""Is what a network holds about two features factorised? The representation in any layer, next to two tori."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import ArgumentError, ShapeError
+from ._persistence import persistence
 from ._tangents import (
     TESTS,
     additive_share,
@@ -19,7 +21,6 @@ from ._tangents import (
     tangent_cosines,
     winding,
 )
-from .homology import persistence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,12 +30,28 @@ COMPONENTS, AXES = 15, 4
 
 
 def representation_layers(network: torch.nn.Module) -> list[str]:
-    """The names of all layers, as `factorisation` takes them."""
+    """The names of all layers, as `factorisation` takes them.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Any network.
+
+    Returns
+    -------
+    list of str
+        The name of every module inside the network, in the order of `named_modules`.
+
+    Examples
+    --------
+    >>> representation_layers(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()))
+    ['0', '1']
+    """
     return [name for name, _ in network.named_modules() if name]
 
 
 def layer_values(
-    network: Any, layer: str, x: torch.Tensor, sigma: float, condition: torch.Tensor | None = None
+    network: torch.nn.Module, layer: str, x: torch.Tensor, sigma: float, condition: torch.Tensor | None = None
 ) -> np.ndarray:
     """What the layer named `layer` gives for the inputs `x` `(n, *event)` at noise level `sigma`: `(n, d)`, float64.
 
@@ -47,7 +64,7 @@ def layer_values(
     (5, 8)
     """
     check.choice("layer", layer, representation_layers(network))
-    seen: list[Any] = []
+    seen: list[object] = []
     handle = network.get_submodule(layer).register_forward_hook(lambda module, given, output: seen.append(output))
     options = {} if condition is None else {"condition": condition}
     try:
@@ -55,13 +72,14 @@ def layer_values(
             network(x, sigma, **options)
     finally:
         handle.remove()
-    if not seen or not isinstance(seen[-1], torch.Tensor) or seen[-1].shape[:1] != x.shape[:1]:
+    last = seen[-1] if seen else None
+    if not isinstance(last, torch.Tensor) or last.shape[:1] != x.shape[:1]:
         raise ArgumentError("layer", f"'{layer}' gives no tensor with one row per input", "pass another layer")
-    return seen[-1].flatten(1).double().numpy(force=True)
+    return last.flatten(1).double().numpy(force=True)
 
 
 def factorisation(
-    network: Any,
+    network: torch.nn.Module,
     layer: str,
     x: torch.Tensor,
     condition: torch.Tensor | None = None,
@@ -73,10 +91,45 @@ def factorisation(
 ) -> xr.Dataset:
     """How far the representation of two features in a layer is factorised [@Liang2024].
 
-    x: inputs `(n_x, n_y, *event)` over the grid of both features; condition: `(n_x, n_y, k)` or None. The result is
-    that of `factorisation_of_values`. Raises UnknownNameError for a layer that does not exist, ShapeError for inputs
-    without the two axes of the grid.
+    Parameters
+    ----------
+    network : torch.nn.Module
+        A denoiser, called as `network(x, sigma)` or `network(x, sigma, condition=...)`.
+    layer : str
+        One of `representation_layers(network)`.
+    x : Tensor, shape (n_x, n_y, *event)
+        Inputs over the grid of both features, at least 5 x 5.
+    condition : Tensor, shape (n_x, n_y, k), optional
+        The condition of each input.
+    sigma : float
+        The noise level at which the network is read.
+    periodic : bool
+        Whether both features are periodic.
+    ratio : float
+        r / R of the three-torus, in (0, 1).
+    topology : bool, optional
+        Whether persistent homology is computed; by default where ripser is installed.
 
+    Returns
+    -------
+    xarray.Dataset
+        That of `factorisation_of_values`.
+
+    Raises
+    ------
+    UnknownNameError
+        For a layer that does not exist.
+    ArgumentError
+        For a layer that the network does not pass through or that gives no tensor with one row per input.
+    ShapeError
+        For inputs or a condition without the two axes of the grid, or fewer than 5 x 5 of them.
+    EmptyDataError
+        Where the layer is the same at every point.
+    MissingDependencyError
+        For `topology=True` without ripser.
+
+    Examples
+    --------
     >>> from idealscore.learned.networks import MLPDenoiser
     >>> network = MLPDenoiser((2,), width=8, depth=1)
     >>> grid = torch.cartesian_prod(torch.arange(6.0), torch.arange(6.0)).reshape(6, 6, 2)
@@ -93,16 +146,53 @@ def factorisation(
 
 
 def factorisation_of_values(
-    values: Any, *, periodic: bool = True, ratio: float = 0.5, topology: bool | None = None, n_landmarks: int = 100
+    values: ArrayLike,
+    *,
+    periodic: bool = True,
+    ratio: float = 0.5,
+    topology: bool | None = None,
+    n_landmarks: int = 100,
 ) -> xr.Dataset:
-    """The same for a representation `(n_x, n_y, d)` at hand: a network's, a reference's, or the images themselves.
+    """The factorisation of a representation at hand: a network's, a reference's, or the images themselves [@Liang2024].
 
-    spectrum (shares of the variance of the leading components), projection (x, y, axis) onto the first four of them,
-    participation_ratio, additive_share, orthogonality (rms of x on y), parallel_x and parallel_y (means), distance
-    (to "clifford" and "three_torus", periodic grids only), winding of each feature, histogram (test, bin) as shares,
-    betti and the longest lifetimes (dimension, rank), nan without the topology (None: where ripser is installed).
+    Parameters
+    ----------
+    values : array-like, shape (n_x, n_y, d)
+        The representation over the grid of both features, at least 5 x 5.
+    periodic : bool
+        Whether both features are periodic.
+    ratio : float
+        r / R of the three-torus, in (0, 1).
+    topology : bool, optional
+        Whether persistent homology is computed; by default where ripser is installed.
+    n_landmarks : int
+        Points that the homology is computed of.
 
-    >>> from idealscore.compare.representation.tori import clifford_torus
+    Returns
+    -------
+    xarray.Dataset
+        `participation_ratio`; `additive_share`; `orthogonality`, the rms cosine of x on y; `parallel_x` and
+        `parallel_y`, means; `distance` (reference) to "clifford" and "three_torus" and `winding` (feature), nan on a
+        grid that is not periodic; `histogram` (test, bin) as shares; `spectrum` (component), shares of the variance of
+        the leading components; `projection` (x, y, axis) onto the first four of them; `betti` (dimension) and the
+        longest `lifetime` (dimension, rank), nan without the topology.
+
+    Raises
+    ------
+    ShapeError
+        For values that are not (n_x, n_y, d) with at least 5 x 5 points.
+    NotFiniteError
+        For values with NaN or inf.
+    EmptyDataError
+        For values that are the same at every point.
+    ArgumentError
+        For a ratio outside (0, 1) on a periodic grid.
+    MissingDependencyError
+        For `topology=True` without ripser.
+
+    Examples
+    --------
+    >>> from idealscore.compare.representation.torus import clifford_torus
     >>> found = factorisation_of_values(clifford_torus(10), topology=False)
     >>> [round(float(found[name]), 6) for name in ("participation_ratio", "additive_share", "parallel_y")]
     [4.0, 1.0, 1.0]

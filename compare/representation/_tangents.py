@@ -6,21 +6,20 @@ on a periodic grid, h(i+1, j) - h(i-1, j), and one-sided with borders [@Liang202
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import EmptyDataError, ShapeError
-from .tori import clifford_torus, three_torus
+from .torus import clifford_torus, three_torus
 
 TESTS = ("x_on_y", "x_on_x", "y_on_y", "x_parallel", "y_parallel")
 TELLING = ("x_on_y", "x_parallel", "y_parallel")  # the tests in which the two tori differ
 
 
-def grid_values(values: Any) -> np.ndarray:
-    """`values` as a finite float64 array `(n_x, n_y, d)` of at least 5 x 5 points that are not all the same."""
-    values = check.finite("values", np.asarray(values, dtype=np.float64))
+def grid_values(given: ArrayLike) -> np.ndarray:
+    """`given` as a finite float64 array `(n_x, n_y, d)` of at least 5 x 5 points that are not all the same."""
+    values = check.finite("values", np.asarray(given, dtype=np.float64))
     if values.ndim != 3 or min(values.shape[:2]) < 5:
         raise ShapeError("values", f"has shape {values.shape}", "pass (n_x, n_y, d) with at least 5 x 5 points")
     if np.ptp(values.reshape(-1, values.shape[2]), axis=0).max() == 0:
@@ -38,12 +37,31 @@ def tangents(values: np.ndarray, periodic: bool) -> tuple[np.ndarray, np.ndarray
     return found[0], found[1]
 
 
-def tangent_cosines(values: Any, periodic: bool = True) -> dict[str, np.ndarray]:
+def tangent_cosines(values: ArrayLike, periodic: bool = True) -> dict[str, np.ndarray]:
     """All cosines of each test of `TESTS`, over all pairs of grid points [@Liang2024].
 
-    "x_on_y": tangents of the two features anywhere; "x_on_x", "y_on_y": of one feature at different values of it;
-    "x_parallel", "y_parallel": of one feature at one value of it and different values of the other.
+    Parameters
+    ----------
+    values : array-like, shape (n_x, n_y, d)
+        The representation over the grid of both features, at least 5 x 5.
+    periodic : bool
+        Whether both features are periodic.
 
+    Returns
+    -------
+    dict of str to ndarray, shape (pairs,)
+        "x_on_y": tangents of the two features anywhere; "x_on_x", "y_on_y": of one feature at different values of it;
+        "x_parallel", "y_parallel": of one feature at one value of it and different values of the other.
+
+    Raises
+    ------
+    ShapeError
+        For values that are not (n_x, n_y, d) with at least 5 x 5 points.
+    EmptyDataError
+        For values that are the same at every point.
+
+    Examples
+    --------
     >>> cosines = tangent_cosines(clifford_torus(8))
     >>> float(abs(cosines["x_on_y"]).max().round(12)), float(cosines["y_parallel"].min().round(12))
     (0.0, 1.0)
@@ -59,9 +77,21 @@ def tangent_cosines(values: Any, periodic: bool = True) -> dict[str, np.ndarray]
     return {name: np.clip(found[name], -1.0, 1.0) for name in TESTS}
 
 
-def participation_ratio(values: Any) -> float:
+def participation_ratio(values: ArrayLike) -> float:
     """(sum l)^2 / sum l^2 of the eigenvalues l of the covariance over the grid, by traces [@Liang2024].
 
+    Parameters
+    ----------
+    values : array-like, shape (n_x, n_y, d)
+        The representation over the grid of both features, at least 5 x 5.
+
+    Returns
+    -------
+    float
+        Between 1 and d: how many dimensions share the variance.
+
+    Examples
+    --------
     >>> round(participation_ratio(clifford_torus(8)), 12)
     4.0
     """
@@ -71,31 +101,54 @@ def participation_ratio(values: Any) -> float:
     return float(np.trace(gram) ** 2 / (gram**2).sum())
 
 
-def additive_share(values: Any) -> float:
+def additive_share(values: ArrayLike) -> float:
     """The share of the variance over the grid that is a sum f(x) + g(y): main effects over all [@Liang2024].
 
+    Parameters
+    ----------
+    values : array-like, shape (n_x, n_y, d)
+        The representation over the grid of both features, at least 5 x 5.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 where the two features add.
+
+    Examples
+    --------
     >>> round(additive_share(three_torus(8)), 12)
     0.9
     """
-    values = grid_values(values)
-    values = values - values.mean(axis=(0, 1))
-    effects = [(values.mean(axis=axis) ** 2).sum() / values.shape[1 - axis] for axis in (0, 1)]
-    return float(sum(effects) / (values**2).sum(axis=-1).mean())
+    grid = grid_values(values)
+    grid = grid - grid.mean(axis=(0, 1))
+    effects = [(grid.mean(axis=axis) ** 2).sum() / grid.shape[1 - axis] for axis in (0, 1)]
+    return float(sum(effects) / (grid**2).sum(axis=-1).mean())
 
 
-def winding(values: Any) -> tuple[int, int]:
+def winding(values: ArrayLike) -> tuple[int, int]:
     """How often the mean over the other feature turns around its own centre as a periodic x (y) runs once round.
 
     In the plane of the two largest principal components: 1 and 1 for the Clifford torus; for the three-torus the mean
     over x is a segment, so 1 and 0. A test of the circle topology that needs no persistent homology.
 
+    Parameters
+    ----------
+    values : array-like, shape (n_x, n_y, d)
+        The representation over the grid of both features, at least 5 x 5.
+
+    Returns
+    -------
+    tuple of int
+        The turns along x and along y, without sign.
+
+    Examples
+    --------
     >>> winding(clifford_torus(9)), winding(three_torus(9))
     ((1, 1), (1, 0))
     """
-    values = grid_values(values)
-    turns = []
+    grid, turns = grid_values(values), []
     for axis in (1, 0):
-        curve = values.mean(axis=axis)
+        curve = grid.mean(axis=axis)
         curve = curve - curve.mean(axis=0)
         left, size, _ = np.linalg.svd(curve, full_matrices=False)
         if size[1] <= 1e-9 * size[0]:

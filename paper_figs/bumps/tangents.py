@@ -32,7 +32,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
 def references(n: int) -> dict[str, xr.Dataset]:
     """The same measurements on the two tori, n places along each feature."""
     from ...compare.representation._factorisation import factorisation_of_values
-    from ...compare.representation.tori import clifford_torus, three_torus
+    from ...compare.representation.torus import clifford_torus, three_torus
 
     tori = {"Clifford torus": clifford_torus(n), "three-torus": three_torus(n)}
     return {name: factorisation_of_values(values, topology=False) for name, values in tori.items()}

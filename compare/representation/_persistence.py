@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike
 from ...errors import MissingDependencyError
 
 LONG = (2.0, 2.0, 1.25)  # death over birth (dimension 0: over the 0.9 quantile of deaths) beyond which a class counts
@@ -38,11 +38,32 @@ class Persistence:
         return 1 + split, lasting[0], lasting[1]
 
 
-def persistence(points: Any, n_landmarks: int = 100) -> Persistence:
-    """Persistent homology over Z/2 of up to `n_landmarks` of the points `(n, d)`, spread by farthest-point sampling.
+def persistence(points: ArrayLike, n_landmarks: int = 100) -> Persistence:
+    """Persistent homology over Z/2 of up to `n_landmarks` of the points, spread by farthest-point sampling.
 
-    Raises MissingDependencyError without ripser.
+    Parameters
+    ----------
+    points : array-like, shape (n, d)
+        The cloud.
+    n_landmarks : int
+        How many of the points the homology is computed of, at least 4.
 
+    Returns
+    -------
+    Persistence
+        Lifetimes, diagrams and Betti numbers.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without ripser.
+    NotFiniteError
+        For points with NaN or inf.
+    ArgumentError
+        For fewer than 4 landmarks.
+
+    Examples
+    --------
     >>> angle = 2 * np.pi * np.arange(20) / 20
     >>> persistence(np.column_stack([np.cos(angle), np.sin(angle)])).betti
     (1, 1, 0)
@@ -51,16 +72,17 @@ def persistence(points: Any, n_landmarks: int = 100) -> Persistence:
         from ripser import ripser
     except ImportError:
         raise MissingDependencyError("ripser", "topology") from None
-    points = check.finite("points", np.asarray(points, dtype=np.float64))
-    chosen = points[_spread(points, check.integer("n_landmarks", n_landmarks, 4))]
+    cloud = check.finite("points", np.asarray(points, dtype=np.float64))
+    chosen = cloud[_spread(cloud, check.integer("n_landmarks", n_landmarks, 4))]
     apart = np.linalg.norm(chosen[:, None] - chosen, axis=-1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = ripser(apart, maxdim=2, coeff=2, distance_matrix=True)["dgms"]
     top = apart.max()
     diagrams = tuple(np.where(np.isinf(part), top, part) / top for part in found)
-    lifetimes = tuple(np.sort(part[:, 1] - part[:, 0])[::-1] for part in diagrams)
-    return Persistence(lifetimes, diagrams)  # type: ignore[arg-type]
+    components, loops, voids = diagrams
+    lifetimes = [np.sort(part[:, 1] - part[:, 0])[::-1] for part in diagrams]
+    return Persistence((lifetimes[0], lifetimes[1], lifetimes[2]), (components, loops, voids))
 
 
 def _spread(points: np.ndarray, count: int) -> np.ndarray:

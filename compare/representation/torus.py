@@ -36,6 +36,18 @@ def _angles(n: int) -> tuple[np.ndarray, np.ndarray]:
 def clifford_torus(n: int) -> np.ndarray:
     """The factorised torus on an n x n grid of angles: `(n, n, 4)` [@Liang2024].
 
+    Parameters
+    ----------
+    n : int
+        Angles along each feature, at least 5.
+
+    Returns
+    -------
+    ndarray, shape (n, n, 4)
+        (cos x, sin x, cos y, sin y) / sqrt(2).
+
+    Examples
+    --------
     >>> bool(np.allclose((clifford_torus(8) ** 2).sum(-1), 1))
     True
     """
@@ -46,7 +58,28 @@ def clifford_torus(n: int) -> np.ndarray:
 def three_torus(n: int, ratio: float = 0.5) -> np.ndarray:
     """The torus in three dimensions with r / R = `ratio` on an n x n grid of angles: `(n, n, 3)` [@Liang2024].
 
-    Raises ArgumentError for a ratio outside (0, 1), where the torus would cross itself.
+    Parameters
+    ----------
+    n : int
+        Angles along each feature, at least 5.
+    ratio : float
+        r / R.
+
+    Returns
+    -------
+    ndarray, shape (n, n, 3)
+        ((R + r cos y) cos x, (R + r cos y) sin x, r sin y) for R = 1.
+
+    Raises
+    ------
+    ArgumentError
+        For a ratio outside (0, 1), where the torus would cross itself.
+
+    Examples
+    --------
+    >>> torus = three_torus(8)
+    >>> torus.shape, float(torus[0, 0, 0])
+    ((8, 8, 3), 1.5)
     """
     _check_ratio(ratio)
     x, y = _angles(n)
@@ -72,6 +105,23 @@ CLIFFORD = TorusValues(0.0, 1.0, 1.0, 4.0, 1.0)
 def three_torus_values(ratio: float = 0.5) -> TorusValues:
     """The exact values of the three-torus with r / R = `ratio` [@Liang2024].
 
+    Parameters
+    ----------
+    ratio : float
+        r / R.
+
+    Returns
+    -------
+    TorusValues
+        The means over the whole torus.
+
+    Raises
+    ------
+    ArgumentError
+        For a ratio outside (0, 1).
+
+    Examples
+    --------
     >>> values = three_torus_values(0.5)
     >>> round(values.participation_ratio, 4), round(values.additive_share, 4)
     (2.4096, 0.9)
