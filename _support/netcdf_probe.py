@@ -8,7 +8,7 @@ import resource
 import sys
 
 
-def read_all(path, limit):
+def read_all(path: str, limit: int) -> None:
     """Read every attribute and array; what would be refused anyway (links, other files, above `limit` bytes) is not."""
     import h5py
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 
 
-def bar(iterable: Iterable[T] | None = None, *, total: int | None = None, label: str = "", show: bool | None = None):
+def bar(
+    iterable: Iterable[T] | None = None, *, total: int | None = None, label: str = "", show: bool | None = None
+) -> tqdm[T]:
     """A tqdm bar on stderr. `show=None` shows it on a terminal only."""
-    from tqdm import tqdm
+    from tqdm import tqdm as make
 
     disable = not (sys.stderr.isatty() if show is None else show)
-    return tqdm(iterable, total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True)
+    return make(iterable, total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True)
 
 
 @contextmanager

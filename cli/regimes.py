@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import tyro
+import xarray as xr
 
 from .._support import results as _results
 from .._support.device import best_device
@@ -43,7 +44,7 @@ class Command(RegimePlan):
             print(f"\nwritten: {out / 'regimes.nc'}, {out / 'regimes.png'}")
 
 
-def _save_figure(result, path: Path) -> None:
+def _save_figure(result: xr.Dataset, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     drawn = regime_figure(result)

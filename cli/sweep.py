@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,6 @@ class Command:
 class PointsFailed(IdealScoreError):
     """The sweep is complete, but for points that raised."""
 
-    def __init__(self, count: int, errors, out: Path) -> None:
+    def __init__(self, count: int, errors: Iterable[str], out: Path) -> None:
         first = next(str(error) for error in errors if error and error != "not computed yet")
         super().__init__(f"{count} point(s) failed, the first with {first:.200}; see {out / 'failed'}, then --retry")

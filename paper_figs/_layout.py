@@ -52,7 +52,7 @@ def _labels_out_of_range(ax: Axes) -> Iterator[Text]:
     axes: tuple[Any, ...] = (ax.xaxis, ax.yaxis)
     for axis in axes:
         shown = ax.axison and ax.get_visible() and axis.get_visible()
-        drawn = {id(tick) for tick in axis._update_ticks()} if shown else set()
+        drawn = {id(tick) for tick in axis._update_ticks()} if shown else set()  # noqa: SLF001
         for tick in [*axis.majorTicks, *axis.minorTicks]:
             if id(tick) not in drawn:
                 yield tick.label1

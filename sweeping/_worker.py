@@ -48,7 +48,7 @@ def begin(parent: int) -> None:
     """
     from joblib.externals.loky import process_executor
 
-    process_executor._USE_PSUTIL = False
+    process_executor._USE_PSUTIL = False  # noqa: SLF001
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 

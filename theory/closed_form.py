@@ -131,6 +131,6 @@ class ClosedFormModule(nn.Module, ClosedForm):
 def _shallow(module: ModuleT) -> ModuleT:
     """A copy of `module` and its parts that shares their tensors: moving the copy leaves `module` alone."""
     twin = copy.copy(module)
-    twin._buffers = dict(module._buffers)
-    twin._modules = {name: part if part is None else _shallow(part) for name, part in module._modules.items()}
+    twin._buffers = dict(module._buffers)  # noqa: SLF001
+    twin._modules = {name: part if part is None else _shallow(part) for name, part in module._modules.items()}  # noqa: SLF001
     return twin

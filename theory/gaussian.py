@@ -150,7 +150,9 @@ class GaussianDenoiser(ClosedFormModule):
         identity = torch.eye(len(mean), dtype=torch.float64, device=mean.device)
         flat = x.double().flatten(1)
         levels = check.sigmas("sigma", sigma, flat)
-        rows = [mean + C @ torch.linalg.solve(C + s**2 * identity, row - mean) for row, s in zip(flat, levels)]
+        rows = [
+            mean + C @ torch.linalg.solve(C + s**2 * identity, row - mean) for row, s in zip(flat, levels, strict=True)
+        ]
         return torch.stack(rows).reshape(x.shape)
 
     def log_density(self, x: Points, sigma: Sigma) -> torch.Tensor:

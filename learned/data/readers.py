@@ -105,7 +105,7 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def _npy(path: Path, column: str | None, label_column: str | None, limit: int) -> Raw:
+def _npy(path: Path, _column: str | None, _label_column: str | None, limit: int) -> Raw:
     with open(path, "rb") as stream:
         shape, dtype = _header(stream)
     _fits(shape, limit, dtype.itemsize)

@@ -204,7 +204,7 @@ class NetworkDenoiser(nn.Module, Generic[C]):
             The number of weights.
         """
         network = cls.__new__(cls)
-        network._lay_out(shape, options)
+        network._lay_out(shape, options)  # noqa: SLF001
         return sum(tensor.numel() for tensor in network.state_dict().values())
 
     def build(self) -> None:

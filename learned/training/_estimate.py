@@ -104,6 +104,6 @@ def _pass_of(network: NetworkDenoiser, data: ImageData, config: TrainConfig) -> 
         return tensor
 
     with saved_tensors_hooks(remember, lambda tensor: tensor), FlopCounterMode(display=False) as counter:
-        losses, _ = loop._losses(0)
+        losses, _ = loop._losses(0)  # noqa: SLF001
         losses.mean().backward()
     return sum(kept.values()), counter.get_total_flops()

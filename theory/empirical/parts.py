@@ -36,7 +36,7 @@ def relative_to(
     tied = (gap <= tie_width(energy, sums.scale)) | (sums.energy == energy)
     level = sums.peak + scaled_gap(gap.masked_fill(tied, 0), sums.rate)
     peak = highest(level)
-    return replace(sums._rescaled(level - peak), energy=energy, peak=peak)
+    return replace(sums._rescaled(level - peak), energy=energy, peak=peak)  # noqa: SLF001
 
 
 def share(part: WeightedSums, whole: WeightedSums) -> torch.Tensor:

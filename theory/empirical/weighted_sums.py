@@ -70,7 +70,7 @@ class WeightedSums:
             tied = (gap <= width) | (part.energy == energy)
             levels.append(part.peak + scaled_gap(gap.masked_fill(tied, 0), self.rate))
         peak = torch.maximum(*levels)
-        (a, b) = (part._rescaled(level - peak) for part, level in zip((self, other), levels, strict=True))
+        (a, b) = (part._rescaled(level - peak) for part, level in zip((self, other), levels, strict=True))  # noqa: SLF001
         return replace(
             a,
             energy=energy,

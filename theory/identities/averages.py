@@ -68,7 +68,7 @@ def orthogonality(case: Case) -> Measurement:
     terms = torch.stack([dot(error, g) for g, _ in tests], dim=1)
     size = torch.sqrt(_mean_square(case.x0 - case.centre))
     along_v = [size / (1 if k == 0 else math.sqrt(case.dim)) for k in range(len(tests))]
-    scale = torch.stack([torch.sqrt(_mean_square(g)) * s for (g, _), s in zip(tests, along_v)])
+    scale = torch.stack([torch.sqrt(_mean_square(g)) * s for (g, _), s in zip(tests, along_v, strict=True)])
     return Measurement.average(terms, scale, tuple(label for _, label in tests))
 
 
@@ -131,7 +131,10 @@ def _by_probe(case: Case, purpose: str, order: int) -> Measurement:
 
 def _blockwise(case: Case, x: torch.Tensor, u: torch.Tensor, order: int) -> torch.Tensor:
     size = max(1, BLOCK_ENTRIES // case.dim)
-    parts = [along(case.projected(v), part, v, order, case.step)[-1] for part, v in zip(x.split(size), u.split(size))]
+    parts = [
+        along(case.projected(v), part, v, order, case.step)[-1]
+        for part, v in zip(x.split(size), u.split(size), strict=True)
+    ]
     return torch.cat(parts)
 
 
@@ -188,7 +191,7 @@ def mmse_slope(case: Case) -> Measurement:
     change = _squared_errors(case, case.sigma) - _squared_errors(case, far)
     integral = torch.zeros_like(change)
     signs = math.sqrt(case.dim) * case.directions("mmse", case.x0)
-    for sigma, weight in zip(sigmas, weights):
+    for sigma, weight in zip(sigmas, weights, strict=True):
         x, _ = case.noised(sigma)
         integral = integral + weight * sigma**4 * _squared_row(case, x, signs, sigma).double()
     scale = _squared_errors(case, case.sigma).mean() + integral.mean()
@@ -199,7 +202,7 @@ def _squared_row(case: Case, x: torch.Tensor, u: torch.Tensor, sigma: float) -> 
     """|J^T u|^2 per sample, an unbiased estimate of |J|_F^2 for E u u^T = I."""
     size = max(1, BLOCK_ENTRIES // case.dim)
     rows = []
-    for part, v in zip(x.split(size), u.split(size)):
+    for part, v in zip(x.split(size), u.split(size), strict=True):
         row = gradient(case.projected(v, sigma), part)
         if row is None:
             v_other = v.roll(1, 0)
@@ -244,7 +247,7 @@ def i_mmse(case: Case) -> Measurement:
     sigmas, weights, far = _snr_nodes(case)
     gained = _information(case, case.sigma) - _information(case, far)
     integral = torch.zeros_like(gained)
-    for sigma, weight in zip(sigmas, weights):
+    for sigma, weight in zip(sigmas, weights, strict=True):
         integral = integral + weight / 2 * _squared_errors(case, sigma)
     scale = integral.mean().abs() + gained.abs().mean()
     return Measurement.average((gained - integral)[:, None], scale, ("average over the prior",))

@@ -70,7 +70,7 @@ def check_contract(denoiser: object, x: torch.Tensor, sigmas: Iterable[float]) -
     for sigma in levels:
         _check_repeatable(denoiser, x, sigma, outputs[sigma])
     _check_per_sample(denoiser, x, levels, outputs)
-    _check_uses_sigma(denoiser, x, levels, outputs)
+    _check_uses_sigma(x, levels, outputs)
 
 
 def _checked_call(denoiser: Any, x: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -113,7 +113,7 @@ def _check_per_sample(denoiser: Any, x: torch.Tensor, levels: list[float], outpu
         )
 
 
-def _check_uses_sigma(denoiser: Any, x: torch.Tensor, levels: list[float], outputs: dict[float, torch.Tensor]) -> None:
+def _check_uses_sigma(x: torch.Tensor, levels: list[float], outputs: dict[float, torch.Tensor]) -> None:
     first = outputs[levels[0]]
     constant_in_x = x.shape[0] > 1 and _same(first[1:], first[:1].expand_as(first[1:]))
     if len(levels) > 1 and not constant_in_x and all(torch.equal(first, outputs[sigma]) for sigma in levels[1:]):

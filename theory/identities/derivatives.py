@@ -66,9 +66,9 @@ def finite(phi: Scalar, x: torch.Tensor, direction: torch.Tensor, step: float, o
     """The first or second derivative along `direction` by central differences of order eight."""
     if order == 1:
         pairs = [(phi(x + k * step * direction) - phi(x - k * step * direction)) for k in range(1, 5)]
-        return sum((w * pair for w, pair in zip(FIRST, pairs)), torch.zeros_like(pairs[0])) / step
+        return sum((w * pair for w, pair in zip(FIRST, pairs, strict=True)), torch.zeros_like(pairs[0])) / step
     pairs = [(phi(x + k * step * direction) + phi(x - k * step * direction)) for k in range(1, 5)]
-    return sum((w * pair for w, pair in zip(SECOND, pairs)), SECOND_CENTRE * phi(x)) / step**2
+    return sum((w * pair for w, pair in zip(SECOND, pairs, strict=True)), SECOND_CENTRE * phi(x)) / step**2
 
 
 def along(phi: Scalar, x: torch.Tensor, direction: torch.Tensor, order: int, step: float) -> list[torch.Tensor]:
@@ -99,4 +99,4 @@ def slope_in(function: Callable[[float], torch.Tensor], value: float, step: floa
     12.0
     """
     pairs = [function(value + k * step) - function(value - k * step) for k in range(1, 5)]
-    return sum((w * pair for w, pair in zip(FIRST, pairs)), torch.zeros_like(pairs[0])) / step
+    return sum((w * pair for w, pair in zip(FIRST, pairs, strict=True)), torch.zeros_like(pairs[0])) / step

@@ -99,7 +99,7 @@ def path_integral(case: Case) -> Measurement:
     leg = PATH_LENGTH * case.sigma * case.directions("path")
     work = torch.zeros_like(dot(leg, leg))
     size = torch.zeros_like(work)
-    for node, weight in zip((nodes + 1) / 2, weights / 2):
+    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         at = case.x + float(node) * leg
         gain = dot((case.denoise(at) - at) / case.sigma**2, leg)
         work, size = work + float(weight) * gain, size + float(weight) * gain.abs()

@@ -75,7 +75,7 @@ class AllLocations:
     def _mean(self, cloud: PatchCloud, padded: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         patches = cloud.cut(padded)
         levels = sigma.repeat_interleave(len(patches) // len(sigma))
-        parts = zip(patches.split(QUERIES), levels.split(QUERIES))
+        parts = zip(patches.split(QUERIES), levels.split(QUERIES), strict=True)
         return torch.cat([_moments.mean(part, cloud, level, self.columns) for part, level in parts])
 
     def _fold(self, crops: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Any
 
 import torch
 
@@ -71,7 +72,7 @@ class SameLocation:
         for images in self.images.split(size, dim=-1):
             images = images.to(x.dtype)
             differences = torch.zeros((), dtype=x.dtype, device=x.device)
-            for mine, theirs in zip(x.unbind(1), images):
+            for mine, theirs in zip(x.unbind(1), images, strict=True):
                 differences = differences + (mine.unsqueeze(-1) - theirs).square_()
             yield images, self.gather(differences.mul_(0.5))
 
@@ -95,7 +96,7 @@ class SameLocation:
             yield images, logs.exp_().div_(sums.total.unsqueeze(-1))
 
 
-def _pixels(images: torch.Tensor):
+def _pixels(images: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda weights: torch.einsum("bhwm,chwm->bhwc", weights, images)
 
 
@@ -113,7 +114,7 @@ class _Mean(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, crops, sigma):
+    def forward(ctx: Any, x: torch.Tensor, crops: SameLocation, sigma: torch.Tensor) -> torch.Tensor:
         sums = crops.normalisers(x, sigma)
         ctx.crops, ctx.sigma, ctx.sums = crops, sigma, sums
         ctx.save_for_backward(x)
@@ -126,7 +127,7 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride] (the decorator is not typed)
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride] (the decorator is not typed)
         (x,) = ctx.saved_tensors
         crops, sums, x = ctx.crops, ctx.sums, x.double()
         grad = grad.double() / crops.counts if crops.average else grad.double()
