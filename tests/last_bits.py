@@ -129,7 +129,7 @@ class LastBits:
         # the place among the others counts too: a zero has no bits to hash
         place = (1.0 + np.arange(values.shape[-1])).astype(values.dtype)
         step = self.step(values + size * place / 3, name, 0)
-        moved = values + (step * np.spacing(size)).astype(values.dtype)
+        moved = values + (step * np.where(size > 0, np.spacing(size), 0)).astype(values.dtype)
         moved = np.abs(moved) if "sv" in name else moved
         values[...] = -np.sort(-moved, axis=-1) if down else np.sort(moved, axis=-1)
 
