@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import torch
+
     from .theory.denoiser import Denoiser
     from .theory.identities import Report, Symmetry
-    from .theory.identities.case import LogDensity, Prior
 
 
 class DenoiserTests:
@@ -45,8 +46,14 @@ class DenoiserTests:
     every_sigma: bool = True
     options: dict[str, Any] = {}  # noqa: RUF012 - read only
 
-    prior: Prior | None = None
-    log_density: LogDensity | None = None
+    if TYPE_CHECKING:
+
+        def prior(self, n: int, seed: int, /) -> torch.Tensor: ...
+
+        def log_density(self, x: torch.Tensor, sigma: float, /) -> torch.Tensor: ...
+
+    else:
+        prior = log_density = None
 
     def denoiser(self) -> Denoiser:
         """The denoiser under test.

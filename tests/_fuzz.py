@@ -14,6 +14,7 @@ import time
 import tomllib
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,11 +78,12 @@ def tables():
 
     arrays = pictures(6)
     nested = pa.array(arrays[..., 0].tolist(), type=pa.list_(pa.list_(pa.uint8())))
-    for columns, options in (
+    kinds: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"img": [{"bytes": encoded(a, "PNG"), "path": None} for a in arrays], "label": [0, 1] * 3}, {}),
         ({"img": nested, "label": list("ababab")}, {"compression": "zstd"}),
         ({"img": nested}, {"use_dictionary": False, "compression": "gzip", "data_page_version": "2.0"}),
-    ):
+    ]
+    for columns, options in kinds:
         buffer = io.BytesIO()
         pq.write_table(pa.table(columns), buffer, **options)
         yield buffer.getvalue()

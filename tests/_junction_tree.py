@@ -18,7 +18,7 @@ def build(rules, v):
     """The Markov random field and the names of its nodes, level by level from the leaves."""
     depth, s = len(rules), rules[0].shape[2]
     names = [[f"x{level}_{node}" for node in range(s ** (depth - level))] for level in range(depth + 1)]
-    field = gum.MarkovRandomField()
+    field = gum.MarkovRandomField()  # pyright: ignore[reportPrivateImportUsage]
     for level, row in enumerate(names):
         for name in row:
             field.add(gum.LabelizedVariable(name, name, v if level < depth else len(rules[0])))
@@ -39,10 +39,10 @@ def build(rules, v):
 def main(grammar, likelihood, out, repeats="1"):
     content = json.loads(Path(grammar).read_text())
     field, names = build([np.array(level) for level in content["rules"]], content["v"])
-    rows, seconds = np.load(likelihood), []
+    rows, seconds, posterior = np.load(likelihood), [], {}
     for _ in range(int(repeats)):
         start = time.perf_counter()
-        engine = gum.ShaferShenoyMRFInference(field)
+        engine = gum.ShaferShenoyMRFInference(field)  # pyright: ignore[reportPrivateImportUsage]
         engine.setEvidence({name: (row / row.max()).tolist() for name, row in zip(names[0], rows)})
         engine.makeInference()
         posterior = {name: engine.posterior(name)[:] for name in itertools.chain(*names)}

@@ -68,7 +68,7 @@ def _global_random_state_untouched():
     import numpy as np
     import torch
 
-    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    before = np.random.get_state(legacy=False)["state"]["key"].copy(), torch.get_rng_state()  # noqa: NPY002
     yield
-    after = np.random.get_state()[1], torch.get_rng_state()  # noqa: NPY002
+    after = np.random.get_state(legacy=False)["state"]["key"], torch.get_rng_state()  # noqa: NPY002
     assert (before[0] == after[0]).all() and bool((before[1] == after[1]).all()), "a global random state was used"

@@ -113,7 +113,8 @@ class LastBits:
     def shake(self, values: np.ndarray, name: str) -> None:
         """Move the values of a function by up to one unit in the last place, in place."""
         if np.iscomplexobj(values):
-            values = values.view(values.real.dtype) if values.ndim and values.flags.c_contiguous else values.real
+            real = np.real(values)
+            values = values.view(real.dtype) if values.ndim and values.flags.c_contiguous else real
         if values.size and values.dtype in INTEGERS:
             kind, known = INTEGERS[values.dtype]
             bits = values.view(kind)
@@ -137,6 +138,7 @@ class LastBits:
 def machine(seed: int) -> Any:
     """The context manager in which torch computes as on the other machine `seed`."""
     import torch
+    from torch._C._functorch import is_functorch_wrapped_tensor
     from torch.utils._python_dispatch import TorchDispatchMode
 
     bits = LastBits(seed)
@@ -148,7 +150,7 @@ def machine(seed: int) -> Any:
             and value.device.type == "cpu"
             and value.layout == torch.strided
             and value.dtype in (torch.float32, torch.float64)
-            and not torch._C._functorch.is_functorch_wrapped_tensor(value)
+            and not is_functorch_wrapped_tensor(value)
         )
 
     def reordered(value: Any, axis: int, *key: Any) -> Any:

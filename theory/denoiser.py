@@ -35,13 +35,13 @@ class Denoiser(Protocol):
     True
     """
 
-    def __call__(self, x: Points, sigma: Sigma) -> Points: ...
+    def __call__(self, x: Points, sigma: Sigma, /) -> Points: ...
 
 
 class _Conditional(Protocol):
     """`denoiser(x, sigma, condition=c)`, the posterior mean given also a class or another condition."""
 
-    def __call__(self, x: Points, sigma: Sigma, *, condition: ArrayLike) -> Points: ...
+    def __call__(self, x: Points, sigma: Sigma, /, *, condition: ArrayLike) -> Points: ...
 
 
 def per_sample(sigma: Sigma, x: Points) -> torch.Tensor:

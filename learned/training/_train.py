@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -17,15 +17,17 @@ from .config import TrainConfig
 from .loop import Loop, folder_path, join_ranks
 from .snapshots import Snapshots
 
+Network = TypeVar("Network", bound=NetworkDenoiser)
+
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class Training(Generic[Network]):
     """What training gives.
 
     Parameters
     ----------
     network : NetworkDenoiser
-        With the averaged weights, in evaluation mode and without gradients.
+        Of the class that was trained, with the averaged weights, in evaluation mode and without gradients.
     history : list of dict
         The log, one record per `log_every` steps: "step", "loss", "gradient_norm", "learning_rate",
         "images_per_second".
@@ -43,9 +45,9 @@ class Training:
     ('Training', False)
     """
 
-    network: NetworkDenoiser
+    network: Network
     history: list[Record]
-    snapshots: Snapshots[NetworkDenoiser]
+    snapshots: Snapshots[Network]
     run_dir: Path | None = None
 
     def __repr__(self) -> str:
@@ -61,7 +63,7 @@ def progress_text(history: list[Record], snapshots: Snapshots, run_dir: Path | N
 
 
 def train(
-    network: NetworkDenoiser,
+    network: Network,
     data: ImageData | torch.Tensor,
     config: TrainConfig | None = None,
     run_dir: FilePath | None = None,
@@ -70,7 +72,7 @@ def train(
     device: Device | None = None,
     show: bool | None = None,
     tensorboard: bool = False,
-) -> Training:
+) -> Training[Network]:
     """Train a copy of `network` to denoise `data`; `network` itself is left as it is.
 
     Minimises E w(sigma) |D(x0 + sigma n, sigma) - x0|^2 / d over the noise distribution and the weighting of

@@ -62,7 +62,7 @@ def train_masked(
     *,
     device: Device | None = None,
     show: bool | None = None,
-) -> Training:
+) -> Training[HierarchyNet]:
     """Train a copy of `network` to infer the hidden symbols of strings.
 
     Minimises E_t - (1 / leaves) sum_i log p(x0_i | the visible leaves), each leaf hidden with probability t, t uniform

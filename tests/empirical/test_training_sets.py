@@ -21,7 +21,8 @@ X = DATA[:3] + 0.3 * (torch.arange(12, dtype=F64).reshape(3, 2, 2)).cos()
 
 @pytest.fixture(scope="module", autouse=True)
 def one_rank():
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    store = dist.HashStore()  # pyright: ignore[reportPrivateImportUsage]
+    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 

@@ -343,11 +343,11 @@ DENOISER = HierarchicalDenoiser(BP.grammar)
 @pytest.mark.parametrize(
     "call, error, argument",
     [
-        (lambda: BeliefPropagation("grammar"), ArgumentError, "grammar"),
+        (lambda: BeliefPropagation("grammar"), ArgumentError, "grammar"),  # pyright: ignore[reportArgumentType]
         (lambda: BP.marginals(ONES[:, :3]), ShapeError, "likelihood"),
         (lambda: BP.marginals(ONES[..., :3]), ShapeError, "likelihood"),
         (lambda: BP.marginals(ONES[:0]), EmptyDataError, "likelihood"),
-        (lambda: BP.marginals(ONES.numpy()), ArgumentError, "likelihood"),
+        (lambda: BP.marginals(ONES.numpy()), ArgumentError, "likelihood"),  # pyright: ignore[reportArgumentType]
         (lambda: BP.marginals(ONES.long()), ArgumentError, "likelihood"),
         (lambda: BP.marginals(-ONES), ArgumentError, "likelihood"),
         (lambda: BP.marginals(ONES / 0), ArgumentError, "likelihood"),
@@ -375,7 +375,7 @@ DENOISER = HierarchicalDenoiser(BP.grammar)
         (lambda: leaf_channels.uniform.log_likelihood([[-1]], 4, 0.5), ArgumentError, "observation"),
         (lambda: leaf_channels.gaussian.log_likelihood(ONES, 3, 0.5), ShapeError, "observation"),
         (lambda: leaf_channels.channel_of("mask"), UnknownNameError, "channel"),
-        (lambda: leaf_channels.channel_of(3), ArgumentError, "channel"),
+        (lambda: leaf_channels.channel_of(3), ArgumentError, "channel"),  # pyright: ignore[reportArgumentType]
     ],
 )
 def test_bad_input(call, error, argument):

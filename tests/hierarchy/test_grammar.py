@@ -39,7 +39,7 @@ def test_tuples_are_uniform():
     used = np.zeros(16)
     for seed in range(n):
         rules = Grammar.random(4, 2, 2, 1, seed=seed).rules[0].reshape(-1, 2)
-        used[rules @ [4, 1]] += 1
+        used[4 * rules[:, 0] + rules[:, 1]] += 1
     z = (used - n / 2) / math.sqrt(n / 4)
     assert abs(z).max() < 5
 
@@ -102,7 +102,7 @@ def test_rules_cannot_be_changed():
         (lambda: Grammar.random(4, 1, 2, 0), ArgumentError, "depth"),
         (lambda: Grammar.random(4, 0, 2, 2), ArgumentError, "m"),
         (lambda: Grammar.random(4, 5, 2, 2), GrammarError, "m"),
-        (lambda: Grammar.random(4, 2.0, 2, 2), ArgumentError, "m"),
+        (lambda: Grammar.random(4, 2.0, 2, 2), ArgumentError, "m"),  # pyright: ignore[reportArgumentType]
         (lambda: Grammar.random(4, 2, 2, 2, n_classes=0), ArgumentError, "n_classes"),
         (lambda: Grammar.random(4, 4, 2, 2, n_classes=5), GrammarError, "m"),
         (lambda: Grammar.random(4, 2, 2, 2, seed=-1), ArgumentError, "seed"),

@@ -97,8 +97,8 @@ def test_the_tree_shares_its_filters_between_the_nodes_of_a_level():
     """Swapping the two halves of a string swaps the answers below the root, up to the root's own filter."""
     network = small("tree")
     with torch.no_grad():
-        for layer in (network.inner.up[2], network.inner.down[2]):
-            for parameter in layer.parameters():
+        for layer in ("inner.up.2", "inner.down.2"):
+            for parameter in network.get_submodule(layer).parameters():
                 parameter.zero_()
     x = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(0))
     swapped = x.roll(4, dims=1)

@@ -1,12 +1,14 @@
 """Mean field of grammars: symbolic derivation, limits, regression constants; density evolution."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from known import known
 
 from idealscore.errors import ArgumentError, EstimateError, GrammarError, IdealScoreError, NoiseLevelError
 from idealscore.theory.belief_propagation import channels as leaf_channels
@@ -16,12 +18,6 @@ from idealscore.theory.hierarchy.sums_over_rules import reference
 
 v, m, p, q = sp.symbols("v m p q", positive=True)
 CASES = [(32, 8, 2), (32, 4, 2), (16, 4, 2), (8, 3, 2), (8, 6, 3), (6, 12, 4)]
-
-
-def known(value: float | None) -> float:
-    """`value`, which a theory with a transition has."""
-    assert value is not None
-    return value
 
 
 def upward_map(s):
@@ -76,7 +72,7 @@ def test_two_symbols_per_rule_in_symbols():
     star = (m - 1) / (v - m)
     f, g = upward_map(2), downward_map(2)
     assert sp.simplify(f.subs(p, star) - star) == 0
-    slope = sp.factor(sp.simplify(sp.diff(f, p).subs(p, star)))
+    slope: Any = sp.factor(sp.simplify(sp.diff(f, p).subs(p, star)))
     assert sp.simplify(slope - 2 * (v - m) * (m - 1) * (v + 1) / (m * (v - 1) ** 2)) == 0
     critical = v * (v + 1 - 2 * m) / ((v - m) * (v - 1))
     assert sp.simplify((1 - star) / (1 - 1 / v) - critical) == 0

@@ -1,5 +1,7 @@
 """Tracks against exact belief propagation: the optimum passes with zeros, every wrong posterior is found out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from idealscore.theory.belief_propagation import FilteredDenoiser, FilteredPropa
 from idealscore.theory.grammar import Grammar
 
 GRAMMAR = Grammar.random(6, 3, 2, 3, seed=0)
-OPTIONS = {"n": 200, "n_steps": 60, "seed": 1, "show": False}
+OPTIONS: dict[str, Any] = {"n": 200, "n_steps": 60, "seed": 1, "show": False}
 
 
 def naive_predictor(observed, noise):
@@ -82,7 +84,7 @@ def test_score_error_is_the_relative_squared_distance():
 
 def test_masking():
     """Unmasking leaf by leaf with the exact posterior is exact: valid strings, at the rates of the posterior."""
-    options = {"n": 150, "seed": 2, "channel": "masking", "show": False}
+    options: dict[str, Any] = {"n": 150, "seed": 2, "channel": "masking", "show": False}
     exact = hierarchy_track(exact_predictor(GRAMMAR, "masking"), GRAMMAR, [0.3, 0.7], **options)
     assert float(exact.total_variation.max()) == 0 and "score_error" not in exact
     assert float(exact.valid.min()) == 1 and float(exact.generated_valid.min()) == 1
@@ -102,7 +104,7 @@ def test_same_seed_same_bits_and_common_noise(exact):
 def test_copies_of_the_training_strings_are_counted():
     small = Grammar.random(3, 1, 2, 2, seed=0)  # three strings
     every = small.parse(sample(small, 50)[0])[0]
-    options = {"n": 60, "n_steps": 40}
+    options: dict[str, Any] = {"n": 60, "n_steps": 40}
     all_known = hierarchy_track(HierarchicalDenoiser(small), small, [0.5], training=every, **options)
     assert float(all_known.generated_copied) == 1
     one_known = hierarchy_track(HierarchicalDenoiser(small), small, [0.5], training=every[:1], **options)
@@ -118,7 +120,7 @@ def test_progress_joins_the_snapshots_in_order(tmp_path):
     assert float(track.generated_valid.sel(step=3, level=1)) < 0.5 < float(track.generated_valid.sel(step=20, level=3))
     saved = _results.load(_results.save(track, tmp_path / "track.nc"))
     assert saved.attrs["channel"] == "gaussian" and saved.identical(_results.load(tmp_path / "track.nc"))
-    for name in track.data_vars:
+    for name in map(str, track.data_vars):
         if not name.endswith("_stderr") and name not in ("effective_k", "tied"):
             assert f"{name}_stderr" in track and track[name].attrs["long_name"]
 
@@ -138,7 +140,7 @@ def test_broken_networks(network, error):
 def test_bad_input():
     exact = HierarchicalDenoiser(GRAMMAR)
     with pytest.raises(ArgumentError, match="grammar"):
-        hierarchy_track(exact, "grammar", [0.5])
+        hierarchy_track(exact, "grammar", [0.5])  # pyright: ignore[reportArgumentType]
     with pytest.raises(NoiseLevelError, match="noises"):
         hierarchy_track(exact, GRAMMAR, [0.0])
     with pytest.raises(NoiseLevelError, match="noises"):

@@ -75,7 +75,8 @@ def test_settings_of_a_venue_end_with_the_drawing():
     before = dict(matplotlib.rcParams)
     name = "percolation_wrapping"
     figure = catalogue.drawn(name, catalogue.saved(name), "icml")
-    assert figure.axes[0].xaxis.label.get_fontsize() == 8 and figure.axes[0].xaxis.label.get_family() == ["serif"]
+    assert figure.axes[0].xaxis.label.get_fontsize() == 8
+    assert figure.axes[0].xaxis.label.get_fontfamily() == ["serif"]
     assert figure.get_size_inches()[0] == pytest.approx(6.75)
     closed(figure)
     assert dict(matplotlib.rcParams) == before

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import xarray as xr
+from known import known
 
 from idealscore._support import results as _results
 from idealscore.errors import DataFileError
@@ -47,13 +48,13 @@ def test_killed_at_random_moments_the_file_is_whole(tmp_path):
     )
     for delay in (0.02, 0.05, 0.11):
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-        child.stdout.readline()
+        known(child.stdout).readline()
         while not path.exists():
             time.sleep(0.01)
         time.sleep(delay)
         child.send_signal(signal.SIGKILL)
         child.wait()
-        child.stdout.close()
+        known(child.stdout).close()
         assert float(_results.load(path).q[-1]) == 199999.0
 
 

@@ -10,7 +10,7 @@ from idealscore.errors import ArgumentError, DenoiserContractError, IdentityViol
 from idealscore.theory import (
     MixtureDenoiser,
 )
-from idealscore.theory.identities import IDENTITIES, assert_identities, check
+from idealscore.theory.identities import IDENTITIES, Report, assert_identities, check
 from idealscore.theory.identities.averages import AVERAGE
 from idealscore.theory.identities.pointwise import LOCAL
 from idealscore.theory.identities.symbols import p, p0
@@ -100,7 +100,7 @@ def test_failure_says_what_where_how_much_and_why():
     ):
         assert part in message
     assert isinstance(caught.value, AssertionError)
-    assert caught.value.report.headline == "tweedie"
+    assert isinstance(caught.value.report, Report) and caught.value.report.headline == "tweedie"
 
 
 def test_what_is_not_known_is_not_checked():

@@ -1,6 +1,7 @@
 """The identities hold for every closed form, each checker fails where it must, and the statements are true."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -328,8 +329,12 @@ ONE_DIMENSIONAL = [
 
 
 def difference_on_normal_prior(name, **wrong):
-    statement = on_prior(IDENTITIES[name].statement(), **{**NORMAL_PRIOR, **wrong})
-    at = {x: sp.Rational(7, 10), sigma: sp.Rational(4, 5), sp.Symbol("tau", positive=True): sp.Rational(1, 2)}
+    statement: Any = on_prior(IDENTITIES[name].statement(), **{**NORMAL_PRIOR, **wrong})
+    at: dict[Any, Any] = {
+        x: sp.Rational(7, 10),
+        sigma: sp.Rational(4, 5),
+        sp.Symbol("tau", positive=True): sp.Rational(1, 2),
+    }
     at |= {sp.Symbol("a", real=True): 0, sp.Symbol("b", real=True): 1}
     if isinstance(statement, sp.GreaterThan):
         return 0.0 if bool(statement.doit().subs(at)) else 1.0

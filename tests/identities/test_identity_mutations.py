@@ -13,7 +13,7 @@ import torch
 
 from idealscore.errors import DenoiserContractError, IdentityViolation
 from idealscore.theory import DiscreteSchedule, EmpiricalDenoiser, GaussianDenoiser, MixtureDenoiser
-from idealscore.theory.identities import Symmetry, assert_identities
+from idealscore.theory.identities import Report, Symmetry, assert_identities
 
 MEANS = torch.tensor([[2.0, 0.4], [-2.0, 0.4], [0.0, -1.5]], dtype=torch.float64)
 TRUE = MixtureDenoiser([0.3, 0.3, 0.4], MEANS, [0.2, 0.2, 0.05])
@@ -159,6 +159,7 @@ def verdict(name):
     error = caught.value
     if isinstance(error, DenoiserContractError):
         return expected in str(error), str(error)
+    assert isinstance(error.report, Report)
     causes = " ".join(finding.cause for finding in error.report.broken)
     said = f"{error.report.headline}: {causes}"
     return error.report.headline == expected and all(word in causes for word in cause), said

@@ -14,6 +14,7 @@ from idealscore.learned.data import load
 def linear(inputs, outputs):
     """A layer with given weights: the module's own start would draw from the global generator."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    assert isinstance(layer, nn.Linear)
     for parameter in layer.requires_grad_(False).parameters():
         parameter.copy_(torch.linspace(-1, 1, parameter.numel()).sin().reshape(parameter.shape))
     return layer

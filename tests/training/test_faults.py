@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fault_helpers import finished, python
+from known import known
 
 import idealscore
 from idealscore import sweeping
@@ -43,20 +44,21 @@ class Nursery:
 
     def __init__(self):
         self.process = python(TESTS / "_nursery.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "ready\n"
+        self.orders, self.answers = known(self.process.stdin), known(self.process.stdout)
+        assert self.answers.readline() == "ready\n"
 
     def run(self, *command, kill_after=None, until=lambda: True):
         """The exit code of a child, -9 where it was killed, so many seconds after `until` came true."""
-        self.process.stdin.write(" ".join(map(str, command)) + "\n")
-        self.process.stdin.flush()
-        child = int(self.process.stdout.readline())
+        self.orders.write(" ".join(map(str, command)) + "\n")
+        self.orders.flush()
+        child = int(self.answers.readline())
         if kill_after is not None:
             while not until() and os.path.exists(f"/proc/{child}/stat") and not self.ended(child):
                 time.sleep(0.001)
             time.sleep(kill_after)
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        return int(self.process.stdout.readline())
+        return int(self.answers.readline())
 
     @staticmethod
     def ended(child):
@@ -66,8 +68,8 @@ class Nursery:
             return True
 
     def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.orders.close()
+        self.answers.close()
         self.process.wait()
 
 
@@ -80,7 +82,7 @@ def nursery():
 
 def kill_sweeps(nursery, folder, kills, points=60):
     """Kill a sweep `kills` times, starting the next when one is complete; returns how many were completed."""
-    rng, before, number, killed = random.Random(1), {}, 0, 0
+    rng, before, number, killed, out = random.Random(1), {}, 0, 0, folder / "sweep0"
     while killed < kills:
         out = folder / f"sweep{number}"
         wanted = len(before) + rng.randrange(6)  # at once, or when it has computed some points
@@ -115,7 +117,7 @@ def kill_trainings(nursery, folder, kills, steps=24):
     """The same for training runs; the last completed one must end with the bits of a run that was never stopped."""
     assert nursery.run("train", folder / "whole", steps) == 0
     whole = weights(folder / "whole")
-    rng, step, number, killed, completed = random.Random(2), 0, 0, 0, 0
+    rng, step, number, killed, completed, out = random.Random(2), 0, 0, 0, 0, folder / "run0"
     while killed < kills:
         out = folder / f"run{number}"
         state = out / "state.safetensors"
@@ -250,8 +252,7 @@ def scheduler():
         "dashboard_address=None)\nprint(cluster.scheduler_address, flush=True)\ntime.sleep(600)"
     )
     process = python("-c", code, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    process.address = process.stdout.readline().strip()
-    yield process
+    yield process, known(process.stdout).readline().strip()
     process.kill()
     process.communicate()
 
@@ -260,15 +261,16 @@ def scheduler():
 def test_a_dead_scheduler_is_named_and_the_work_kept(scheduler, tmp_path, monkeypatch):
     import threading
 
+    process, address = scheduler
     monkeypatch.setattr(engines, "CLUSTER_PATIENCE", 1.0)
 
     def kill_later():
         wait_for_points(tmp_path, 5)
-        scheduler.kill()
+        process.kill()
 
     threading.Thread(target=kill_later).start()
     with pytest.raises(ClusterError, match="finished points are kept"):
-        idealscore.sweep(functions.slow, {"a": range(200)}, tmp_path / "s", cluster=scheduler.address)
+        idealscore.sweep(functions.slow, {"a": range(200)}, tmp_path / "s", cluster=address)
     kept = finished(tmp_path / "s")
     assert 5 <= len(kept) < 200
     found = idealscore.sweep(functions.slow, {"a": range(200)}, tmp_path / "s", workers=0)

@@ -210,6 +210,7 @@ def test_local_net_sees_its_receptive_field_and_nothing_else(padding):
     network(x, 0.5)[0, 0, 6, 6].backward()
     seen = torch.zeros(12, 12, dtype=torch.bool)
     seen[4:9, 4:9] = True
+    assert x.grad is not None
     assert bool((x.grad[0, 0][seen] != 0).all()) and bool((x.grad[0, 0][~seen] == 0).all())
     shifted = network(x.detach().roll((3, 5), (2, 3)), 0.5).roll((-3, -5), (2, 3))
     assert torch.allclose(shifted, network(x.detach(), 0.5), atol=1e-5) == (padding == "circular")

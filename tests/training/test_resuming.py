@@ -35,6 +35,7 @@ def test_same_seed_same_bits_and_the_input_is_left_alone():
 
 def test_run_folder(tmp_path):
     run = train(small(), points(), SHORT, tmp_path / "run")
+    assert run.run_dir is not None
     names = {file.name for file in run.run_dir.iterdir()}
     assert names == {"config.json", "stats.jsonl", "weights.safetensors", "state.safetensors", "snapshots"}
     assert same(checkpoint.load(run.run_dir), run.network)

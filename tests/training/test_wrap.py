@@ -131,7 +131,7 @@ def test_edm_modules():
     own = MLPDenoiser((2, 4, 4), width=8, depth=1)
     torch.testing.assert_close(wrap.function(own)(x, 2.0), own(x, 2.0))
     with pytest.raises(ArgumentError):
-        wrap.edm(lambda x, sigma: x)
+        wrap.edm(lambda x, sigma: x)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_edm_modules():
         (lambda: wrap.function(lambda z, t: z, predicts="epsilon"), UnknownNameError),
         (lambda: wrap.function(lambda z, t: z, clock="t"), UnknownNameError),
         (lambda: wrap.function(lambda z, t: z, clock="step"), ArgumentError),
-        (lambda: wrap.function(3), ArgumentError),
+        (lambda: wrap.function(3), ArgumentError),  # pyright: ignore[reportArgumentType]
         (lambda: wrap.function(lambda z, t: z[:1])(torch.zeros(2, 2), 1.0), DenoiserContractError),
-        (lambda: wrap.function(lambda z, t: None)(torch.zeros(2, 2), 1.0), DenoiserContractError),
+        (lambda: wrap.function(lambda z, t: None)(torch.zeros(2, 2), 1.0), DenoiserContractError),  # pyright: ignore[reportArgumentType]
         (lambda: wrap.function(lambda z, t: z, shape=(3,))(torch.zeros(2, 2), 1.0), ShapeError),
         (lambda: wrap.function(lambda z, t: z)(torch.zeros(2, 2), -1.0), NoiseLevelError),
         (lambda: wrap.function(lambda z, t: z)(torch.zeros(2, 2), torch.inf), NoiseLevelError),

@@ -171,20 +171,26 @@ def collapse(
     check.choice("criterion", criterion, CRITERIA)
     if n_train is not None:
         n_train = check.integer("n_train", n_train, 2)
-    if criterion == "mixture" and not isinstance(source, MixtureDenoiser):
-        raise ArgumentError(
-            "source", f"is of kind {type(source).__name__}", "pass a MixtureDenoiser, such as .fit(data, labels)"
-        )
     if criterion == "entropy":
         data = _data(source)
         if n_train not in (None, len(data)):
             raise ArgumentError("n_train", f"is {n_train} for {len(data)} data", "pass data[:n_train] as source")
         return _entropy(data, n_draws, seed)
-    found = None if criterion == "mixture" else spectrum(source)
-    n_train = n_train or (None if found is None else found.n)
+    if criterion == "mixture":
+        if not isinstance(source, MixtureDenoiser):
+            raise ArgumentError(
+                "source", f"is of kind {type(source).__name__}", "pass a MixtureDenoiser, such as .fit(data, labels)"
+            )
+        return _mixture(source, _known(n_train), n_draws, seed)
+    found = spectrum(source)
+    return _gaussian(found, _known(n_train or found.n))
+
+
+def _known(n_train: int | None) -> int:
+    """`n_train`, or that of the source."""
     if n_train is None:
         raise ArgumentError("n_train", "is missing", "pass the number of training data, as the source has none")
-    return _mixture(source, n_train, n_draws, seed) if found is None else _gaussian(found, n_train)
+    return n_train
 
 
 def _data(source: Source) -> torch.Tensor:
