@@ -57,7 +57,7 @@ def sections(text: str) -> dict[str, list[str]]:
 
 
 def _parameters(thing: object) -> list[str]:
-    if inspect.isclass(thing) and issubclass(thing, (Exception,)):
+    if inspect.isclass(thing) and (issubclass(thing, Exception) or getattr(thing, "_is_protocol", False)):
         return []
     try:
         names = list(inspect.signature(thing).parameters)  # type: ignore[arg-type]

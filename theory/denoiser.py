@@ -23,11 +23,6 @@ class Denoiser(Protocol):
 
     A protocol: nothing derives from it, any such callable is one. `isinstance` only asks whether it is callable.
 
-    Parameters
-    ----------
-    *args, **kwargs
-        None: a protocol is not constructed.
-
     Examples
     --------
     >>> shrink = lambda x, sigma: x / (1 + sigma**2)

@@ -61,6 +61,15 @@ def _given(found: dict[str, str]) -> list[str]:
     return re.split(r"\s+and\s+", found.get("author", "")) if found.get("author") else [found.get("title", "")]
 
 
+def plain(text: str, known: dict[str, str]) -> str:
+    """`text` with its citations as names without a link, as code shows them."""
+
+    def name(match: re.Match[str]) -> str:
+        return "[" + "; ".join(short(key, known[key]) for key in re.findall(r"\w+", match[0])) + "]"
+
+    return CITATION.sub(name, text)
+
+
 def linked(text: str, known: dict[str, str] | None = None) -> str:
     """`text` with its citations as links. Raises KeyError for a key without an entry."""
     known = entries() if known is None else known

@@ -1,5 +1,6 @@
 """The site of the documentation: what its hooks do, and that it builds without a warning, whole and offline."""
 
+import ast
 import importlib
 import os
 import re
@@ -57,10 +58,20 @@ def test_every_entry_of_the_bibliography_has_authors_a_title_and_a_year(hook):
 
 def test_docstrings_keep_what_was_written(hook):
     docstrings = hook("docstrings")
-    shown = docstrings.shown("E<x, D*> and D*, *not* [@Li2024].\n\n    a <b> *c*\n\n>>> f(1)\n2\n", {"Li2024": ENTRY})
+    shown = docstrings.shown(
+        "E<x, D*> and D*, *not* [@Li2024].\n\n    a <b> *c* [@Li2024]\n\n>>> f(1)\n2\n", {"Li2024": ENTRY}
+    )
     assert r"E&lt;x, D\*> and D\*, *not* \[[Li 2024][Li2024]\]" in shown
-    assert "    a <b> *c*" in shown
+    assert "    a <b> *c* [Li 2024]\n" in shown
     assert "```pycon\n>>> f(1)\n2\n```" in shown
+
+
+def test_types_of_parameters_are_shown_as_written_and_descriptions_as_text(hook):
+    text = "Parameters\n----------\nx : tensor (n, *event)\n    Of D* <x, y>.\n\nExamples\n--------\n>>> f(1)\n2\n"
+    shown = hook("docstrings").shown(text, {})
+    assert "x : tensor\u00a0(n, *event)\n" in shown
+    assert r"    Of D\* &lt;x, y>." in shown
+    assert shown.count("```pycon") == 1
 
 
 ENTRY = "@article{Li2024,\n  title={T},\n  author={Li, Xiang},\n  year={2024}\n}"
@@ -86,6 +97,50 @@ def test_figures_in_the_table_are_those_of_the_command(hook):
     from idealscore.paper_figs import catalogue
 
     assert set(hook("figure_list").figures()) == set(catalogue.names())
+
+
+def literal_formulas():
+    """The dotted names of all that is called `reference` in theory/ and is not abstract."""
+    for path in sorted((ROOT / "theory").rglob("*.py")):
+        module = ".".join(["idealscore", *path.relative_to(ROOT).with_suffix("").parts])
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+            inside = f"{module}.{owner.name}" if isinstance(owner, ast.ClassDef) else module
+            for node in owner.body:
+                written = isinstance(node, ast.FunctionDef) and "abstractmethod" not in map(
+                    ast.unparse, node.decorator_list
+                )
+                if written and node.name == "reference":
+                    yield f"{inside}.reference"
+
+
+def test_every_literal_formula_of_the_theory_is_shown_on_a_page(hook):
+    directive = hook("source_text").DIRECTIVE
+    pages = [page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md")]
+    shown = {name for page in pages for name in directive.findall(page)}
+    wanted = set(literal_formulas())
+    assert len(wanted) >= 15 and not wanted - shown
+
+
+def test_a_directive_becomes_the_text_of_a_function_with_the_first_line_of_its_docstring(hook):
+    source = hook("source_text").source
+    page = hook("source_text").on_page_markdown(
+        "<!-- source of idealscore.theory.gaussian.GaussianDenoiser.reference -->"
+    )
+    lines = page.splitlines()
+    assert lines[:2] == ["```python", "def reference(self, x: Points, sigma: Sigma) -> Points:"] and lines[-1] == "```"
+    assert lines[2].startswith('    """mu + C (C + sigma^2 I)^-1') and lines[2].endswith('"""')
+    assert "Parameters" not in page and "[@" not in page and "torch.linalg.solve" in page
+    assert source("idealscore.theory.denoiser.Denoiser").startswith("@runtime_checkable\nclass Denoiser(")
+
+
+@pytest.mark.parametrize(
+    "name", ["gaussian.GaussianDenoiser.nothing", "gaussian.Nothing.reference", "nothing.reference"]
+)
+def test_a_directive_that_names_nothing_is_refused(hook, name):
+    refused = importlib.import_module("mkdocs.exceptions").PluginError
+    with pytest.raises(refused, match=f"source of idealscore.theory.{name}"):
+        hook("source_text").on_page_markdown(f"<!-- source of idealscore.theory.{name} -->")
 
 
 def test_a_script_becomes_a_page(hook):
@@ -128,6 +183,7 @@ MISTAKES = {
     "as in [@" + "Nobody1900]": "Nobody1900",
     "[somewhere][idealscore.no.such.name]": "idealscore.no.such.name",
     "::: idealscore.theory.no_such_module": "no_such_module",
+    "<!-- source of idealscore.theory.gaussian.no_such_function -->": "no_such_function",
 }
 
 
@@ -168,6 +224,6 @@ def test_nothing_is_left_raw_and_nothing_is_fetched(site):
         html = page.read_text()
         prose = re.sub(r"<(code|pre|script|style)\b.*?</\1>", "", html, flags=re.S)
         assert "[@" not in prose and "arithmatex" not in prose, page
-        assert "public names of" not in prose, page
+        assert "public names of" not in prose and "<!-- source of" not in prose, page
         for tag in re.findall(r"<(?:script|img|iframe|link rel=\"(?:stylesheet|preconnect)\")[^>]*>", html):
             assert "http" not in tag, f"{page.name}: {tag}"

@@ -27,10 +27,7 @@ from ...errors import ArgumentError, NoiseLevelError, ShapeError
 class LeafChannel(Protocol):
     """Noise on leaves with a tractable likelihood.
 
-    Parameters
-    ----------
-    *args, **kwargs
-        A protocol: any object with these methods is a channel.
+    A protocol: any object with these methods is a channel.
 
     Examples
     --------
