@@ -120,6 +120,7 @@ def test_every_literal_formula_of_the_theory_is_shown_on_a_page(hook):
     shown = {name for page in pages for name in directive.findall(page)}
     wanted = set(literal_formulas())
     assert len(wanted) >= 15 and not wanted - shown
+    assert all(map(hook("source_text").source, shown))
 
 
 def test_a_directive_becomes_the_text_of_a_function_with_the_first_line_of_its_docstring(hook):
