@@ -15,6 +15,7 @@ from ..errors import ClusterError, MissingDependencyError
 from . import _worker
 
 CONNECT = 10.0
+GONE = "the Dask scheduler is gone; finished points are kept: start one and repeat the call"
 CLUSTER_PATIENCE = 15.0
 """Seconds for which a scheduler may be out of reach."""
 
@@ -109,7 +110,11 @@ def _knock(address: str) -> None:
 
 
 def _threads(client: Any) -> int:
-    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+    """How many points the workers can compute at once; ClusterError where the client has given the scheduler up."""
+    workers = client.scheduler_info(n_workers=-1).get("workers")
+    if workers is None:
+        raise ClusterError(GONE)
+    return sum(worker["nthreads"] for worker in workers.values())
 
 
 def _watch(client: Any) -> Callable[[], None]:
@@ -120,6 +125,6 @@ def _watch(client: Any) -> Callable[[], None]:
         if client.status == "running":
             seen[0] = time.monotonic()
         elif client.status == "closed" or time.monotonic() - seen[0] > CLUSTER_PATIENCE:
-            raise ClusterError("the Dask scheduler is gone; finished points are kept: start one and repeat the call")
+            raise ClusterError(GONE)
 
     return alive
