@@ -1,7 +1,5 @@
 """Networks on two-dimensional bumps: composition, data efficiency, representation, percolation."""
 
-from ._table import records as records
-from ._table import table as table
 from .plans import BumpPlan as BumpPlan
 from .plans import plan as plan
 from .studies import bump_representation as bump_representation

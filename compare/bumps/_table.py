@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..._support.estimates import show
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Row = dict[str, Any]
+    from ..._support.types import Record as Row
 
 
 def records(study: str, result: xr.Dataset) -> list[Row]:
@@ -24,7 +24,9 @@ def table(rows: list[Row]) -> str:
     names = [name for name in rows[0] if not name.endswith("_stderr")]
     cells = [names, *([_cell(row, name) for name in names] for row in rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(names))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
 
 
 def _cell(row: Row, name: str) -> str:
@@ -37,7 +39,7 @@ def _cell(row: Row, name: str) -> str:
     return str(value)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: float | xr.DataArray) -> float | None:
     value = float(value)
     return value if math.isfinite(value) else None
 

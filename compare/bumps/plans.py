@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..._support import checks as check
 from ...learned.training.bumps import BumpRecipe
@@ -15,10 +14,37 @@ from ...simulate.bumps import BumpCanvas, HeldOut
 class BumpPlan:
     """One scale: canvas and networks of each study [@Liang2024].
 
-    canvas, held_out, few: the held-out band and the share of the remaining bumps that "a few" means. sizes, counts: of
-    the canvases of the data efficiency, and of bumps there in units of the size, without and with stripes. torus,
-    layers: the periodic canvas whose representation is read, and where. widths, shares, overlap: of the percolation.
-    seeds: networks per setting.
+    Parameters
+    ----------
+    canvas : BumpCanvas
+        Of the held-out band and of the percolation.
+    recipe : BumpRecipe
+        How every network is built, trained and sampled.
+    held_out : HeldOut
+        The held-out band.
+    torus : BumpCanvas
+        The periodic canvas whose representation is read.
+    layers : tuple of str
+        Where it is read.
+    sizes : tuple of int
+        Of the canvases of the data efficiency, in pixels.
+    counts : pair of tuples of float
+        Bumps there in units of the size, without and with stripes.
+    widths : tuple of float
+        Of the bumps of the percolation, in pixels.
+    shares : tuple of float
+        Of the bumps kept there.
+    few : float
+        The share of the remaining bumps that "a few" means.
+    overlap : float
+        Above which two bumps of the percolation are neighbours.
+    seeds : int
+        Networks per setting.
+
+    Examples
+    --------
+    >>> plan("small").held_out.low, plan("small").seeds
+    (3, 3)
     """
 
     canvas: BumpCanvas
@@ -34,8 +60,19 @@ class BumpPlan:
     overlap: float = 0.005
     seeds: int = 3
 
-    def with_recipe(self, **changes: Any) -> BumpPlan:
-        """The same with other options of the recipe."""
+    def with_recipe(self, **changes: object) -> BumpPlan:
+        """The same plan with other options of the recipe.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `BumpRecipe` by name.
+
+        Returns
+        -------
+        BumpPlan
+            With them in place.
+        """
         return replace(self, recipe=replace(self.recipe, **changes))
 
 
@@ -79,8 +116,25 @@ PLANS = {
 
 
 def plan(scale: str) -> BumpPlan:
-    """The plan of a scale; an unknown one raises UnknownNameError.
+    """The plan of a scale.
 
+    Parameters
+    ----------
+    scale : str
+        "small" for a CPU, "full" for a GPU.
+
+    Returns
+    -------
+    BumpPlan
+        What the studies train and measure.
+
+    Raises
+    ------
+    UnknownNameError
+        For another scale.
+
+    Examples
+    --------
     >>> plan("small").canvas.size
     8
     """

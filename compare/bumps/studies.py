@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..._support import checks as check
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
+from ..._support.types import Device, FilePath
 from ...learned.networks import EnsembleDenoiser
 from ...learned.probes.bump_centres import fit_centres
 from ...learned.training.bumps import encode_centres
@@ -33,13 +33,45 @@ REACHED = 0.6
 
 
 def held_out_composition(
-    plan: BumpPlan, seed: int = 0, run_dir: str | os.PathLike | None = None, device: str = "cpu"
+    plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:
     """Accuracy inside and outside of a held-out band, by training set: bumps, stripes, few bumps, and both together.
 
-    `accuracy` (set, region) with `_stderr` over `plan.seeds` networks; regions: which coordinates lie in the band. A
-    network that copies the nearest training bump is right in "neither" alone. `examples` (set): images trained on.
-    Raises EmptyDataError for a band that holds no centre.
+    Parameters
+    ----------
+    plan : BumpPlan
+        What is trained and measured.
+    seed : int
+        Of the sets, the networks and their samples.
+    run_dir : path, optional
+        Where the networks are kept; a stopped run goes on from there.
+    device : str or torch.device
+        Where they are trained.
+
+    Returns
+    -------
+    xarray.Dataset
+        `accuracy` (set, region) with `_stderr` over `plan.seeds` networks, a region being which coordinates lie in
+        the band: a network that copies the nearest training bump is right in "neither" alone; `examples` (set), images
+        trained on; `tested` (region), places judged; `sample` (set, row, column), one image in the middle of the band.
+
+    Raises
+    ------
+    EmptyDataError
+        For a band that holds no centre.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from idealscore.compare.bumps import plan
+    >>> from idealscore.learned.training import TrainConfig
+    >>> quick = plan("small").with_recipe(
+    ...     network="mlp", options={"width": 4, "depth": 1}, train=TrainConfig(steps=1, batch=2), levels=2
+    ... )
+    >>> quick = replace(quick, seeds=1)
+    >>> found = held_out_composition(quick)
+    >>> dict(found.accuracy.sizes)
+    {'set': 5, 'region': 4}
     """
     import xarray as xr
 
@@ -55,11 +87,9 @@ def held_out_composition(
     right = _right(plan, networks, canvas, centres).reshape(plan.seeds, len(SETS), -1)
     region = plan.held_out.regions(centres)
     shares = np.stack([right[..., region == k].mean(-1) for k in range(len(REGIONS))], axis=-1)
-    mean, error = mean_error(shares)
     return xr.Dataset(
         {
-            "accuracy": (("set", "region"), mean),
-            "accuracy_stderr": (("set", "region"), error),
+            **estimates(("set", "region"), accuracy=mean_error(shares)),
             "examples": ("set", [len(labels) for labels in sets[: len(SETS)]]),
             "tested": ("region", np.bincount(region, minlength=len(REGIONS))),
             "sample": (("set", "row", "column"), _example(plan, networks, canvas, centres[region == 3])),
@@ -70,14 +100,40 @@ def held_out_composition(
 
 
 def data_efficiency(
-    plan: BumpPlan, seed: int = 0, run_dir: str | os.PathLike | None = None, device: str = "cpu"
+    plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:
     """Images needed to reach 60 % accuracy over all places, against the size N, with and without stripes.
 
-    `accuracy` (stripes, size, count, seed) over random bumps, their counts those of the plan; `examples` the images
-    trained on,
-    `needed` (stripes, size) where the mean over seeds crosses 60 %, nan where it does not, with `_stderr` from the
-    seeds; `exponent` (stripes) of needed ~ N^exponent with its error.
+    Parameters
+    ----------
+    plan : BumpPlan
+        What is trained and measured.
+    seed : int
+        Of the sets, the networks and their samples.
+    run_dir : path, optional
+        Where the networks are kept; a stopped run goes on from there.
+    device : str or torch.device
+        Where they are trained.
+
+    Returns
+    -------
+    xarray.Dataset
+        `accuracy` (stripes, size, count, seed) over random bumps, their counts those of the plan; `examples` (stripes,
+        size, count), the images trained on; `needed` (stripes, size), where the mean over seeds crosses 60 %, nan
+        where it does not, with `_stderr` from the seeds; `exponent` (stripes) of needed ~ N^exponent with `_stderr`.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from idealscore.compare.bumps import plan
+    >>> from idealscore.learned.training import TrainConfig
+    >>> quick = plan("small").with_recipe(
+    ...     network="mlp", options={"width": 4, "depth": 1}, train=TrainConfig(steps=1, batch=2), levels=2
+    ... )
+    >>> quick = replace(quick, seeds=1, sizes=(6,))
+    >>> found = data_efficiency(quick)
+    >>> dict(found.needed.sizes)
+    {'stripes': 2, 'size': 1}
     """
     import xarray as xr
 
@@ -105,10 +161,8 @@ def data_efficiency(
         {
             "accuracy": (("stripes", "size", "count", "seed"), accuracy),
             "examples": (("stripes", "size", "count"), examples),
-            "needed": (("stripes", "size"), needed),
-            "needed_stderr": (("stripes", "size"), error),
-            "exponent": ("stripes", laws[:, 0]),
-            "exponent_stderr": ("stripes", laws[:, 1]),
+            **estimates(("stripes", "size"), needed=(needed, error)),
+            **estimates("stripes", exponent=laws.T[:2]),
         },
         {"stripes": [0, 1], "size": list(plan.sizes)},
         {**_attributes(plan, seed, device), "reached": REACHED},
@@ -116,15 +170,44 @@ def data_efficiency(
 
 
 def bump_representation(
-    plan: BumpPlan, seed: int = 0, run_dir: str | os.PathLike | None = None, device: str = "cpu"
+    plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:
-    """The factorisation of networks trained on all bumps of a torus, layer by layer, beside what they are given.
+    """The factorisation of networks trained on all bumps of a torus, layer by layer, next to what they are given.
 
-    All of `factorisation` over (source, network): the layers of `plan.layers`, then "code" (the condition itself) and
-    "pixels" (the images), which a network need not have learned. Read at the highest noise level, where the input is
-    one and the same noise, so that the condition alone can tell the places apart. `accuracy` (network) of what they
-    paint, and `centre_error` (network, place), rms in pixels, at the places trained on and half-way between them: a
-    continuous map has one error for both.
+    Read at the highest noise level, where the input is one and the same noise, so that the condition alone can tell
+    the places apart.
+
+    Parameters
+    ----------
+    plan : BumpPlan
+        What is trained and measured.
+    seed : int
+        Of the sets, the networks and their samples.
+    run_dir : path, optional
+        Where the networks are kept; a stopped run goes on from there.
+    device : str or torch.device
+        Where they are trained.
+
+    Returns
+    -------
+    xarray.Dataset
+        All of `factorisation` over (source, network): the layers of `plan.layers`, then "code" (the condition itself)
+        and "pixels" (the images), which a network need not have learned; `accuracy` (network) of what they paint; and
+        `centre_error` (network, place), rms in pixels, at the places trained on and half-way between them: a
+        continuous map has one error for both.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from idealscore.compare.bumps import plan
+    >>> from idealscore.learned.training import TrainConfig
+    >>> quick = plan("small").with_recipe(
+    ...     network="mlp", options={"width": 4, "depth": 1}, train=TrainConfig(steps=3, batch=2), levels=2
+    ... )
+    >>> quick = replace(quick, seeds=1, torus=BumpCanvas(6, periodic=True), layers=("blocks.0",))
+    >>> found = bump_representation(quick)
+    >>> found.source.values.tolist()
+    ['blocks.0', 'code', 'pixels']
     """
     import xarray as xr
 
@@ -155,13 +238,42 @@ def bump_representation(
 
 
 def percolation_of_accuracy(
-    plan: BumpPlan, seed: int = 0, run_dir: str | os.PathLike | None = None, device: str = "cpu"
+    plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:
     """Trained accuracy and connected share of the very same data, against the share of the data kept.
 
-    Over (width, share): `accuracy` of all places, `unseen` of those not trained on, `connected` the largest connected
-    share of the kept bumps (neighbours overlap above `plan.overlap`), each with `_stderr` over seeds; `predicted`
-    (width) the critical share of theory, nan where there is none [@Liang2024].
+    The theory is `critical_data_fraction` [@Liang2024].
+
+    Parameters
+    ----------
+    plan : BumpPlan
+        What is trained and measured.
+    seed : int
+        Of the sets, the networks and their samples.
+    run_dir : path, optional
+        Where the networks are kept; a stopped run goes on from there.
+    device : str or torch.device
+        Where they are trained.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (width, share): `accuracy` of all places, `unseen` of those not trained on, `connected`, the largest
+        connected share of the kept bumps (neighbours overlap above `plan.overlap`), each with `_stderr` over seeds;
+        `predicted` (width), the critical share of theory, nan where there is none.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from idealscore.compare.bumps import plan
+    >>> from idealscore.learned.training import TrainConfig
+    >>> quick = plan("small").with_recipe(
+    ...     network="mlp", options={"width": 4, "depth": 1}, train=TrainConfig(steps=1, batch=2), levels=2
+    ... )
+    >>> quick = replace(quick, seeds=1, widths=(0.5,))
+    >>> found = percolation_of_accuracy(quick)
+    >>> dict(found.accuracy.sizes)
+    {'width': 1, 'share': 6}
     """
     import xarray as xr
 
@@ -179,18 +291,17 @@ def percolation_of_accuracy(
         ]
         networks = plan.recipe.fit(canvas, sets, seed, _folder(run_dir, f"width-{width:g}"), device)
         right = _right(plan, networks, canvas, centres)
-        for i, (kept, correct) in enumerate(zip(sets, right)):
+        for i, (kept, correct) in enumerate(zip(sets, right, strict=True)):
             seen = (centres[:, None] == kept).all(-1).any(1)
             place = (k, *divmod(i, plan.seeds))
             measured["accuracy"][place] = correct.mean()
             measured["unseen"][place] = correct[~seen].mean() if not seen.all() else np.nan
             measured["connected"][place] = connected_share(seen, canvas, plan.overlap)
-    variables: dict[str, Any] = {}
-    for name, values in measured.items():
-        mean, error = mean_error(values, axis=2)
-        variables[name], variables[f"{name}_stderr"] = (("width", "share"), mean), (("width", "share"), error)
     critical = [critical_data_fraction(plan.canvas.spacing, width, plan.overlap).value for width in plan.widths]
-    variables["predicted"] = ("width", [np.nan if value is None else value for value in critical])
+    variables = {
+        **estimates(("width", "share"), **{name: mean_error(values, axis=2) for name, values in measured.items()}),
+        "predicted": ("width", [np.nan if value is None else value for value in critical]),
+    }
     coordinates = {"width": list(plan.widths), "share": list(plan.shares)}
     return xr.Dataset(variables, coordinates, {**_attributes(plan, seed, device), "overlap": plan.overlap})
 
@@ -240,11 +351,11 @@ def _example(plan: BumpPlan, networks: EnsembleDenoiser, canvas: BumpCanvas, cen
     return plan.recipe.generate(networks, canvas, centres[:1])[: len(SETS), 0, 0]
 
 
-def _folder(run_dir: str | os.PathLike | None, name: str) -> Path | None:
+def _folder(run_dir: FilePath | None, name: str) -> Path | None:
     return None if run_dir is None else Path(run_dir) / name
 
 
-def _attributes(plan: BumpPlan, seed: int, device: str) -> dict[str, Any]:
+def _attributes(plan: BumpPlan, seed: int, device: Device) -> dict[str, object]:
     recipe = plan.recipe
     about = {"network": recipe.network, "head": recipe.head, "kind": recipe.kind, "resolution": recipe.resolution}
-    return {**provenance(seed=seed, device=device), **about, "steps": recipe.train.steps, "seeds": plan.seeds}
+    return {**provenance(seed=seed, device=str(device)), **about, "steps": recipe.train.steps, "seeds": plan.seeds}

@@ -1,10 +1,5 @@
 """Networks on concept classes: training studies, accuracy curves, emergence and rare concepts."""
 
-from ._table import class_records as class_records
-from ._table import distance_records as distance_records
-from ._table import fit_records as fit_records
-from ._table import law_records as law_records
-from ._table import table as table
 from .curves import concept_curves as concept_curves
 from .curves import curves_from_table as curves_from_table
 from .curves import read_curves as read_curves
@@ -18,4 +13,3 @@ from .training import ConceptPlan as ConceptPlan
 from .training import EvenConfig as EvenConfig
 from .training import concept_study as concept_study
 from .training import frequency_study as frequency_study
-from .training import with_options as with_options

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
 from ..._support.estimates import mean_error, show
+from ..._support.types import Record
 from ...errors import EstimateError, ShapeError
 from ..measures.curve_fit import FORMS, fit_curve
 from .emergence import by_distance
 
 
-def law_records(result: xr.Dataset) -> list[dict[str, Any]]:
+def law_records(result: xr.Dataset) -> list[Record]:
     """For each law the distance of the joint accuracy from it."""
     return [
         {"law": str(law), "rms": float(result.rms.sel(law=law)), "max": float(result.deviation.sel(law=law))}
@@ -21,7 +20,7 @@ def law_records(result: xr.Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def distance_records(result: xr.Dataset) -> list[dict[str, Any]]:
+def distance_records(result: xr.Dataset) -> list[Record]:
     """For each concept distance the time of emergence, and the step up from the distance before."""
     found = by_distance(result)
     records = []
@@ -35,13 +34,13 @@ def distance_records(result: xr.Dataset) -> list[dict[str, Any]]:
     return records
 
 
-def class_records(result: xr.Dataset) -> list[dict[str, Any]]:
+def class_records(result: xr.Dataset) -> list[Record]:
     """For each class the times of the joint accuracy and of each concept; nan where a seed does not get there."""
     records = []
     for label in result["class"].values:
         one = result.sel({"class": label})
         time, error = _over_seeds(one.time)
-        record: dict[str, Any] = {"class": str(label), "time": time, "time_stderr": error}
+        record: Record = {"class": str(label), "time": time, "time_stderr": error}
         if "distance" in result.coords:
             record["distance"] = int(one.distance)
         for concept in result.concept.values:
@@ -51,7 +50,7 @@ def class_records(result: xr.Dataset) -> list[dict[str, Any]]:
     return records
 
 
-def fit_records(result: xr.Dataset) -> list[dict[str, Any]]:
+def fit_records(result: xr.Dataset) -> list[Record]:
     """For the curves of one class: the closed forms fitted to each concept and to the joint accuracy."""
     n = result.attrs.get("n_samples")
     curves = {str(name): result.accuracy.sel(concept=name) for name in result.concept.values} | {"joint": result.joint}
@@ -76,7 +75,10 @@ def table(result: xr.Dataset) -> str:
         lines.append(f"independent concepts: mean squared deviation {float(result.chi2):.2f} of that by chance")
     if "class" not in result.time.dims:
         lines += ["", f"accuracy {share:g} at step {float(result.time):.4g}"]
-        lines += [f"  {name}: {float(t):.4g}" for name, t in zip(result.concept.values, result.concept_time.values)]
+        lines += [
+            f"  {name}: {float(t):.4g}"
+            for name, t in zip(result.concept.values, result.concept_time.values, strict=True)
+        ]
         lines += ["", f"{'curve':<16}{'form':<12}{'rms':>8}{'AIC':>9}  parameters"]
         for r in fit_records(result):
             told = ", ".join(f"{key} {r[key]:.4g}" for key in ("chance", "rate", "time", "width") if key in r)

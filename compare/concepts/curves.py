@@ -7,27 +7,55 @@ and `accuracy` (..., concept, step), the share with that concept right. Other di
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.types import ArrayLike, FilePath
 from ...errors import ArgumentError, DataFileError, ShapeError, UnknownNameError
 from ...theory.composition.laws import accuracies
 
 
 def concept_curves(
-    step: Any, joint: Any, accuracy: Any, concepts: Iterable[str], *, n_samples: int | None = None
+    step: ArrayLike,
+    joint: ArrayLike,
+    accuracy: Iterable[ArrayLike],
+    concepts: Iterable[str],
+    *,
+    n_samples: int | None = None,
 ) -> xr.Dataset:
     """Curves of one class as a Dataset: `joint` (step), `accuracy` (concept, step).
 
-    `n_samples`: generated samples behind each point, if known; errors are then binomial. Raises ArgumentError for
-    values outside [0, 1] or steps that do not increase, ShapeError for curves of unequal length.
+    Parameters
+    ----------
+    step : array-like, shape (steps,)
+        Increasing training steps, at least two.
+    joint : array-like, shape (steps,)
+        The share of samples with every concept right.
+    accuracy : array-like, shape (concepts, steps)
+        The share of samples with each concept right.
+    concepts : iterable of str
+        Their names.
+    n_samples : int, optional
+        Generated samples behind each point, if known; errors are then binomial.
 
+    Returns
+    -------
+    xarray.Dataset
+        `joint` (step) and `accuracy` (concept, step), to be passed to `composition`.
+
+    Raises
+    ------
+    ArgumentError
+        For values outside [0, 1] or steps that do not increase.
+    ShapeError
+        For curves of unequal length.
+
+    Examples
+    --------
     >>> curves = concept_curves([0, 1], [0.1, 1.0], [[0.2, 1.0], [0.5, 1.0]], ["shape", "color"], n_samples=64)
     >>> dict(curves.accuracy.sizes)
     {'concept': 2, 'step': 2}
@@ -36,7 +64,7 @@ def concept_curves(
     steps = np.asarray(step)
     if len(rows) != len(names):
         raise ShapeError("accuracy", f"holds {len(rows)} curves", f"pass one for each of {len(names)} concepts")
-    for name, row in (*zip(names, rows), ("joint", np.asarray(joint))):
+    for name, row in (*zip(names, rows, strict=True), ("joint", np.asarray(joint))):
         if row.shape != steps.shape:
             raise ShapeError("curves", f"{name} has {row.size} points for {steps.size} steps", "use the same steps")
     curves = xr.Dataset(
@@ -63,12 +91,43 @@ def checked(curves: xr.Dataset) -> xr.Dataset:
 
 
 def read_curves(
-    path: str | os.PathLike, *, label: str = "label", step: str = "timestep", value: str = "acc", percent: bool = False
+    path: FilePath, *, label: str = "label", step: str = "timestep", value: str = "acc", percent: bool = False
 ) -> xr.DataArray:
-    """Curves `(label, step)` from a CSV table with one row per label and step, e.g. `label,timestep,acc`.
+    r"""Curves `(label, step)` from a CSV table with one row per label and step, e.g. `label,timestep,acc`.
 
-    `percent`: the values are percent. Raises DataFileError where a column or a number is missing or a row occurs
-    twice, ShapeError where labels have unequal numbers of steps, ArgumentError for values outside [0, 1].
+    Parameters
+    ----------
+    path : path
+        The table, with a header.
+    label, step, value : str
+        The columns: what the curve is of, the training step, the accuracy.
+    percent : bool
+        Whether the values are percent.
+
+    Returns
+    -------
+    xarray.DataArray, (label, step)
+        The accuracies, in [0, 1].
+
+    Raises
+    ------
+    DataFileError
+        Where the file or a number is missing, a row occurs twice, or there is no row.
+    UnknownNameError
+        Where a column is missing.
+    ShapeError
+        Where the labels have other steps than each other.
+    ArgumentError
+        For values outside [0, 1].
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "curves.csv"
+    ...     _ = path.write_text("label,timestep,acc\nshape,0,20\nshape,100,90\n")
+    ...     read_curves(path, percent=True).sel(label="shape").values.tolist()
+    [0.2, 0.9]
     """
     rows: dict[str, dict[float, float]] = {}
     file = Path(path)
@@ -106,7 +165,39 @@ def _array(rows: dict[str, dict[float, float]], name: str, percent: bool) -> xr.
 def curves_from_table(
     table: xr.DataArray, concepts: Iterable[str], joint: str, *, n_samples: int | None = None
 ) -> xr.Dataset:
-    """Curves of one class from a table of `read_curves`: which labels are concepts, and which the joint accuracy."""
+    """Curves of one class from a table of `read_curves`: which labels are concepts, and which the joint accuracy.
+
+    Parameters
+    ----------
+    table : xarray.DataArray, (label, step)
+        As `read_curves` gives it.
+    concepts : iterable of str
+        The labels of the concepts.
+    joint : str
+        The label of the joint accuracy.
+    n_samples : int, optional
+        Generated samples behind each point, if known.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `concept_curves` gives it.
+
+    Raises
+    ------
+    UnknownNameError
+        For a label that the table does not hold.
+    ArgumentError
+        For values outside [0, 1] or steps that do not increase.
+
+    Examples
+    --------
+    >>> table = xr.DataArray(
+    ...     [[0.2, 0.9], [0.1, 0.8]], {"label": ["shape", "all"], "step": [0, 100]}, ("label", "step")
+    ... )
+    >>> curves_from_table(table, ["shape"], "all").joint.values.tolist()
+    [0.1, 0.8]
+    """
     names, known = list(concepts), [str(label) for label in table.label.values]
     for name in (*names, joint):
         check.choice("label", name, known)

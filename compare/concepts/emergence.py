@@ -6,14 +6,13 @@ joint accuracy; crossing times of classes are compared by their distance to the 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
 from ..._support.crossing import crossing
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
+from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError
 from ...theory.composition.laws import additive_law, joint_bounds, multiplicative_law
 from .curves import checked
@@ -22,20 +21,40 @@ LAWS = ("multiplicative", "additive", "slowest", "disjoint")
 
 
 def composition(curves: xr.Dataset, *, threshold: float = 0.8, settled: bool = False) -> xr.Dataset:
-    """Joint accuracy beside its laws, and emergence times of classes and concepts.
+    """Joint accuracy next to its laws, and emergence times of classes and concepts.
 
-    `curves`: a Dataset as of `concept_curves` or `concept_study`: `joint` (..., step) and `accuracy` (..., concept,
-    step). The result holds over (law, ..., step) the `predicted` accuracy, with `predicted_stderr` where the number of
-    samples is known; over `law` the `rms` and largest `deviation` of the joint accuracy from it; `time` (...) and
-    `concept_time` (..., concept), the first step at which `threshold` is reached (`settled`: from which on it is
-    held), nan where it is not; `lag` = time - max of concept_time. The laws are "multiplicative" and "additive", and
-    the bounds "slowest" (abilities that fail together) and "disjoint" (that never do).
+    The laws are "multiplicative" and "additive", and the bounds "slowest" (abilities that fail together) and
+    "disjoint" (that never do).
 
-    Where the number of samples is known, `chi2` is the mean squared deviation from the product in units of what
-    independent successes would give by chance (1 when they are independent, nan otherwise), see `independence_error`.
+    Parameters
+    ----------
+    curves : xarray.Dataset
+        As of `concept_curves` or `concept_study`: `joint` (..., step) and `accuracy` (..., concept, step); the
+        attribute `n_samples`, where known, is the number of samples behind each point.
+    threshold : float
+        The accuracy in [0, 1] that tells when a class or a concept has emerged.
+    settled : bool
+        Whether the time is that from which on the threshold is held, not the first at which it is reached.
 
-    Raises ArgumentError and ShapeError for curves outside [0, 1] or of unequal length.
+    Returns
+    -------
+    xarray.Dataset
+        Over (law, ..., step) the `predicted` accuracy, with `predicted_stderr` where the number of samples is known;
+        over `law` the `rms` and largest `deviation` of the joint accuracy from it; `time` (...) and `concept_time`
+        (concept, ...), the step at which the threshold is reached, nan where it is not; `lag` = time - max of
+        concept_time; and `curves`. Where the number of samples is known, `chi2` is the mean squared deviation from the
+        product in units of what independent successes would give by chance (1 when they are independent; nan where
+        the number is not known), see `independence_error`.
 
+    Raises
+    ------
+    ArgumentError
+        For curves outside [0, 1], steps that do not increase, or a threshold outside [0, 1].
+    ShapeError
+        For curves of unequal length.
+
+    Examples
+    --------
     >>> from idealscore.compare.concepts.curves import concept_curves
     >>> curves = concept_curves([0, 10, 20], [0.0, 0.4, 0.9], [[0.0, 0.5, 0.9], [0.5, 0.8, 1.0]], ["shape", "color"])
     >>> found = composition(curves)
@@ -73,11 +92,27 @@ def composition(curves: xr.Dataset, *, threshold: float = 0.8, settled: bool = F
     return result.merge(curves, combine_attrs="drop").assign_attrs({**curves.attrs, **result.attrs})
 
 
-def crossing_time(step: Any, curve: Any, threshold: float, settled: bool = False) -> np.ndarray:
+def crossing_time(step: ArrayLike, curve: ArrayLike, threshold: float, settled: bool = False) -> Array:
     """When curves `(..., step)` first reach `threshold`, linear between records; nan where they do not.
 
-    `settled`: when they reach it for the last time, to stay.
+    Parameters
+    ----------
+    step : array-like, shape (steps,)
+        Increasing training steps.
+    curve : array-like, shape (..., steps)
+        The curves.
+    threshold : float
+        The level.
+    settled : bool
+        Whether the time is that of the last passage, from which on the level is held.
 
+    Returns
+    -------
+    ndarray, shape (...)
+        The times, in training steps.
+
+    Examples
+    --------
     >>> crossing_time([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5).item()
     5.0
     >>> crossing_time([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5, settled=True).item()
@@ -90,12 +125,31 @@ def crossing_time(step: Any, curve: Any, threshold: float, settled: bool = False
     return np.where(always, np.asarray(step, dtype=np.float64)[0], found)
 
 
-def independence_error(accuracy: Any, n: int) -> np.ndarray:
+def independence_error(accuracy: ArrayLike, n: int) -> Array:
     """Standard deviation of joint - product over `n` samples whose concepts succeed independently, (...).
 
     With P = prod p_i and both measured on the same samples, the variance is P (1 - P) - sum_i P^2 (1 - p_i) / p_i
     over n, to first order in 1/n: much smaller than that of the joint accuracy alone.
 
+    Parameters
+    ----------
+    accuracy : array-like, shape (concepts, ...)
+        The shares p_i of samples with each concept right.
+    n : int
+        The number of samples.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The standard deviation.
+
+    Raises
+    ------
+    ArgumentError
+        For n < 1.
+
+    Examples
+    --------
     >>> independence_error([[0.5], [0.5]], 100).round(4).tolist()
     [0.025]
     """
@@ -109,10 +163,36 @@ def independence_error(accuracy: Any, n: int) -> np.ndarray:
 def by_distance(result: xr.Dataset, *, concept: str | None = None) -> xr.Dataset:
     """Emergence times by concept distance, from `composition` of curves over (seed, class) with coordinate `distance`.
 
-    Over `distance`: `time`, the mean over the classes at that distance and then over seeds, with its standard error
-    over seeds; `reached`, the share of curves that got there (the last step stands for the others, so that the mean is
-    then a lower bound); `n_classes`. Over (step_up): `gap`, the paired difference to the next distance with its error.
-    `concept`: times of that concept instead of the joint accuracy.
+    Parameters
+    ----------
+    result : xarray.Dataset
+        Of `composition`, with the dimension `class` and its coordinate `distance`; `seed` may be missing.
+    concept : str, optional
+        Take the times of this concept instead of those of the joint accuracy.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `distance`: `time`, the mean over the classes at that distance and then over seeds, with its standard
+        error over seeds; `reached`, the share of curves that got there (the last step stands for the others, so that
+        the mean is then a lower bound); `n_classes`. Over `step_up`: `gap`, the paired difference to the distance
+        before, with its error.
+
+    Raises
+    ------
+    ArgumentError
+        For a result without classes or without their distances.
+
+    Examples
+    --------
+    >>> curves = xr.Dataset(
+    ...     {"joint": (("class", "step"), [[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])},
+    ...     {"class": ["01", "11"], "distance": ("class", [1, 2]), "step": [0, 10, 20]},
+    ... )
+    >>> curves["accuracy"] = curves.joint.expand_dims(concept=["shape"])
+    >>> found = by_distance(composition(curves))
+    >>> found.time.values.tolist(), found.gap.values.tolist()
+    ([8.0, 18.0], [10.0])
     """
     if "distance" not in result.coords or "class" not in result.time.dims:
         raise ArgumentError("result", "has no classes with a distance", "pass composition(concept_study(...))")
@@ -121,18 +201,14 @@ def by_distance(result: xr.Dataset, *, concept: str | None = None) -> xr.Dataset
         time = time.expand_dims("seed")
     reached, last = time.notnull(), float(result.step.max())
     grouped = time.fillna(last).groupby("distance").mean("class").transpose("seed", "distance")
-    mean, error = mean_error(grouped.values)
-    gap, gap_error = mean_error(np.diff(grouped.values, axis=1))
     shells = grouped.distance.values
     count = [int((result.distance == d).sum()) for d in shells]
     return xr.Dataset(
         {
-            "time": ("distance", mean),
-            "time_stderr": ("distance", error),
+            **estimates("distance", time=mean_error(grouped.values)),
             "reached": ("distance", reached.groupby("distance").mean(("class", "seed")).values),
             "n_classes": ("distance", count),
-            "gap": ("step_up", gap),
-            "gap_stderr": ("step_up", gap_error),
+            **estimates("step_up", gap=mean_error(np.diff(grouped.values, axis=1))),
         },
         {"distance": shells, "step_up": shells[1:]},
         {"n_seeds": time.sizes["seed"], "threshold": result.attrs["threshold"]},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from ..._support import checks as check
 from ...learned.training.noise_levels import LogNormal, Steps
@@ -21,7 +21,11 @@ NEAR = {
 
 
 def concept_plan(
-    scale: str = "small", *, concepts: Any = ("shape", "color", "size"), split: str = "H32-train1", seed: int = 0
+    scale: str = "small",
+    *,
+    concepts: Mapping[str, int] | Sequence[str] = ("shape", "color", "size"),
+    split: str = "H32-train1",
+    seed: int = 0,
 ) -> ConceptPlan:
     """The plan of a scale for the given concepts and split.
 
@@ -33,6 +37,31 @@ def concept_plan(
     steps of 64 at a rate of 1e-4 falling to 0, 1,500 pictures and 64 samples per class, five seeds: for a GPU and 12 GB
     of disk. Its U-Net is half as wide as the paper's; the sampler is Heun's, with 18 levels.
 
+    Parameters
+    ----------
+    scale : {"small", "full"}
+        The machine that it fits.
+    concepts : sequence of str or mapping of str to int
+        The concepts, two values each, or the number of values of each.
+    split : str
+        The name of the training classes, as `concept_split` takes it.
+    seed : int
+        Of the pictures, the networks and the training.
+
+    Returns
+    -------
+    ConceptPlan
+        What `concept_study` trains.
+
+    Raises
+    ------
+    UnknownNameError
+        For another scale.
+    ArgumentError
+        For a split that does not fit the concepts.
+
+    Examples
+    --------
     >>> concept_plan("full").train.steps, concept_plan(concepts={"shape": 3, "color": 3}, split="star").chosen.labels
     (7800, ['00', '01', '02', '10', '20'])
     """

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ..._support.types import ArrayLike
 from ...errors import EstimateError, ShapeError
 from ...theory.composition.laws import accuracies
 
@@ -31,13 +31,37 @@ class CriticalSamples:
         return f"{self.value:.3g} ± {self.stderr:.2g} samples (between {self.low:g} and {self.high:g})"
 
 
-def critical_samples(kept: Any, accuracy: Any, stderr: Any = None) -> CriticalSamples:
-    """The critical number of samples from `accuracy` `(k,)` against the numbers `kept` of a rare class.
+def critical_samples(kept: ArrayLike, accuracy: ArrayLike, stderr: ArrayLike | None = None) -> CriticalSamples:
+    """The critical number of samples of a rare class, from the accuracy against the number of its pictures.
 
-    Fits A(k) = A_max / [1 + (k50 / k)^h], with errors `stderr` where given. Raises EstimateError where the accuracy
-    does not pass half of its largest value, or is above a quarter of it with no picture at all, ShapeError for unfit
-    shapes.
+    Fits A(k) = A_max / [1 + (k50 / k)^h].
 
+    Parameters
+    ----------
+    kept : array-like, shape (k,)
+        Four or more increasing numbers >= 0 of pictures.
+    accuracy : array-like, shape (k,)
+        The accuracy at each of them, in [0, 1].
+    stderr : array-like, shape (k,), optional
+        Its standard errors; below 0.001 they count as 0.001.
+
+    Returns
+    -------
+    CriticalSamples
+        k50 with its error, the exponent h and the plateau A_max.
+
+    Raises
+    ------
+    EstimateError
+        Where the accuracy does not pass half of its largest value, or is above a quarter of it with no picture at all,
+        or where no fit is found.
+    ShapeError
+        For unfit shapes.
+    ArgumentError
+        For accuracies outside [0, 1].
+
+    Examples
+    --------
     >>> kept = np.array([0, 4, 8, 16, 32, 64, 128])
     >>> found = critical_samples(kept, 0.9 / (1 + (20 / np.maximum(kept, 1e-9)) ** 4))
     >>> round(found.value, 3), found.low, found.high

@@ -7,7 +7,6 @@ every class, from the same noise at every step, and linear probes read which con
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..._support import checks as check
 from ..._support import progress
 from ..._support import results as _results
 from ..._support.streams import stream_seed
+from ..._support.types import Device, FilePath, Record
 from ...errors import ArgumentError, DataFileError
 from ...learned.data.images import ImageData
 from ...learned.networks import NETWORKS
@@ -35,7 +35,62 @@ from ...theory.noise import karras_sigmas
 
 @dataclass(frozen=True)
 class EvenConfig(TrainConfig):
-    """A training configuration whose networks are kept every `every` steps."""
+    """A training configuration whose networks are kept at even intervals.
+
+    Parameters
+    ----------
+    steps : int
+        Number of updates.
+    batch : int
+        Number of images in each, over all ranks.
+    learning_rate : float
+        The largest one, after `warmup`.
+    warmup : int
+        Number of steps over which the learning rate rises linearly.
+    decay : {"constant", "linear", "cosine"}
+        How it falls to zero afterwards, if at all.
+    weight_decay : float
+        Of AdamW.
+    betas : tuple of float
+        Of AdamW.
+    clip : float
+        Largest norm of the gradient, 0 for none.
+    ema : float
+        Width of the weight average relative to the time so far, 0 (no average) to 0.28.
+    noise : LogNormal, LogUniform, Levels or Steps
+        Distribution of the noise level.
+    weighting : {"output", "x0", "noise"}
+        Weight of the squared error of D: 1 / c_out^2 (the plain error of the raw network), 1, or 1 / sigma^2 (the error
+        of the noise).
+    condition_dropout : float
+        Share of conditions that are dropped, 0 to 1.
+    seed : int
+        Of all random streams.
+    snapshots : int
+        Number of log-spaced steps whose averaged weights are kept.
+    log_every : int
+        Steps between two records of the log.
+    checkpoint_every : int
+        Steps between two checkpoints in the run folder.
+    precision : {"float32", "bfloat16"}
+        Of the network; bfloat16 is autocast.
+    compile : bool
+        Whether to use torch.compile.
+    channels_last : bool
+        Memory layout of images.
+    every : int
+        Steps from one kept network to the next, between 1 and `steps`.
+
+    Raises
+    ------
+    ArgumentError
+        For an interval outside that range, and as `TrainConfig` does.
+
+    Examples
+    --------
+    >>> EvenConfig(steps=100, every=30).snapshot_steps()
+    [30, 60, 90]
+    """
 
     every: int = 100
 
@@ -44,6 +99,13 @@ class EvenConfig(TrainConfig):
         check.integer("every", self.every, 1, self.steps)
 
     def snapshot_steps(self) -> list[int]:
+        """The steps at which networks are kept.
+
+        Returns
+        -------
+        list of int
+            every, 2 every, ... up to the last step.
+        """
         return list(range(self.every, self.steps + 1, self.every))
 
 
@@ -51,9 +113,44 @@ class EvenConfig(TrainConfig):
 class ConceptPlan:
     """What is trained and how it is judged.
 
-    per_class: training pictures of each class. network, options: of `learned.networks`; `options` may hold the head
-    ("edm", or "eps" as in the paper). n_samples: generated pictures per class, seed and step. levels, sigma_min,
-    sigma_max: of the sampler (Heun). n_probe: pictures per class for the probes, as many again to judge them.
+    Parameters
+    ----------
+    world : ConceptWorld
+        The concepts and their pictures.
+    split : str
+        The name of the training classes, as `concept_split` takes it.
+    train : EvenConfig
+        The training and when networks are kept.
+    network : str
+        One of `learned.networks.NETWORKS`.
+    options : mapping
+        Its options; they may hold the head ("edm", or "eps" as in the paper).
+    seeds : int
+        Networks, each with pictures of its own.
+    per_class : int
+        Training pictures of each class.
+    n_samples : int
+        Generated pictures per class, seed and step.
+    levels : int
+        Noise levels of the sampler (Heun), at least 2.
+    sigma_min, sigma_max : float
+        The least and the largest of them.
+    n_probe : int
+        Pictures per class for the probes, as many again to judge them.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown network.
+    ArgumentError
+        For numbers below 1, fewer than two levels, or a split that does not fit the concepts.
+
+    Examples
+    --------
+    >>> from idealscore.simulate.concepts import ConceptWorld
+    >>> plan = ConceptPlan(ConceptWorld({"shape": 3, "color": 3}), "star", EvenConfig(steps=100))
+    >>> plan.chosen.labels
+    ['00', '01', '02', '10', '20']
     """
 
     world: ConceptWorld
@@ -78,21 +175,57 @@ class ConceptPlan:
 
     @property
     def chosen(self) -> Split:
+        """The training classes."""
         return concept_split(self.split, self.world.graph)
 
-    def describe(self) -> dict[str, Any]:
-        """Plain data."""
+    def describe(self) -> Record:
+        """Everything as plain data.
+
+        Returns
+        -------
+        dict
+            The fields by name.
+        """
         return {**asdict(self), "train": self.train.to_dict()}
 
 
 def concept_study(
-    plan: ConceptPlan, run_dir: str | os.PathLike | None = None, *, device: str = "cpu", show: bool | None = None
+    plan: ConceptPlan, run_dir: FilePath | None = None, *, device: Device = "cpu", show: bool | None = None
 ) -> xr.Dataset:
-    """Curves over (seed, class, step): `joint`, and `accuracy` with the dimension `concept`; see `composition`.
+    """Train networks on a split and measure how each class appears [@Okawa2023].
 
-    Coordinate `distance`: of each class to the training classes; `trained`. Seed i has its own pictures, network and
-    batches. With `run_dir`, networks and curves are kept there as they come, and the same call goes on where a stopped
-    one was. Raises EstimateError where a probe reads fewer than 99 % of held-out pictures rightly.
+    Seed i has its own pictures, network and batches.
+
+    Parameters
+    ----------
+    plan : ConceptPlan
+        What is trained and how it is judged.
+    run_dir : path, optional
+        Where networks and curves are kept as they come; the same call goes on where a stopped one was.
+    device : str or torch.device
+        Where the networks are trained.
+    show : bool, optional
+        Whether progress is shown; by default on a terminal.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (seed, class, step) `joint`, and `accuracy` with the dimension `concept`, as `composition` takes them; the
+        coordinate `distance` is that of each class to the training classes.
+
+    Raises
+    ------
+    EstimateError
+        Where a probe reads fewer than 99 % of held-out pictures rightly.
+    DataFileError
+        For a `run_dir` that holds curves of another plan.
+
+    Examples
+    --------
+    >>> from idealscore.compare.concepts import concept_plan
+    >>> plan = with_options(concept_plan(), steps=2, every=1, warmup=0, seeds=1, per_class=4, n_samples=2, levels=2)
+    >>> dict(concept_study(plan, show=False).joint.sizes)
+    {'seed': 1, 'class': 8, 'step': 2}
     """
     seeds = range(plan.train.seed, plan.train.seed + plan.seeds)
     sets = [plan.world.sample(plan.chosen, plan.per_class, seed) for seed in seeds]
@@ -104,15 +237,51 @@ def frequency_study(
     plan: ConceptPlan,
     rare: str,
     kept: Sequence[int],
-    run_dir: str | os.PathLike | None = None,
+    run_dir: FilePath | None = None,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
     show: bool | None = None,
 ) -> xr.Dataset:
     """`concept_study` for each number in `kept` of pictures of the class `rare`: curves over (kept, seed, ...).
 
-    `rare` is a training class; its fewer pictures are contained in the more. With 0 pictures the class is left out
-    of the training set. The number of steps stays what it is.
+    The fewer pictures are contained in the more. With 0 pictures the class is left out of the training set. The number
+    of steps stays what it is.
+
+    Parameters
+    ----------
+    plan : ConceptPlan
+        What is trained and how it is judged.
+    rare : str
+        The label of a training class.
+    kept : sequence of int
+        Increasing numbers >= 0 of its pictures.
+    run_dir : path, optional
+        Where networks and curves are kept as they come; the same call goes on where a stopped one was.
+    device : str or torch.device
+        Where the networks are trained.
+    show : bool, optional
+        Whether progress is shown; by default on a terminal.
+
+    Returns
+    -------
+    xarray.Dataset
+        That of `concept_study` with the dimension `kept` in front.
+
+    Raises
+    ------
+    UnknownNameError
+        Where `rare` is not a training class.
+    ArgumentError
+        For numbers that do not increase or are below 0.
+    EstimateError
+        Where a probe reads fewer than 99 % of held-out pictures rightly.
+
+    Examples
+    --------
+    >>> from idealscore.compare.concepts import concept_plan
+    >>> plan = with_options(concept_plan(), steps=2, every=1, warmup=0, seeds=1, per_class=4, n_samples=2, levels=2)
+    >>> dict(frequency_study(plan, plan.chosen.labels[0], [0, 2], show=False).joint.sizes)
+    {'kept': 2, 'seed': 1, 'class': 8, 'step': 2}
     """
     labels, seeds = plan.chosen.labels, range(plan.train.seed, plan.train.seed + plan.seeds)
     check.choice("rare", rare, labels)
@@ -134,7 +303,12 @@ def frequency_study(
 
 
 def _curves(
-    plan: ConceptPlan, sets: list[ConceptImages], seeds: list[int], run_dir: Any, device: str, show: bool | None
+    plan: ConceptPlan,
+    sets: list[ConceptImages],
+    seeds: list[int],
+    run_dir: FilePath | None,
+    device: Device,
+    show: bool | None,
 ) -> xr.Dataset:
     world, graph, config = plan.world, plan.world.graph, plan.train
     probe, probed = _probe(plan)
@@ -167,7 +341,7 @@ def _curves(
     return curves.assign_attrs({**made, **plain, **probes, "seconds_per_step": _seconds(trained.history, config)})
 
 
-def _seconds(history: list[dict[str, Any]], config: TrainConfig) -> float:
+def _seconds(history: list[Record], config: TrainConfig) -> float:
     """Median time of a training step of all replicas together."""
     replicas = len(history[-1]["losses"])
     return float(np.median([config.batch * replicas / record["images_per_second"] for record in history]))
@@ -184,7 +358,7 @@ def _probe(plan: ConceptPlan) -> tuple[LinearProbe, list]:
 class _Judge:
     """Samples of every class from every replica at one step, and what the probes read in them."""
 
-    def __init__(self, plan: ConceptPlan, probe: LinearProbe, device: str) -> None:
+    def __init__(self, plan: ConceptPlan, probe: LinearProbe, device: Device) -> None:
         self.plan, self.probe, self.device = plan, probe, device
         world, graph = plan.world, plan.world.graph
         self.classes = np.repeat(np.array(graph.classes), plan.n_samples, axis=0)

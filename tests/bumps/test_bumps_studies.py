@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from idealscore.cli import main
-from idealscore.compare.bumps import plan, records, table
+from idealscore.compare.bumps import plan
 from idealscore.compare.bumps import studies as bump_studies
+from idealscore.compare.bumps._table import records, table
 from idealscore.errors import UnknownNameError
 from idealscore.paper_figs import catalogue
 from idealscore.paper_figs.bumps._runs import study

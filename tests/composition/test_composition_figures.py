@@ -38,7 +38,7 @@ def test_the_saved_result_is_drawn_and_readable(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_computation_makes_what_was_saved(name, monkeypatch):
-    from idealscore.compare.concepts import with_options
+    from idealscore.compare.concepts.training import with_options
     from idealscore.paper_figs.composition import _runs as _composition_runs
     from idealscore.paper_figs.composition import frequency as composition_frequency
     from idealscore.paper_figs.composition import swing_by as composition_swing_by

@@ -8,7 +8,9 @@ import pytest
 
 from idealscore.cli import main
 from idealscore.compare import by_distance, composition, concept_plan, concept_study, frequency_study
-from idealscore.compare.concepts import EvenConfig, table, with_options
+from idealscore.compare.concepts import EvenConfig
+from idealscore.compare.concepts._table import table
+from idealscore.compare.concepts.training import with_options
 from idealscore.errors import ArgumentError, CheckpointError, DataFileError, EstimateError, UnknownNameError
 
 TINY = {"steps": 20, "every": 10, "seeds": 2, "per_class": 20, "n_samples": 4, "levels": 3, "n_probe": 60}
