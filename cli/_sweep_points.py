@@ -49,7 +49,7 @@ def train(
     import xarray as xr
 
     from .._support import checks as check
-    from .._support.estimates import mean_error
+    from .._support.estimates import estimates, mean_error
     from .._support.streams import normal_batch
     from ..learned import data as data_module
     from ..learned.networks import NETWORKS
@@ -70,5 +70,5 @@ def train(
                 denoised = run.network(images + sigma * noise, sigma)
             errors[i, j] = mean_error((denoised - images).square().flatten(1).mean(1).double().numpy())
     where = {"split": ["train", "held out"], "sigma": list(sigmas)}
-    data_vars = {"mse": (("split", "sigma"), errors[..., 0]), "mse_stderr": (("split", "sigma"), errors[..., 1])}
-    return xr.Dataset({**data_vars, "loss": run.history[-1]["loss"], "parameters": made.n_parameters}, where)
+    mse = estimates(("split", "sigma"), mse=(errors[..., 0], errors[..., 1]))
+    return xr.Dataset({**mse, "loss": run.history[-1]["loss"], "parameters": made.n_parameters}, where)

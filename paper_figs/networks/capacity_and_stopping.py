@@ -26,7 +26,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     import torch
     import xarray as xr
 
-    from ..._support.estimates import mean_error
+    from ..._support.estimates import estimates, mean_error
     from ...compare.comparison._optima import optima
     from ...simulate.diffusion import noised
     from ._regime_runs import only, prepared, regimes
@@ -43,10 +43,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
             with torch.no_grad():
                 gap = (both["empirical"](x, float(sigma)) - both["gaussian"](x, float(sigma))).double().flatten(1)
             apart[:, i, j] = mean_error(gap.square().mean(1).sqrt().numpy(force=True))
-    between = {
-        "optima_apart": (("n_train", "sigma"), apart[0]),
-        "optima_apart_stderr": (("n_train", "sigma"), apart[1]),
-    }
+    between = estimates(("n_train", "sigma"), optima_apart=apart)
     kept = only(found, KEPT).sel(inputs="held-out")
     return kept.merge(xr.Dataset(between).astype("float32"))
 

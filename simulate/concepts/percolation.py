@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
-from ..._support.estimates import mean_error
+from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import stream
 
@@ -70,9 +70,9 @@ def concept_percolation(
     )
     predicted = np.array([bipartite_giant(n_entities, n_properties, p) for p in probabilities])
     mean, error = mean_error(shares, axis=1)
-    variables = {}
+    variables: dict[str, tuple] = {}
     for k, name in enumerate(("entities", "properties")):
-        variables[name], variables[f"{name}_stderr"] = ("p", mean[:, k]), ("p", error[:, k])
+        variables |= estimates("p", **{name: (mean[:, k], error[:, k])})
         variables[f"predicted_{name}"] = ("p", predicted[:, k])
     attributes = {"threshold": threshold, "n_entities": n_entities, "n_properties": n_properties, "n_runs": n_runs}
     return xr.Dataset(variables, {"p": probabilities}, {**provenance(seed=seed), **attributes})

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ..._support import checks as check
+from ..._support.estimates import estimates
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
 from ..._support.types import Array, ArrayLike
@@ -115,12 +116,7 @@ def entropy_curve(data: ArrayLike, sigmas: npt.ArrayLike, n_draws: int = 1000, s
     entropy, stderr = np.array([draws.entropy(float(sigma)) for sigma in grid]).T
     log_n = math.log(draws.denoiser.n)
     return xr.Dataset(
-        {
-            "entropy": ("sigma", entropy),
-            "entropy_stderr": ("sigma", stderr),
-            "relative": ("sigma", entropy / log_n),
-            "relative_stderr": ("sigma", stderr / log_n),
-        },
+        estimates("sigma", entropy=(entropy, stderr), relative=(entropy / log_n, stderr / log_n)),
         coords={"sigma": grid},
         attrs={"reference": "Biroli2024", "n_train": draws.denoiser.n, "n_draws": n_draws} | provenance(seed=seed),
     )
