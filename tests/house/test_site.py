@@ -107,10 +107,9 @@ def literal_formulas():
         for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
             inside = f"{module}.{owner.name}" if isinstance(owner, ast.ClassDef) else module
             for node in owner.body:
-                written = isinstance(node, ast.FunctionDef) and "abstractmethod" not in map(
-                    ast.unparse, node.decorator_list
-                )
-                if written and node.name == "reference":
+                if not isinstance(node, ast.FunctionDef) or node.name != "reference":
+                    continue
+                if "abstractmethod" not in map(ast.unparse, node.decorator_list):
                     yield f"{inside}.reference"
 
 
