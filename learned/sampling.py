@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,24 +12,25 @@ import torch
 from .._support import checks as check
 from .._support import progress as _progress
 from .._support import results as _results
+from .._support.types import ArrayLike, FilePath, Record
 from ..errors import ArgumentError, DataFileError
 from ..simulate.diffusion import sample, starting_noise
-from ..theory.denoiser import with_condition
+from ..theory.denoiser import Denoiser, with_condition
 from ..theory.noise import karras_sigmas
 
 
 def sample_to_folder(
-    denoiser: Any,
-    out: str | os.PathLike,
+    denoiser: Denoiser,
+    out: FilePath,
     n: int,
     *,
     shape: tuple[int, ...] | None = None,
-    sigmas: Any = None,
+    sigmas: ArrayLike | None = None,
     method: str = "heun",
-    condition: Any = None,
+    condition: int | None = None,
     seed: int = 0,
     batch: int = 64,
-    description: dict[str, Any] | None = None,
+    description: Record | None = None,
     show: bool | None = None,
 ) -> Path:
     """Draw `n` samples into `out`: parts of `batch`, then `samples.npz` with `images` (n, *shape), float32.
@@ -38,13 +38,57 @@ def sample_to_folder(
     Sample i depends on (seed, i) alone, so `batch` changes nothing beyond rounding. `sigmas` decrease to 0 (18
     Karras levels when not given [@Karras2022]). Repeating the call goes on with the parts that are missing.
 
-    Raises ArgumentError where the shape is not known, DataFileError where `out` holds other samples.
+    Parameters
+    ----------
+    denoiser : Denoiser
+        The network; with `condition`, one that takes `condition=`.
+    out : str or Path
+        The folder of `samples.npz`, of the parts and of `sampling.json`, the settings.
+    n : int
+        Number of samples, at least 1.
+    shape : tuple of int, optional
+        Event shape (default: the `shape` of the denoiser).
+    sigmas : array_like, optional
+        Decreasing noise levels, the last one 0 (default: 18 Karras levels, then 0).
+    method : str, optional
+        A sampler of `simulate.diffusion.METHODS`.
+    condition : int, optional
+        The class of all samples.
+    seed : int, optional
+        Of starting noise and sampler.
+    batch : int, optional
+        Samples of one part, at least 1.
+    description : dict, optional
+        What else `sampling.json` shall say, such as where the network is from; JSON values.
+    show : bool, optional
+        Whether to show the progress (default: on a terminal).
+
+    Returns
+    -------
+    Path
+        Of `samples.npz`.
+
+    Raises
+    ------
+    ArgumentError
+        Where the shape is not known, or `n` or `batch` is not an integer >= 1.
+    DataFileError
+        Where `out` holds samples that were made with other settings.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from idealscore.learned.networks import LinearDenoiser
+    >>> with TemporaryDirectory() as folder:
+    ...     path = sample_to_folder(LinearDenoiser((1, 4, 4)), folder, 3, show=False)
+    ...     np.load(path)["images"].shape
+    (3, 1, 4, 4)
     """
     n, batch = check.integer("n", n, 1), check.integer("batch", batch, 1)
     shape = shape or getattr(denoiser, "shape", None)
     if shape is None:
         raise ArgumentError("shape", "is not known of this denoiser", "pass the event shape of the data")
-    grid = [*karras_sigmas(), 0.0] if sigmas is None else [float(sigma) for sigma in sigmas]
+    grid = [*karras_sigmas(), 0.0] if sigmas is None else np.asarray(sigmas, dtype=np.float64).tolist()
     settings = {
         "sigmas": grid, "method": method, "seed": seed, "batch": batch, "shape": list(shape),
         "condition": condition, **(description or {}),
@@ -52,7 +96,7 @@ def sample_to_folder(
     folder = Path(out)
     _settle(folder / "sampling.json", settings)
     if condition is not None:
-        denoiser = with_condition(denoiser, condition)
+        denoiser = with_condition(cast("Any", denoiser), condition)  # one that takes a condition
     noise = starting_noise(n, shape, grid[0], seed, dtype=torch.float32)
     parts = []
     for start in _progress.bar(range(0, n, batch), label="sample", show=show):
@@ -69,7 +113,7 @@ def sample_to_folder(
     return path
 
 
-def _settle(file: Path, settings: dict[str, Any]) -> None:
+def _settle(file: Path, settings: Record) -> None:
     """Write the settings of a fresh folder; refuse one that was made with others."""
     text = json.dumps(settings, indent=2)
     if file.exists():

@@ -22,7 +22,7 @@ from .._support.streams import stream
 from ..errors import ArgumentError, DataFileError, GrammarError, ShapeError
 
 if TYPE_CHECKING:
-    from .._support.types import Array, FilePath
+    from .._support.types import Array, ArrayLike, FilePath
 
 
 def _check_unambiguous(v: int, m: int, s: int, n_symbols: int) -> None:
@@ -279,7 +279,7 @@ class Grammar:
             raise DataFileError("path", f"{path} holds no grammar ({error})", "save the grammar again") from None
 
 
-def check_strings(argument: str, strings: Array, grammar: Grammar) -> Array:
+def check_strings(argument: str, strings: ArrayLike, grammar: Grammar) -> Array:
     """`strings` if they are made of the symbols of `grammar`.
 
     Parameters

@@ -13,7 +13,8 @@ from ._table import DDPM
 from .options import HELD_OUT, TRAINING
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 def figure(result: xr.Dataset) -> Figure:
@@ -58,18 +59,18 @@ def figure(result: xr.Dataset) -> Figure:
     return made
 
 
-def _noise_axis(ax: Any, result: xr.Dataset) -> None:
+def _noise_axis(ax: Axes, result: xr.Dataset) -> None:
     ax.set_xscale("log")
     ax.set_xlabel(r"noise level $\sigma$")
     low, high = float(result.sigma.min()), float(result.sigma.max())
     steps = [s for s in (1, 10, 100, 300, 600, 900) if low < NoiseLevel.from_step(s, DDPM).sigma < high]
     second = ax.secondary_xaxis("top")
-    second.set_xticks([NoiseLevel.from_step(s, DDPM).sigma for s in steps], [str(s) for s in steps])
+    second.set_xticks([float(NoiseLevel.from_step(s, DDPM).sigma) for s in steps], [str(s) for s in steps])
     second.minorticks_off()
     second.set_xlabel("DDPM step (linear, 1000)")
 
 
-def _transitions(ax: Any, result: xr.Dataset) -> None:
+def _transitions(ax: Axes, result: xr.Dataset) -> None:
     """Dotted lines, their names stacked in the empty corner at the lower left."""
     for k, (name, sigma) in enumerate(sorted(_named_sigmas(result), key=lambda pair: pair[1])):
         ax.axvline(sigma, color=colour("exact"), linestyle=":", linewidth=0.8)
@@ -84,7 +85,7 @@ def _named_sigmas(result: xr.Dataset) -> list[tuple[str, float]]:
     return list(zip(words, result.transition_sigma.values.tolist(), strict=True))
 
 
-def _distances(ax: Any, result: xr.Dataset) -> None:
+def _distances(ax: Axes, result: xr.Dataset) -> None:
     part = result.sel(split=HELD_OUT)
     for name in part.theory.values:
         one = part.sel(theory=name)
@@ -95,7 +96,7 @@ def _distances(ax: Any, result: xr.Dataset) -> None:
     _noise_axis(ax, result)
 
 
-def _memory(ax: Any, result: xr.Dataset) -> None:
+def _memory(ax: Axes, result: xr.Dataset) -> None:
     for name in result.theory.values:
         ratio = result.denoising_error.sel(theory=name, split=TRAINING) / result.denoising_error.sel(
             theory=name, split=HELD_OUT
@@ -108,7 +109,7 @@ def _memory(ax: Any, result: xr.Dataset) -> None:
     _noise_axis(ax, result)
 
 
-def _errors(ax: Any, result: xr.Dataset) -> None:
+def _errors(ax: Axes, result: xr.Dataset) -> None:
     part = result.sel(split=HELD_OUT)
     scale = part.denoising_error.sel(theory="gaussian") if "gaussian" in part.theory else 1.0
     for name in part.theory.values:
@@ -126,7 +127,7 @@ def _errors(ax: Any, result: xr.Dataset) -> None:
     _noise_axis(ax, result)
 
 
-def _examples(part: Any, result: xr.Dataset) -> None:
+def _examples(part: SubFigure, result: xr.Dataset) -> None:
     panels, levels = result.panel.values, result.example_sigma.values
     axes = part.subplots(len(levels), len(panels), squeeze=False)
     for row, sigma in enumerate(levels):
@@ -139,7 +140,7 @@ def _examples(part: Any, result: xr.Dataset) -> None:
         axes[row, 0].set_ylabel(rf"$\sigma$ = {sigma:.2g}", rotation=0, ha="right", va="center")
 
 
-def show_image(ax: Any, picture: np.ndarray) -> None:
+def show_image(ax: Axes, picture: np.ndarray) -> None:
     """An image `(channels, height, width)` in [-1, 1], clipped, without ticks."""
     shown = np.clip((np.moveaxis(picture, 0, -1) + 1) / 2, 0, 1)
     grey = shown.shape[-1] not in (3, 4)

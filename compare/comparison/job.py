@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import ShapeError
+from ...errors import ArgumentError, ShapeError
 from ...learned import checkpoint
 from ...learned.data import ImageData, load
-from ...learned.networks import NetworkDenoiser, UNetDenoiser
+from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
 from ._compare import compare
 from ._trained_range import Range, noise_range
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..._support.types import FilePath
+    from ...learned.wrap import WrappedDenoiser
 
 
 def run_comparison(
@@ -98,10 +99,13 @@ def _names(paths: Sequence[str]) -> dict[str, str]:
     return {path: path for path in paths}
 
 
-def _loaded(path: str, training: ImageData) -> NetworkDenoiser:
+def _loaded(path: str, training: ImageData) -> NetworkDenoiser | WrappedDenoiser:
     """The network of a run folder or a file, if it denoises images of the shape of `training`."""
     network = checkpoint.load(path)
-    if tuple(network.shape) != training.shape:
+    if isinstance(network, EnsembleDenoiser):
+        problem = f"{path} holds an ensemble of {network.replicas} networks"
+        raise ArgumentError("model", problem, "save one of them, `ensemble.network(0)`, and pass its file")
+    if network.shape is not None and tuple(network.shape) != training.shape:
         raise ShapeError("model", f"denoises {tuple(network.shape)}", f"pass data of that shape, not {training.shape}")
     return network
 

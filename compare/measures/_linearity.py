@@ -128,7 +128,8 @@ def linearity(
     if variant == "raw":
         mu = torch.zeros_like(data[0])
     else:
-        mu = data.mean(0) if centre is None else check.batch("centre", centre[None], data.shape[1:])[0]
+        image = data.mean(0) if centre is None else check.as_float_tensor("centre", centre)
+        mu = check.batch("centre", image[None], data.shape[1:])[0]
     found = np.empty((len(METRICS), 2, len(shares), len(grid)))
     for j, sigma in enumerate(progress.bar(grid, label="linearity", show=show)):
         for i, share in enumerate(shares):

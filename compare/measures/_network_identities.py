@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,15 +14,17 @@ from ..._support import progress as _progress
 from ..._support.estimates import shown
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
+from ..._support.types import Record
 from ...errors import ArgumentError
 from ...learned.data.images import ImageData
+from ...learned.networks.base import NetworkDenoiser
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import with_condition
 from ...theory.identities import IDENTITIES, Report, check
 
 
 def network_identities(
-    network: Any,
+    network: torch.nn.Module,
     data: ImageData | None,
     sigmas: Sequence[float],
     *,
@@ -117,9 +119,10 @@ def network_identities(
     return result.assign_attrs(provenance(seed=seed, device=str(device)))
 
 
-def _single(network: Any, member: int) -> Any:
+def _single(network: torch.nn.Module, member: int) -> NetworkDenoiser:
+    """One network; a foreign one needs only what is used here: `shape` and parameters."""
     if not isinstance(network, EnsembleDenoiser):
-        return network
+        return cast("NetworkDenoiser", network)
     return network.network(check_argument.integer("member", member, 0, network.replicas - 1))
 
 
@@ -136,7 +139,7 @@ def _of_class(data: ImageData, condition: int | None, shape: tuple[int, ...]) ->
     return chosen
 
 
-def rows(result: xr.Dataset) -> list[dict[str, Any]]:
+def rows(result: xr.Dataset) -> list[Record]:
     """One record per identity and noise level that was measured."""
     return [
         {

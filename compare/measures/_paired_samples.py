@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -15,6 +16,16 @@ from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
 
 METHODS = ("heun", "euler", "ddim")
+
+
+class SamplingOptions(TypedDict, total=False):
+    """The options of `paired_samples` besides models, shape, number and seed."""
+
+    sigmas: ArrayLike | None
+    method: str
+    dtype: torch.dtype
+    device: Device
+    show: bool | None
 
 
 def paired_samples(

@@ -15,7 +15,6 @@ of the other: samples of the same two models that have nothing in common but the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error, wilson_interval
 from ..._support.results import provenance
-from ..._support.types import ArrayLike, Device
+from ..._support.types import ArrayLike, Device, Record
 from ...errors import EmptyDataError, ShapeError
 from ...theory.denoiser import Denoiser
 from ._memorisation import Features, unit_features
@@ -92,7 +91,7 @@ def pairwise_reproducibility(
     views = {name: (checked[name], centred[name], described[name]) for name in samples}
     rows = [[_pair(views[a], views[b], threshold, limit) for b in samples] for a in samples]
     n = next(iter(checked.values())).shape[0]
-    variables: dict[str, Any] = {}
+    variables: Record = {}
     for name in rows[0][0]:
         values = np.array([[pair[name] for pair in row] for row in rows])
         mean, stderr = mean_error(values, axis=2)

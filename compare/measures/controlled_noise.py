@@ -11,7 +11,7 @@ is therefore held here against two nulls,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Unpack
 
 import xarray as xr
 
@@ -19,7 +19,7 @@ from ..._support.streams import stream_seed
 from ..._support.types import ArrayLike
 from ...theory.denoiser import Denoiser
 from ._memorisation import Features
-from ._paired_samples import paired_samples
+from ._paired_samples import SamplingOptions, paired_samples
 from ._reproducibility import SHARES, pairwise_reproducibility
 
 MEASURES = ("rp", "mae", "cosine", "rmse")
@@ -34,7 +34,7 @@ def controlled_reproducibility(
     threshold: float = 0.6,
     centre: ArrayLike | None = None,
     seed: int = 0,
-    **sampling: Any,
+    **sampling: Unpack[SamplingOptions],
 ) -> xr.Dataset:
     """Reproducibility from the same noise, next to that of other noise under the same conditions.
 
@@ -58,7 +58,7 @@ def controlled_reproducibility(
     seed : int, optional
         Of the starting noise.
     **sampling
-        Options of `paired_samples`.
+        `sigmas`, `method`, `dtype`, `device` and `show` of `paired_samples`.
 
     Returns
     -------

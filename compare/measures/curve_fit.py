@@ -11,7 +11,6 @@ residuals alone, decide between them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -61,14 +60,14 @@ class CurveFit:
         return _FUNCTIONS[self.form](np.asarray(step, dtype=np.float64), *self.parameters.values())
 
 
-def _geometric(t: Any, chance: float, rate: float) -> np.ndarray:
-    return 1 - (1 - chance) * np.exp(-rate * np.asarray(t))
+def _geometric(t: np.ndarray, chance: float, rate: float) -> np.ndarray:
+    return 1 - (1 - chance) * np.exp(-rate * t)
 
 
-def _logistic(t: Any, chance: float, time: float, width: float) -> np.ndarray:
+def _logistic(t: np.ndarray, chance: float, time: float, width: float) -> np.ndarray:
     from scipy.special import expit
 
-    return chance + (1 - chance) * expit((np.asarray(t) - time) / width)
+    return chance + (1 - chance) * expit((t - time) / width)
 
 
 _FUNCTIONS = {"geometric": _geometric, "logistic": _logistic}

@@ -34,7 +34,7 @@ from ..._support.types import Device, FilePath
 from ...errors import DataFileError
 from ...learned import checkpoint
 from ...learned.data.images import ImageData
-from ...learned.networks import NetworkDenoiser
+from ...learned.networks import EnsembleDenoiser, NetworkDenoiser
 from ...learned.training.ensemble import train_ensemble
 from ...learned.training.noise_levels import noise_from_text
 from ..comparison._trained_range import noise_range
@@ -238,6 +238,7 @@ class _Work:
         """The three networks of a cell."""
         path = self.run_path(width, repeat) / "snapshots" / f"step-{step:09d}.safetensors"
         ensemble = checkpoint.load(path, self.pool.images.device)
+        assert isinstance(ensemble, EnsembleDenoiser)
         start = self.plan.sizes.index(size) * len(ROLES)
         return [ensemble.network(i) for i in range(start, start + len(ROLES))]
 

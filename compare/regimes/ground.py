@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
 
 import torch
 import xarray as xr
 
+from ..._support.types import Points, Sigma
 from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
 from ..comparison._optima import optima
@@ -30,10 +30,14 @@ class Remembered:
     """A denoiser that answers the same question once: many networks are held against the same optimum."""
 
     def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser, self.answers = denoiser, {}
+        self.denoiser = denoiser
+        self.answers: dict[tuple[tuple[float, ...], bytes], torch.Tensor] = {}
 
-    def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
-        key = (float(sigma), blake2b(x.numpy(force=True).tobytes(), digest_size=16).digest())
+    def __call__(self, x: Points, sigma: Sigma) -> Points:
+        key = (
+            tuple(torch.as_tensor(sigma, dtype=torch.float64).flatten().tolist()),
+            blake2b(x.numpy(force=True).tobytes(), digest_size=16).digest(),
+        )
         if key not in self.answers:
             self.answers[key] = self.denoiser(x, sigma)
         return self.answers[key]
@@ -124,7 +128,7 @@ class Ground:
         return renamed(found, ("network_denoising_error",), "optimum_denoising_error")
 
 
-def stacked(parts: Sequence[xr.Dataset], dim: str, names: Iterable[Any]) -> xr.Dataset:
+def stacked(parts: Sequence[xr.Dataset], dim: str, names: Iterable[Hashable]) -> xr.Dataset:
     """Datasets of the same variables along a new axis."""
     axis = xr.Variable(dim, list(names))
     return xr.concat(parts, dim=axis, data_vars="all", coords="minimal", compat="override", combine_attrs="drop")

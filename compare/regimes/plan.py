@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.types import Record
 from ...errors import ArgumentError, NoiseLevelError
 from ...learned.data.images import ImageData
 from ...learned.networks import NETWORKS, NetworkDenoiser
@@ -230,7 +231,7 @@ class RegimePlan:
             order.take(range(n - size, n), f"{pool.name}[last {size}, repeat {repeat}]"),
         )
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Record:
         """The plan as a dictionary of plain values, for files.
 
         Returns
@@ -241,7 +242,7 @@ class RegimePlan:
         return asdict(self)
 
     @classmethod
-    def of(cls, description: dict[str, Any]) -> RegimePlan:
+    def of(cls, description: Record) -> RegimePlan:
         """The plan that `describe` described.
 
         Parameters
@@ -259,5 +260,5 @@ class RegimePlan:
         >>> RegimePlan.of(RegimePlan(steps=200).describe()) == RegimePlan(steps=200)
         True
         """
-        options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description.items()}
+        options: Record = {k: tuple(v) if isinstance(v, list) else v for k, v in description.items()}
         return cls(**options)

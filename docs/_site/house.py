@@ -10,7 +10,7 @@ import networkx as nx
 
 LAYERS = ("errors", "_support", "sweeping", "theory", "simulate", "learned", "compare", "paper_figs", "cli", "testing")
 WITH_ROOMS = ("theory", "simulate", "learned", "compare", "paper_figs")
-COLOURS = dict(
+COLOURS: dict[str, str] = dict(
     zip(
         LAYERS,
         ("#999999", "#999999", "#999999", "#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#000000", "#000000"),
@@ -60,6 +60,7 @@ def draw(path: Path = PICTURE) -> None:
     """One row and one column per room; a dot where the row uses the column. Above the diagonal there is nothing."""
     import matplotlib as mpl
     from matplotlib import pyplot as plt
+    from matplotlib.patches import Rectangle
 
     graph = rooms(modules())
     names = in_order(graph)
@@ -69,7 +70,7 @@ def draw(path: Path = PICTURE) -> None:
         for layer in LAYERS:
             inside = [place[name] for name in names if name.split(".")[0] == layer]
             low, size = min(inside) - 0.5, len(inside)
-            ax.add_patch(plt.Rectangle((low, low), size, size, color=COLOURS[layer], alpha=0.16, lw=0))
+            ax.add_patch(Rectangle((low, low), size, size, color=COLOURS[layer], alpha=0.16, lw=0))
             if layer in WITH_ROOMS:
                 corner = low + size - 0.4, low + 0.3
                 ax.text(*corner, layer, color=COLOURS[layer], fontsize=10, ha="right", va="top", weight="bold")

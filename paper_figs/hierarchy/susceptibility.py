@@ -58,12 +58,13 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
         errors = every.std("grammar", ddof=1) / n_grammars**0.5
         one = one.merge(errors.rename({name: f"{name}_stderr" for name in errors}))
         parts.append(one.assign(noise=("point", noises), critical=center, critical_stderr=spread))
-    grid = np.linspace(0.3, 1, 141)
+    grid, critical = np.linspace(0.3, 1, 141), theory.critical_epsilon
+    assert critical is not None  # the case has a transition
     return (
         xr.concat(parts, "channel")
         .assign_coords(channel=list(CHANNELS), epsilon=grid)
         .assign(mean_field=("epsilon", theory.susceptibility(case[3], grid)))
-        .assign(mean_field_correlation=("level", theory.correlations(case[3], theory.critical_epsilon)))
+        .assign(mean_field_correlation=("level", theory.correlations(case[3], critical)))
         .assign_attrs(
             provenance(seed=seed) | {"case": str(case), "decay_exponent": theory.decay_exponent, "s": case[2]}
         )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
+    from ..._support.types import ArrayLike, Sigma
+
 GRID = (18, 0.01, 40.0)
 NOISE, BLUR = 0.1, 1.0  # of the measurements: standard deviation, and width in pixels
 OLD_CLASSES = 5  # the network that is fine-tuned knows the digits 0 ... 4
@@ -129,12 +131,13 @@ class _ByClass:
 
         self.optima = [EmpiricalDenoiser(data.images[data.labels == k].double()) for k in range(data.n_classes)]
 
-    def __call__(self, x: Tensor, sigma: Any, condition: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, sigma: Sigma, condition: ArrayLike) -> Tensor:
         import torch
 
         found, levels = torch.empty_like(x), torch.as_tensor(sigma, dtype=x.dtype).expand(len(x))
+        labels = torch.as_tensor(condition)
         for k, optimum in enumerate(self.optima):
-            rows = condition == k
+            rows = labels == k
             if bool(rows.any()):
                 found[rows] = optimum(x[rows], levels[rows])
         return found

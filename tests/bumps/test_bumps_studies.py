@@ -80,7 +80,7 @@ def test_the_connected_share_is_that_of_a_graph():
         graph.add_edges_from(np.argwhere(np.triu(np.exp(-apart / (4 * 0.35**2)) >= 0.005, 1)))
         largest = max(map(len, nx.connected_components(graph)))
         assert bump_studies.connected_share(kept, canvas, 0.005) == pytest.approx(largest / len(chosen))
-    assert bump_studies.connected_share(kept, BumpCanvas(8, width=0.2), 0.005) == pytest.approx(1 / kept.sum())
+        assert bump_studies.connected_share(kept, BumpCanvas(8, width=0.2), 0.005) == pytest.approx(1 / kept.sum())
 
 
 def test_simulated_bumps_connect_where_predicted():

@@ -83,7 +83,9 @@ def test_levels_outside_of_training_are_marked(split, tmp_path):
     config = TrainConfig(steps=2, batch=4, noise=LogUniform(0.05, 5.0))
     train(_network(training.shape), training, config, tmp_path / "run")
     network = checkpoint.load(tmp_path / "run")
-    low, high = trained_range(network)
+    found = trained_range(network)
+    assert found is not None
+    low, high = found
     assert 0.05 <= low < 0.051 and 4.95 < high <= 5.0
     wide = Comparison(levels=4, sigma_min=0.01, sigma_max=10.0, n_images=6, n_noise=1, theories=("gaussian",))
     result = compare(network, training, held_out, wide)
@@ -143,7 +145,7 @@ def test_constant_pixels_do_no_harm(split):
     flat = [ImageData(part.images.clone(), part.labels) for part in (training, held_out)]
     for part in flat:
         part.images[:, :, :5] = -1.0
-    result = compare(_network(training.shape), *flat, CONFIG)
+    result = compare(_network(training.shape), flat[0], flat[1], CONFIG)
     assert bool(np.isfinite(result.score_error).all()) and bool(np.isfinite(result.transition_sigma).all())
 
 

@@ -6,7 +6,7 @@ Statistical tests have a fixed seed and allow five standard errors: a false-posi
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from known import sklearn_digits
 
 from idealscore.compare import AffineDenoiser, distill_linear, fit_affine, linearity
 from idealscore.errors import EmptyDataError, NoiseLevelError, ShapeError, UnknownNameError
@@ -17,7 +17,7 @@ from idealscore.theory.covariance import Covariance
 
 @pytest.fixture(scope="module")
 def digits():
-    return torch.tensor(load_digits().images / 8 - 1)
+    return torch.tensor(sklearn_digits().images / 8 - 1)
 
 
 @pytest.fixture(scope="module")

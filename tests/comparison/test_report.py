@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from idealscore.compare import Comparison, compare, figure, optima, report
 from idealscore.compare.comparison import page, table
@@ -11,6 +12,7 @@ from idealscore.compare.comparison._page import headline
 from idealscore.compare.comparison._table import closest
 from idealscore.errors import ShapeError, UnknownNameError
 from idealscore.learned import data
+from idealscore.theory import GaussianDenoiser
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,7 @@ def test_the_figure_plots_the_result_and_cuts_nothing(result):
         assert np.allclose(lines[str(name)].get_ydata(), 1 - held_out.explained_variance.sel(theory=name))
     drawn.canvas.draw()
     width, height = drawn.canvas.get_width_height()
+    assert isinstance(drawn.canvas, FigureCanvasAgg)
     renderer = drawn.canvas.get_renderer()
     boxes = []
     for ax in drawn.axes:
@@ -95,7 +98,9 @@ def test_the_figure_can_be_redrawn_from_the_file(result, tmp_path):
 def test_the_theories_are_fitted_on_the_given_images():
     training = data.load("digits").subset(40)
     fitted = optima(training, ("gaussian", "empirical"))
-    assert np.allclose(fitted["gaussian"].mean, training.images.double().mean(0))
+    gaussian = fitted["gaussian"]
+    assert isinstance(gaussian, GaussianDenoiser)
+    assert np.allclose(gaussian.mean, training.images.double().mean(0))
     assert fitted["empirical"](training.images[:2], 0.0).numpy() == pytest.approx(training.images[:2].numpy())
 
 

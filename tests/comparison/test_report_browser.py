@@ -37,7 +37,9 @@ def measured(page, folder, width=WIDTH):
     copy = folder / "probed.html"
     copy.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
     dom = browse(copy, folder, f"--window-size={width},900", "--virtual-time-budget=3000", "--dump-dom")
-    return json.loads(re.search(r'<pre id="probe">(.*?)</pre>', dom)[1])
+    found = re.search(r'<pre id="probe">(.*?)</pre>', dom)
+    assert found is not None
+    return json.loads(found[1])
 
 
 @pytest.fixture(scope="module")

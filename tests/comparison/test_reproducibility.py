@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from known import sklearn_digits
 
 from idealscore._support.estimates import wilson_interval
 from idealscore.compare import (
@@ -20,7 +20,7 @@ from idealscore.theory import EmpiricalDenoiser, GaussianDenoiser
 
 @pytest.fixture(scope="module")
 def digits():
-    return torch.tensor(load_digits().images / 8 - 1)
+    return torch.tensor(sklearn_digits().images / 8 - 1)
 
 
 # neighbours

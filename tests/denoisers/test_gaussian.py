@@ -114,7 +114,7 @@ def test_log_density_is_that_of_scipy():
     D = GaussianDenoiser(tensor(mean), tensor(covariance))
     x = rng.normal(size=(7, 4))
     for sigma in (0.0, 0.1, 2.0):
-        expected = multivariate_normal.logpdf(x, mean, covariance + sigma**2 * np.eye(4))
+        expected = multivariate_normal(mean, covariance + sigma**2 * np.eye(4)).logpdf(x)  # pyright: ignore[reportArgumentType]
         assert D.log_density(tensor(x), sigma).numpy() == pytest.approx(expected, abs=1e-10)
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 import xarray as xr
 
+from idealscore._support.types import Record
 from idealscore.compare import RegimePlan, regime_figure, regime_map, regime_networks
 from idealscore.compare.regimes import table
 from idealscore.compare.regimes._crossover import crossover
@@ -15,7 +16,7 @@ from idealscore.compare.regimes.ground import Ground, Remembered
 from idealscore.errors import ArgumentError, DataFileError, NoiseLevelError, UnknownNameError
 from idealscore.learned.data import ImageData, load
 
-TINY = {
+TINY: Record = {
     "widths": (8,), "steps": 12, "batch": 8, "snapshots": 1, "first_step": 1, "repeats": 2, "levels": 2,
     "n_images": 10, "n_pairs": 6, "n_samples": 8, "theories": ("empirical", "gaussian"),
 }  # fmt: skip
@@ -35,7 +36,7 @@ def made(digits, tmp_path_factory):
 
 def _measured(digits, size, name, held_out=197):
     """A cell whose three networks are an optimum of their own training sets."""
-    plan = RegimePlan(sizes=(size,), held_out=held_out, **TINY | {"n_samples": 40, "n_pairs": 40, "levels": 3})
+    plan = RegimePlan(sizes=(size,), held_out=held_out, **TINY | Record(n_samples=40, n_pairs=40, levels=3))
     ground = Ground(plan, *plan.pool(digits), size, 0)
     sides = (ground.first, ground.first, ground.other)
     return measure([side.optima[name] for side in sides], ground, None), ground
@@ -129,7 +130,7 @@ def test_nothing_depends_on_the_folder_and_networks_can_be_taken_from_it(made, d
     x = torch.zeros(2, 1, 8, 8)
     outputs = [network(x, 1.0) for _, network in three]
     assert not torch.equal(outputs[0], outputs[1]) and not torch.equal(outputs[0], outputs[2])
-    lone = regime_map(digits, RegimePlan(sizes=(4,), **TINY | {"repeats": 1}))
+    lone = regime_map(digits, RegimePlan(sizes=(4,), **TINY | Record(repeats=1)))
     assert lone.sizes["n_train"] == 1 and np.isnan(lone.crossover).all()
 
 
@@ -228,7 +229,7 @@ def test_data_that_do_not_fit_are_refused(digits):
 def test_held_out_images_among_the_training_images_are_counted(digits):
     small = digits.subset(12)
     doubled = ImageData(torch.cat([small.images, small.images]), torch.cat([small.labels, small.labels]))
-    plan = RegimePlan(sizes=(4,), held_out=6, **TINY | {"repeats": 1})
+    plan = RegimePlan(sizes=(4,), held_out=6, **TINY | Record(repeats=1))
     pool, held_out = plan.pool(doubled)
     count = sum(any(torch.equal(x, y) for y in pool.images) for x in held_out.images)
     assert count > 0

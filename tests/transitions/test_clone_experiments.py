@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from known import value_of
 
 from idealscore._support.crossing import with_error
 from idealscore.compare import (
@@ -110,7 +111,7 @@ def test_predicted_and_measured_times_agree_for_two_classes():
     found = measured_transitions(
         mixture, x, labels, lambda x: (x[:, 0] > 0).long(), np.geomspace(0.8, 12, 8), n_starts=1000, n_steps=60
     )
-    exact = class_speciation(mixture)[0, 1].value
+    exact = value_of(class_speciation(mixture)[0, 1])
     row = found.sel(transition="classes: c^2 = 1")
     assert row.predicted.sel(clock="sigma").item() == pytest.approx(exact, rel=0.03)
     gap = abs(row.measured - exact).sel(clock="sigma").item()
@@ -127,7 +128,7 @@ def test_clocks_are_those_of_the_noise_level(mixture):
     labels = mixture.responsibilities(x, 1e-3).argmax(1)
     found = measured_transitions(mixture, x, labels, component(mixture), SIGMAS, n_starts=100, n_steps=10, training=x)
     row = found.sel(transition="classes: variance rule")
-    level = NoiseLevel(speciation(x).value)
+    level = NoiseLevel(value_of(speciation(x)))
     assert row.predicted.sel(clock="OU time").item() == pytest.approx(level.ou_time)
     assert row.predicted.sel(clock="SNR").item() == pytest.approx(level.snr)
     sigma, error = (row[name].sel(clock="sigma").item() for name in ("predicted", "predicted_stderr"))

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from known import ou_time_of, sklearn_digits, value_of
 from scipy.integrate import quad
-from sklearn.datasets import load_digits
 
 import idealscore.theory as theory
 from idealscore.simulate.diffusion import noised
@@ -22,7 +22,7 @@ from idealscore.theory.transitions import (
 
 @pytest.fixture(scope="module")
 def digits():
-    return torch.tensor(load_digits().images / 8 - 1)
+    return torch.tensor(sklearn_digits().images / 8 - 1)
 
 
 def two_gaussians(dim, weight=0.5):
@@ -49,18 +49,18 @@ def test_gaussian_information_is_the_log_determinant():
 def test_digits_gaussian_collapse(digits):
     found = collapse(digits)
     assert found.value == pytest.approx(0.8889, abs=1e-4)
-    assert gaussian_information(digits, found.value)[0] == pytest.approx(math.log(1797))
+    assert gaussian_information(digits, value_of(found))[0] == pytest.approx(math.log(1797))
 
 
 @pytest.mark.parametrize("dim, bulk, with_class", [(256, 1.2988, 1.3337), (1024, 1.9775, 2.0135)])
 def test_collapse_of_two_gaussians(dim, bulk, with_class):
     n = 20_000
     closed = math.log(1 + 1 / (n ** (2 / dim) - 1)) / 2
-    assert collapse(torch.eye(dim, dtype=torch.float64), n).noise.ou_time == pytest.approx(closed, abs=1e-9)
+    assert ou_time_of(collapse(torch.eye(dim, dtype=torch.float64), n)) == pytest.approx(closed, abs=1e-9)
     assert closed == pytest.approx(bulk, abs=1e-4)
     found = collapse(two_gaussians(dim), n, "mixture")
-    assert found.noise.ou_time == pytest.approx(with_class, abs=1e-4) and found.stderr == 0
-    assert collapse(two_gaussians(dim), n).value > found.value  # the Gaussian bound
+    assert ou_time_of(found) == pytest.approx(with_class, abs=1e-4) and found.stderr == 0
+    assert value_of(collapse(two_gaussians(dim), n)) > value_of(found)  # the Gaussian bound
 
 
 def test_mixture_information_of_one_component_is_gaussian():
@@ -89,11 +89,11 @@ def test_mixture_information_of_points_by_quadrature():
 def test_mixture_collapse_with_sampled_classes():
     mixture = MixtureDenoiser([0.3, 0.3, 0.4], [[4.0, 0.0], [-4.0, 0.0], [0.0, 5.0]], [1.0, 0.5, 0.2])
     found = collapse(mixture, 100, "mixture", n_draws=4000)
-    value, _ = mixture_information(mixture, [found.value], n=4000)[:, 0]
+    value, _ = mixture_information(mixture, [value_of(found)], n=4000)[:, 0]
     assert value == pytest.approx(math.log(100), abs=1e-6)
-    assert 0 < found.stderr < 0.05 * found.value and found.value <= collapse(mixture, 100).value
+    assert 0 < found.stderr < 0.05 * value_of(found) and value_of(found) <= value_of(collapse(mixture, 100))
     other = collapse(mixture, 100, "mixture", n_draws=4000, seed=7)
-    assert abs(other.value - found.value) < 5 * math.hypot(found.stderr, other.stderr)
+    assert abs(value_of(other) - value_of(found)) < 5 * math.hypot(found.stderr, other.stderr)
 
 
 def test_points_hold_too_little_information_to_collapse():
@@ -104,7 +104,7 @@ def test_points_hold_too_little_information_to_collapse():
 def test_random_energies_condense_at_the_collapse():
     """log n + zeta(1) - zeta'(1) = 0 by numerical differentiation of the generating function."""
     eigenvalues = np.array([5.0, 2.0, 1.0, 0.3])
-    sigma = collapse(torch.diag(torch.tensor(eigenvalues)), 50).value
+    sigma = value_of(collapse(torch.diag(torch.tensor(eigenvalues)), 50))
     s = eigenvalues / sigma**2
 
     def zeta(q):
@@ -155,9 +155,9 @@ def test_digits_entropy_curve(digits):
 
 def test_digits_entropy_collapse(digits):
     found = collapse(digits, criterion="entropy", n_draws=600)
-    assert abs(found.value - 1.298) < 5 * math.hypot(found.stderr, 0.005)
+    assert abs(value_of(found) - 1.298) < 5 * math.hypot(found.stderr, 0.005)
     other = collapse(digits, criterion="entropy", n_draws=600, seed=1)
-    assert abs(found.value - other.value) < 5 * math.hypot(found.stderr, other.stderr)
+    assert abs(value_of(found) - value_of(other)) < 5 * math.hypot(found.stderr, other.stderr)
     assert found.value == collapse(digits, criterion="entropy", n_draws=600).value
 
 
@@ -193,7 +193,7 @@ def test_random_energies_give_the_entropy_above_the_collapse():
     """A power-law Gaussian: 1 - I / log n to 0.01 at twice the collapse, and a rounded corner below it."""
     eigenvalues = torch.tensor(10 / np.arange(1, 201))
     matrix, n = torch.diag(eigenvalues), 5000
-    critical = collapse(matrix, n).value
+    critical = value_of(collapse(matrix, n))
     assert critical == pytest.approx(1.637, abs=1e-3)
     y = torch.tensor(np.random.default_rng(0).standard_normal((n, 200))) * eigenvalues.sqrt()
     grid = [0.5 * critical, critical, 2 * critical, 4 * critical]

@@ -6,6 +6,7 @@ import pkgutil
 import numpy as np
 import pytest
 import torch
+from known import ou_time_of, value_of
 
 import idealscore.theory as theory
 from idealscore.errors import (
@@ -50,18 +51,18 @@ def bootstrap(data, statistic, repeats=200, seed=0):
 @pytest.mark.parametrize("a, time", [(1.0, 0.4407), (2.0, 1.0474), (10.0, 2.6492)])
 def test_two_points(a, time):
     sde = symmetry_breaking(two_points(a), "sde")
-    assert sde.noise.ou_time == pytest.approx(time, abs=1e-4)
-    v = math.exp(-2 * sde.noise.ou_time)
+    assert ou_time_of(sde) == pytest.approx(time, abs=1e-4)
+    v = math.exp(-2 * ou_time_of(sde))
     assert v**2 + 2 * a**2 * v == pytest.approx(1, abs=1e-9)
     assert symmetry_breaking(two_points(a), "bimodality").value == pytest.approx(a, rel=1e-9)
     variance = symmetry_breaking(two_points(a), "variance")
-    assert variance.value is None if a == 1 else variance.noise.ou_time == pytest.approx(math.log(a))
+    assert variance.value is None if a == 1 else ou_time_of(variance) == pytest.approx(math.log(a))
     half = symmetry_breaking(two_points(a), "half-clone")
-    assert float(cloning_probability((a / half.value) ** 2)) == pytest.approx(0.75, abs=1e-7)
+    assert float(cloning_probability((a / value_of(half)) ** 2)) == pytest.approx(0.75, abs=1e-7)
 
 
 def test_two_points_at_the_critical_angle():
-    assert math.exp(-symmetry_breaking(two_points(1.0), "sde").noise.ou_time) == pytest.approx(
+    assert math.exp(-ou_time_of(symmetry_breaking(two_points(1.0), "sde"))) == pytest.approx(
         math.sqrt(math.sqrt(2) - 1), abs=1e-9
     )
 
@@ -69,7 +70,7 @@ def test_two_points_at_the_critical_angle():
 def test_criteria_differ_by_half_a_log_2():
     a = 1000.0
     times = {
-        c: symmetry_breaking(two_points(a), c).noise.ou_time for c in ("variance", "bimodality", "half-clone", "sde")
+        c: ou_time_of(symmetry_breaking(two_points(a), c)) for c in ("variance", "bimodality", "half-clone", "sde")
     }
     assert times["sde"] - times["variance"] == pytest.approx(math.log(2) / 2, abs=1e-5)
     assert max(times.values()) - min(times.values()) <= math.log(2) / 2 + 1e-5
@@ -85,7 +86,7 @@ def test_points_as_data_and_as_mixture(criterion):
 def test_bimodality_of_two_gaussians_is_that_of_the_density():
     """p_sigma of +-m with variance v is bimodal iff |m|^2 > v + sigma^2."""
     mixture = MixtureDenoiser([0.5, 0.5], [[-2.0], [2.0]], [1.0, 1.0])
-    critical = symmetry_breaking(mixture, "bimodality").value
+    critical = value_of(symmetry_breaking(mixture, "bimodality"))
     assert critical == pytest.approx(math.sqrt(3))
     x = torch.linspace(-3, 3, 601, dtype=torch.float64)[:, None]
     for sigma, modes in ((0.98 * critical, 2), (1.02 * critical, 1)):
@@ -114,7 +115,7 @@ def test_half_clone_with_sampled_classes():
     """Two components of nearly one covariance: sampling agrees with the quadrature of exactly one."""
     exact = symmetry_breaking(MixtureDenoiser([0.3, 0.7], [[-2.0], [2.0]], [1.0, 1.0]), "half-clone")
     near = symmetry_breaking(MixtureDenoiser([0.3, 0.7], [[-2.0], [2.0]], [1.0, 1.0 + 1e-9]), "half-clone")
-    assert exact.stderr == 0 < near.stderr and abs(near.value - exact.value) < 5 * near.stderr
+    assert exact.stderr == 0 < near.stderr and abs(value_of(near) - value_of(exact)) < 5 * near.stderr
     overlapping = MixtureDenoiser([0.5, 0.5], [[-0.1], [0.1]], [1.0, 1.0])
     assert symmetry_breaking(overlapping, "half-clone").value is None
 
@@ -137,6 +138,7 @@ def test_onset_law_errors_cover_the_truth():
     for k in range(300):
         n = np.array([64, 128, 256, 512, 1024, 2048, 4096, 8192])
         law = OnsetLaw.fit(n, 300 * n * np.exp(0.2 * np.random.default_rng(k).standard_normal(8)))
+        assert law.exponent is not None
         scores.append([(math.log(law.prefactor / 300)) * law.prefactor / law.prefactor_stderr, law.exponent - 1])
     assert abs(np.mean(scores, axis=0)[0]) < 5 * math.sqrt(1.4 / 300)  # Student t, 7 degrees of freedom
     assert 0.8 < np.var(np.array(scores)[:, 0]) < 2.2

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from known import ou_time_of, sklearn_digits, value_of
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.integrate import quad
-from sklearn.datasets import load_digits
 
 from idealscore.simulate.diffusion import noised, sample
 from idealscore.theory import MixtureDenoiser, NoiseLevel, karras_sigmas
@@ -30,12 +30,12 @@ from idealscore.theory.transitions._spectrum import spectrum
 
 @pytest.fixture(scope="module")
 def digits():
-    return torch.tensor(load_digits().images / 8 - 1)
+    return torch.tensor(sklearn_digits().images / 8 - 1)
 
 
 @pytest.fixture(scope="module")
 def labels():
-    return torch.tensor(load_digits().target)
+    return torch.tensor(sklearn_digits().target)
 
 
 def two_gaussians(dim, weight=0.5):
@@ -65,11 +65,12 @@ def test_digits_spectrum(digits):
 
 def test_digits_speciation_and_modes(digits):
     found = speciation(digits)
-    assert found.noise.ou_time == pytest.approx(0.513992, abs=1e-6)
+    assert ou_time_of(found) == pytest.approx(0.513992, abs=1e-6)
     assert found.value == pytest.approx(1.339935, abs=1e-6)
     modes = mode_emergence(digits)
     assert len(modes) == 61 and modes[0].value == pytest.approx(1.671953, abs=1e-6)
-    assert [m.value for m in modes] == sorted((m.value for m in modes), reverse=True)
+    values = [value_of(mode) for mode in modes]
+    assert values == sorted(values, reverse=True)
     assert len(mode_emergence(digits, n_modes=3)) == 3
 
 
@@ -87,12 +88,12 @@ def test_standard_errors_are_those_of_a_bootstrap(digits):
 def test_standard_error_covers_the_truth():
     """Over 200 data sets of a known covariance the errors of sigma_S in standard errors have variance about 1."""
     true = torch.diag(torch.tensor([9.0, 2.0, 1.0], dtype=torch.float64))
-    exact = speciation(true).value
+    exact = value_of(speciation(true))
     scores = []
     for k in range(200):
         y = np.random.default_rng(k).standard_normal((400, 3)) * np.sqrt([9.0, 2.0, 1.0])
         found = speciation(torch.tensor(y))
-        scores.append((found.value - exact) / found.stderr)
+        scores.append((value_of(found) - exact) / found.stderr)
     assert 0.6 < np.var(scores) < 1.6  # chi^2 with 200 degrees of freedom: five sigma is 1 +- 0.5
 
 
@@ -111,20 +112,20 @@ def test_mixture_covariance_is_that_of_its_samples():
     mixture = MixtureDenoiser([0.3, 0.7], [[2.0, 0.0], [-1.0, 1.0]], [[[1.0, 0.5], [0.5, 2.0]], [[0.2, 0], [0, 0.1]]])
     draws = mixture.sample(4000, seed=1)
     found = speciation(draws)
-    assert abs(found.value - speciation(mixture).value) < 5 * found.stderr
+    assert abs(value_of(found) - value_of(speciation(mixture))) < 5 * found.stderr
 
 
 def test_few_data_in_many_dimensions():
     y = torch.tensor(np.random.default_rng(0).standard_normal((5, 300)))
     assert len(mode_emergence(y)) == 4  # one of five directions is the mean's
-    assert collapse(y).value > 0 and np.isfinite(collapse(y).stderr)
+    assert value_of(collapse(y)) > 0 and np.isfinite(collapse(y).stderr)
 
 
 def test_scale():
     """Modes and the Gaussian collapse scale with the data; speciation, which has a preferred variance 1, does not."""
     matrix = torch.diag(torch.tensor([5.0, 1.0, 0.5], dtype=torch.float64))
-    assert mode_emergence(9 * matrix)[0].value == pytest.approx(3 * mode_emergence(matrix)[0].value)
-    assert collapse(9 * matrix, 100).value == pytest.approx(3 * collapse(matrix, 100).value)
+    assert mode_emergence(9 * matrix)[0].value == pytest.approx(3 * value_of(mode_emergence(matrix)[0]))
+    assert collapse(9 * matrix, 100).value == pytest.approx(3 * value_of(collapse(matrix, 100)))
     assert speciation(9 * matrix).value == pytest.approx(math.sqrt(44))
 
 
@@ -242,7 +243,7 @@ def test_class_pair_of_isotropic_gaussians():
     assert pairs[0, 1].value == pytest.approx(math.sqrt(4 - 1.5))
     assert pairs[0, 2].value == pytest.approx(math.sqrt(17 / 4 - 1.5))
     assert pairs[1, 2].value is None and "overlap" in pairs[1, 2].note
-    at = cloning(MixtureDenoiser([0.5, 0.5], [[2.0, 0], [-2.0, 0]], [1.5, 1.5]), [pairs[0, 1].value])
+    at = cloning(MixtureDenoiser([0.5, 0.5], [[2.0, 0], [-2.0, 0]], [1.5, 1.5]), [value_of(pairs[0, 1])])
     assert at.phi.item() == pytest.approx(0.7752002454)
 
 
@@ -254,7 +255,7 @@ def test_class_pair_of_points_parts_at_half_their_distance():
 def test_class_speciation_of_data(digits, labels):
     pairs = class_speciation(digits, labels)
     assert len(pairs) == 45
-    latest = min(pairs, key=lambda pair: pairs[pair].value)
+    latest = min(pairs, key=lambda pair: value_of(pairs[pair]))
     assert latest == (1, 8)
     few = labels < 2
     flat, labels = digits.flatten(1)[few][:, 17:31], labels[few]
@@ -271,5 +272,5 @@ def test_class_speciation_by_dense_linear_algebra(digits, labels):
     groups = [flat[labels.numpy() == k] for k in range(10)]
     within = sum((g - g.mean(0)).T @ (g - g.mean(0)) for g in groups) / len(flat)
     m = (groups[3].mean(0) - groups[8].mean(0)) / 2
-    sigma = class_speciation(digits, labels)[3, 8].value
+    sigma = value_of(class_speciation(digits, labels)[3, 8])
     assert m @ np.linalg.solve(within + sigma**2 * np.eye(64), m) == pytest.approx(1, abs=1e-9)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from known import ou_time_of
 
 from idealscore.cli import main
 from idealscore.learned.data import load
@@ -27,7 +28,7 @@ def test_json_is_what_the_api_gives(capsys):
     found = {row["name"]: row for row in record["transitions"]}
     images = load("digits").images.double()
     assert record["n"] == 1797 and found["speciation"]["value"] == speciation(images).value
-    assert found["collapse, Gaussian bound"]["clocks"]["OU time"] == collapse(images).noise.ou_time
+    assert found["collapse, Gaussian bound"]["clocks"]["OU time"] == ou_time_of(collapse(images))
     entropy = collapse(images, criterion="entropy", n_draws=60)
     assert found["collapse, half of log n"]["value"] == entropy.value and entropy.stderr > 0
     assert "mode 2" in found and "mode 3" not in found
