@@ -25,7 +25,7 @@ def value_of(transition: Transition) -> float:
 def ou_time_of(transition: Transition) -> float:
     """The same on the clock of the Ornstein-Uhlenbeck process."""
     assert transition.noise is not None, transition.note
-    return transition.noise.ou_time
+    return float(transition.noise.ou_time)
 
 
 def sklearn_digits() -> Bunch:
