@@ -62,12 +62,12 @@ class Command:
         name = STUDIES[check.choice("study", self.study, STUDIES)]
         from .._support.device import best_device
         from .._support.results import save
-        from ..compare.bumps import studies as bump_studies
+        from ..compare import bumps
         from ..compare.bumps._table import records, table
 
         plan = self._plan()
         out = Path(self.out or f"bumps-{self.study}")
-        result: xr.Dataset = getattr(bump_studies, name)(plan, self.seed, out / "networks", best_device(self.device))
+        result: xr.Dataset = getattr(bumps, name)(plan, self.seed, out / "networks", best_device(self.device))
         path = save(result, out / f"{self.study}.nc")
         rows = records(self.study, result)
         if self.json:

@@ -112,8 +112,8 @@ class Command:
         from .._support.device import best_device
         from .._support.estimates import mean_error
         from .._support.results import save
-        from ..compare.concepts.rare_concepts import critical_samples
-        from ..compare.concepts.training import frequency_study
+        from ..compare.concepts._critical_samples import critical_samples
+        from ..compare.concepts._frequency_study import frequency_study
         from ..errors import EstimateError
 
         found = frequency_study(plan, self.rare, self.kept, out, device=best_device(self.device))

@@ -9,7 +9,7 @@ from ..._support.estimates import mean_error, show
 from ..._support.types import Record
 from ...errors import EstimateError, ShapeError
 from ..measures.curve_fit import FORMS, fit_curve
-from .emergence import by_distance
+from ._by_distance import by_distance
 
 
 def law_records(result: xr.Dataset) -> list[Record]:

@@ -10,11 +10,10 @@ import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
-from ..._support.crossing import crossing
-from ..._support.estimates import estimates, mean_error
-from ..._support.types import Array, ArrayLike
-from ...errors import ArgumentError
-from ...theory.composition.laws import additive_law, joint_bounds, multiplicative_law
+from ...theory.composition._joint_bounds import joint_bounds
+from ...theory.composition.laws import additive_law, multiplicative_law
+from ._crossing_time import crossing_time
+from ._independence_error import independence_error
 from .curves import checked
 
 LAWS = ("multiplicative", "additive", "slowest", "disjoint")
@@ -90,129 +89,6 @@ def composition(curves: xr.Dataset, *, threshold: float = 0.8, settled: bool = F
         errors = np.stack([product.stderr, mean.stderr, *[_binomial(bound, n) for bound in (high, low)]])
         result["predicted_stderr"] = (("law", *dims), errors)
     return result.merge(curves, combine_attrs="drop").assign_attrs({**curves.attrs, **result.attrs})
-
-
-def crossing_time(step: ArrayLike, curve: ArrayLike, threshold: float, settled: bool = False) -> Array:
-    """When curves `(..., step)` first reach `threshold`, linear between records; nan where they do not.
-
-    Parameters
-    ----------
-    step : array-like, shape (steps,)
-        Increasing training steps.
-    curve : array-like, shape (..., steps)
-        The curves.
-    threshold : float
-        The level.
-    settled : bool
-        Whether the time is that of the last passage, from which on the level is held.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The times, in training steps.
-
-    Examples
-    --------
-    >>> crossing_time([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5).item()
-    5.0
-    >>> crossing_time([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5, settled=True).item()
-    25.0
-    """
-    values = np.asarray(curve, dtype=np.float64)
-    above = values >= threshold
-    always = above.all(-1) if settled else above[..., 0]
-    found = crossing(step, values, threshold, direction="rising", pick="last" if settled else "first")
-    return np.where(always, np.asarray(step, dtype=np.float64)[0], found)
-
-
-def independence_error(accuracy: ArrayLike, n: int) -> Array:
-    """Standard deviation of joint - product over `n` samples whose concepts succeed independently, (...).
-
-    With P = prod p_i and both measured on the same samples, the variance is P (1 - P) - sum_i P^2 (1 - p_i) / p_i
-    over n, to first order in 1/n: much smaller than that of the joint accuracy alone.
-
-    Parameters
-    ----------
-    accuracy : array-like, shape (concepts, ...)
-        The shares p_i of samples with each concept right.
-    n : int
-        The number of samples.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The standard deviation.
-
-    Raises
-    ------
-    ArgumentError
-        For n < 1.
-
-    Examples
-    --------
-    >>> independence_error([[0.5], [0.5]], 100).round(4).tolist()
-    [0.025]
-    """
-    p = np.asarray(accuracy, dtype=np.float64)
-    product = p.prod(0)
-    others = np.stack([np.delete(p, i, axis=0).prod(0) for i in range(len(p))])
-    variance = product * (1 - product) - (others**2 * p * (1 - p)).sum(0)
-    return np.sqrt(np.maximum(variance, 0.0) / check.integer("n", n, 1))
-
-
-def by_distance(result: xr.Dataset, *, concept: str | None = None) -> xr.Dataset:
-    """Emergence times by concept distance, from `composition` of curves over (seed, class) with coordinate `distance`.
-
-    Parameters
-    ----------
-    result : xarray.Dataset
-        Of `composition`, with the dimension `class` and its coordinate `distance`; `seed` may be missing.
-    concept : str, optional
-        Take the times of this concept instead of those of the joint accuracy.
-
-    Returns
-    -------
-    xarray.Dataset
-        Over `distance`: `time`, the mean over the classes at that distance and then over seeds, with its standard
-        error over seeds; `reached`, the share of curves that got there (the last step stands for the others, so that
-        the mean is then a lower bound); `n_classes`. Over `step_up`: `gap`, the paired difference to the distance
-        before, with its error.
-
-    Raises
-    ------
-    ArgumentError
-        For a result without classes or without their distances.
-
-    Examples
-    --------
-    >>> curves = xr.Dataset(
-    ...     {"joint": (("class", "step"), [[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])},
-    ...     {"class": ["01", "11"], "distance": ("class", [1, 2]), "step": [0, 10, 20]},
-    ... )
-    >>> curves["accuracy"] = curves.joint.expand_dims(concept=["shape"])
-    >>> found = by_distance(composition(curves))
-    >>> found.time.values.tolist(), found.gap.values.tolist()
-    ([8.0, 18.0], [10.0])
-    """
-    if "distance" not in result.coords or "class" not in result.time.dims:
-        raise ArgumentError("result", "has no classes with a distance", "pass composition(concept_study(...))")
-    time = result.time if concept is None else result.concept_time.sel(concept=concept)
-    if "seed" not in time.dims:
-        time = time.expand_dims("seed")
-    reached, last = time.notnull(), float(result.step.max())
-    grouped = time.fillna(last).groupby("distance").mean("class").transpose("seed", "distance")
-    shells = grouped.distance.values
-    count = [int((result.distance == d).sum()) for d in shells]
-    return xr.Dataset(
-        {
-            **estimates("distance", time=mean_error(grouped.values)),
-            "reached": ("distance", reached.groupby("distance").mean(("class", "seed")).values),
-            "n_classes": ("distance", count),
-            **estimates("step_up", gap=mean_error(np.diff(grouped.values, axis=1))),
-        },
-        {"distance": shells, "step_up": shells[1:]},
-        {"n_seeds": time.sizes["seed"], "threshold": result.attrs["threshold"]},
-    )
 
 
 def _rms(difference: np.ndarray) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from ..._support import checks as check
 from ...learned.training.noise_levels import LogNormal, Steps
 from ...simulate.concepts.world import ConceptWorld
-from .training import ConceptPlan, EvenConfig
+from .even_config import EvenConfig
+from .training import ConceptPlan
 
 SCALES = ("small", "full")
 NEAR = {

@@ -7,7 +7,7 @@ every class, from the same noise at every step, and linear probes read which con
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ..._support import progress
 from ..._support import results as _results
 from ..._support.streams import stream_seed
 from ..._support.types import Device, FilePath, Record
-from ...errors import ArgumentError, DataFileError
+from ...errors import DataFileError
 from ...learned.data.images import ImageData
 from ...learned.networks import NETWORKS
 from ...learned.probes.linear_probe import LinearProbe
@@ -31,82 +31,7 @@ from ...simulate.concepts.splits import Split, concept_split
 from ...simulate.concepts.world import ConceptImages, ConceptWorld
 from ...simulate.diffusion import sample, starting_noise
 from ...theory.noise import karras_sigmas
-
-
-@dataclass(frozen=True)
-class EvenConfig(TrainConfig):
-    """A training configuration whose networks are kept at even intervals.
-
-    Parameters
-    ----------
-    steps : int
-        Number of updates.
-    batch : int
-        Number of images in each, over all ranks.
-    learning_rate : float
-        The largest one, after `warmup`.
-    warmup : int
-        Number of steps over which the learning rate rises linearly.
-    decay : {"constant", "linear", "cosine"}
-        How it falls to zero afterwards, if at all.
-    weight_decay : float
-        Of AdamW.
-    betas : tuple of float
-        Of AdamW.
-    clip : float
-        Largest norm of the gradient, 0 for none.
-    ema : float
-        Width of the weight average relative to the time so far, 0 (no average) to 0.28.
-    noise : LogNormal, LogUniform, Levels or Steps
-        Distribution of the noise level.
-    weighting : {"output", "x0", "noise"}
-        Weight of the squared error of D: 1 / c_out^2 (the plain error of the raw network), 1, or 1 / sigma^2 (the error
-        of the noise).
-    condition_dropout : float
-        Share of conditions that are dropped, 0 to 1.
-    seed : int
-        Of all random streams.
-    snapshots : int
-        Number of log-spaced steps whose averaged weights are kept.
-    log_every : int
-        Steps between two records of the log.
-    checkpoint_every : int
-        Steps between two checkpoints in the run folder.
-    precision : {"float32", "bfloat16"}
-        Of the network; bfloat16 is autocast.
-    compile : bool
-        Whether to use torch.compile.
-    channels_last : bool
-        Memory layout of images.
-    every : int
-        Steps from one kept network to the next, between 1 and `steps`.
-
-    Raises
-    ------
-    ArgumentError
-        For an interval outside that range, and as `TrainConfig` does.
-
-    Examples
-    --------
-    >>> EvenConfig(steps=100, every=30).snapshot_steps()
-    [30, 60, 90]
-    """
-
-    every: int = 100
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check.integer("every", self.every, 1, self.steps)
-
-    def snapshot_steps(self) -> list[int]:
-        """The steps at which networks are kept.
-
-        Returns
-        -------
-        list of int
-            every, 2 every, ... up to the last step.
-        """
-        return list(range(self.every, self.steps + 1, self.every))
+from .even_config import EvenConfig
 
 
 @dataclass(frozen=True)
@@ -231,75 +156,6 @@ def concept_study(
     sets = [plan.world.sample(plan.chosen, plan.per_class, seed) for seed in seeds]
     curves = _curves(plan, sets, list(seeds), run_dir, device, show)
     return curves.rename(replica="seed").assign_coords(seed=list(seeds))
-
-
-def frequency_study(
-    plan: ConceptPlan,
-    rare: str,
-    kept: Sequence[int],
-    run_dir: FilePath | None = None,
-    *,
-    device: Device = "cpu",
-    show: bool | None = None,
-) -> xr.Dataset:
-    """`concept_study` for each number in `kept` of pictures of the class `rare`: curves over (kept, seed, ...).
-
-    The fewer pictures are contained in the more. With 0 pictures the class is left out of the training set. The number
-    of steps stays what it is.
-
-    Parameters
-    ----------
-    plan : ConceptPlan
-        What is trained and how it is judged.
-    rare : str
-        The label of a training class.
-    kept : sequence of int
-        Increasing numbers >= 0 of its pictures.
-    run_dir : path, optional
-        Where networks and curves are kept as they come; the same call goes on where a stopped one was.
-    device : str or torch.device
-        Where the networks are trained.
-    show : bool, optional
-        Whether progress is shown; by default on a terminal.
-
-    Returns
-    -------
-    xarray.Dataset
-        That of `concept_study` with the dimension `kept` in front.
-
-    Raises
-    ------
-    UnknownNameError
-        Where `rare` is not a training class.
-    ArgumentError
-        For numbers that do not increase or are below 0.
-    EstimateError
-        Where a probe reads fewer than 99 % of held-out pictures rightly.
-
-    Examples
-    --------
-    >>> from idealscore.compare.concepts import concept_plan
-    >>> plan = with_options(concept_plan(), steps=2, every=1, warmup=0, seeds=1, per_class=4, n_samples=2, levels=2)
-    >>> dict(frequency_study(plan, plan.chosen.labels[0], [0, 2], show=False).joint.sizes)
-    {'kept': 2, 'seed': 1, 'class': 8, 'step': 2}
-    """
-    labels, seeds = plan.chosen.labels, range(plan.train.seed, plan.train.seed + plan.seeds)
-    check.choice("rare", rare, labels)
-    counts = [check.integer("kept", count, 0) for count in kept]
-    if counts != sorted(set(counts)) or not counts:
-        raise ArgumentError("kept", f"is {list(kept)}", "pass increasing numbers of pictures")
-    sets, order = [], []
-    for count in counts:
-        for seed in seeds:
-            nodes = [label for label in labels if count or label != rare]
-            wanted = {"*": plan.per_class, **({rare: count} if count else {})}
-            sets.append(plan.world.sample(nodes, wanted, seed))
-            order.append(seed)
-    curves = _curves(plan, sets, order, run_dir, device, show)
-    index = {"kept": np.repeat(counts, plan.seeds), "seed": np.array(order)}
-    grid = curves.assign_coords({name: ("replica", values) for name, values in index.items()})
-    found = grid.set_index(replica=("kept", "seed")).unstack("replica").transpose("kept", "seed", ...)
-    return found.assign_attrs(rare=rare)
 
 
 def _curves(

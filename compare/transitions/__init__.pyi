@@ -1,8 +1,8 @@
 """Transition times predicted and measured: cloning, speciation, survival of layers."""
 
+from ._image_agreement import image_agreement as image_agreement
 from .clone_experiments import clone_experiment as clone_experiment
 from .clone_experiments import clones as clones
 from .layer_survival import feature_survival as feature_survival
-from .transition_times import image_agreement as image_agreement
 from .transition_times import measured_transitions as measured_transitions
 from .transition_times import predicted_transition_times as predicted_transition_times

@@ -22,11 +22,9 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.crossing import with_error
 from ..._support.results import provenance
-from ..._support.streams import normal_batch, stream
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ...theory.denoiser import Denoiser
-from ...theory.empirical.optimum import EmpiricalDenoiser
 from ...theory.mixture import MixtureDenoiser
 from ...theory.noise import DiscreteSchedule, NoiseLevel
 from ...theory.transition import Law, Transition
@@ -34,56 +32,19 @@ from ...theory.transitions import class_speciation, collapse, speciation
 from ...theory.transitions._cloning import classes, cloning_probability
 from ...theory.transitions.roots import root, slope
 from ..measures.crossing import falling_crossing, image_bootstrap
+from ._image_agreement import image_agreement
 from .clone_experiments import Labeller, clone_experiment
 
 SPECIATION = 2 * float(cloning_probability(1.0)) - 1
+
+
 HALF = 0.5
+
+
 CLOCKS = ("sigma", "SNR", "alpha_bar", "OU time", "flow time", "DDPM step")
+
+
 RANGE = (1e-3, 1e3)
-
-
-def image_agreement(
-    training: ArrayLike, sigma: ArrayLike, n_draws: int = 512, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    r"""How often two clones of the empirical optimum end at the same training image.
-
-    E \sum_i w_i(x)^2 with x = y_j + \sigma n and w the posterior weights of the training images. The same draws of
-    (j, n) serve every noise level, so that the curve is smooth.
-
-    Parameters
-    ----------
-    training : array_like, shape (n, *event)
-        The training images, two or more.
-    sigma : array_like, shape (levels,)
-        Noise levels > 0.
-    n_draws : int
-        Draws of (j, n).
-    seed : int
-        Of the draws.
-
-    Returns
-    -------
-    value, stderr : ndarray, shape (levels,)
-        The probability and its standard error over the draws.
-
-    Raises
-    ------
-    EmptyDataError, ShapeError, NotFiniteError, NoiseLevelError
-        `training` or `sigma` cannot be used.
-
-    Examples
-    --------
-    >>> value, error = image_agreement(torch.tensor([[-1.0], [1.0]]), [0.01, 100.0])
-    >>> value.round(3).tolist()
-    [1.0, 0.5]
-    """
-    training = check.dataset("training", training, minimum=2, dtype=torch.float64)
-    grid, n_draws = check.positive_sigmas("sigma", sigma), check.integer("n_draws", n_draws, 2)
-    chosen = stream(seed, "image agreement").integers(len(training), size=n_draws)
-    noise = normal_batch(seed, "image agreement noise", range(n_draws), training.shape[1:])
-    optimum = EmpiricalDenoiser(training)
-    found = np.array([optimum.weights(training[chosen] + s * noise, s).square().sum(1).numpy() for s in grid])
-    return found.mean(1), found.std(1, ddof=1) / math.sqrt(n_draws)
 
 
 def predicted_transition_times(

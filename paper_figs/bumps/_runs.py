@@ -9,14 +9,14 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.device import best_device
 from ..._support.estimates import show
-from ...compare.bumps import studies as bump_studies
+from ...compare import bumps
 from ...compare.bumps.plans import PLANS, plan
 
 
 def study(name: str, scale: str, seed: int) -> xr.Dataset:
-    """The result of a function of `compare.bumps.studies` at a scale."""
+    """The result of a function of `compare.bumps` at a scale."""
     chosen = plan(check.choice("scale", scale, PLANS))
-    return getattr(bump_studies, name)(chosen, seed, device=best_device())
+    return getattr(bumps, name)(chosen, seed, device=best_device())
 
 
 def told(data: Any, name: str) -> str:

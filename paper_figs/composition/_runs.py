@@ -9,9 +9,10 @@ from typing import Any
 import xarray as xr
 
 from ..._support.device import best_device
+from ...compare.concepts._frequency_study import frequency_study
 from ...compare.concepts.emergence import composition
 from ...compare.concepts.presets import concept_plan
-from ...compare.concepts.training import ConceptPlan, concept_study, frequency_study, with_options
+from ...compare.concepts.training import ConceptPlan, concept_study, with_options
 
 
 def plan(

@@ -39,7 +39,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
 def times(dataset: xr.Dataset, split: str, law: bool = False):
     """(mean, standard error) over seeds of the steps each class takes, or the product of its marginals takes."""
     from ..._support.estimates import mean_error
-    from ...compare.concepts.emergence import crossing_time
+    from ...compare.concepts._crossing_time import crossing_time
 
     one = dataset.sel(split=split)
     value = one.accuracy.prod("concept") if law else one.joint
@@ -95,7 +95,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 def findings(dataset: xr.Dataset) -> Findings:
     """Accuracy at the end, and steps to get there, of the classes at distance 1 of both splits."""
     from ..._support.estimates import mean_error, show
-    from ...compare.concepts.emergence import crossing_time
+    from ...compare.concepts._crossing_time import crossing_time
     from .._findings import Findings
 
     ends, times = [], []

@@ -43,7 +43,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
 
 def critical(dataset: xr.Dataset, rare: str, label: str):
     """The critical number of pictures of `rare` for the class `label`, or None where no threshold is seen."""
-    from ...compare.concepts.rare_concepts import critical_samples
+    from ...compare.concepts._critical_samples import critical_samples
     from ...errors import EstimateError
 
     mean, _ = _final(dataset, rare, label)
@@ -107,7 +107,7 @@ def _draw_steps(ax, dataset, rare, label, shown, marker, line, shade, text) -> N
     import numpy as np
 
     from ..._support.estimates import mean_error
-    from ...compare.concepts.emergence import crossing_time
+    from ...compare.concepts._crossing_time import crossing_time
 
     joint = dataset.joint.sel({"rare": rare, "class": label}).transpose("seed", "kept", "step")
     times = crossing_time(dataset.step.values, joint.values, THRESHOLD)

@@ -34,7 +34,7 @@ def unseen_rms(dataset: xr.Dataset) -> tuple[dict[str, float], float]:
     """({law: rms over classes not trained on}, rms expected of independent concepts at this number of samples)."""
     import numpy as np
 
-    from ...compare.concepts.emergence import independence_error
+    from ...compare.concepts._independence_error import independence_error
 
     unseen = dataset.isel({"class": np.flatnonzero(dataset.distance.values > 0)})
     rms = {

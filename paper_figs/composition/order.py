@@ -85,7 +85,7 @@ def toy_times(dataset: xr.Dataset):
     """Steps by distance from the toy law: t(0) and t(1) are the measured means, the rest follows."""
     import numpy as np
 
-    from ...compare.concepts.emergence import by_distance
+    from ...compare.concepts._by_distance import by_distance
 
     found, share = by_distance(dataset), dataset.attrs["threshold"]
     first, second = float(found.time[0]), float(found.time[1])
@@ -96,7 +96,7 @@ def toy_times(dataset: xr.Dataset):
 
 
 def _draw_times(ax, dataset: xr.Dataset, colours) -> None:
-    from ...compare.concepts.emergence import by_distance
+    from ...compare.concepts._by_distance import by_distance
 
     found = by_distance(dataset)
     each = dataset.time.mean("seed")
@@ -118,7 +118,7 @@ def _draw_times(ax, dataset: xr.Dataset, colours) -> None:
 def findings(dataset: xr.Dataset) -> Findings:
     """Emergence times by distance beside the order and the toy law."""
     from ..._support.estimates import show
-    from ...compare.concepts.emergence import by_distance
+    from ...compare.concepts._by_distance import by_distance
     from .._findings import Findings
 
     found = by_distance(dataset)

@@ -24,6 +24,7 @@ from ...errors import ArgumentError, ShapeError
 if TYPE_CHECKING:
     from ..._support.types import Array, ArrayLike
 
+
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -128,40 +129,6 @@ def additive_law(curves: ArrayLike, stderr: ArrayLike | None = None, axis: int =
     """
     p, s = _curves(curves, stderr, axis)
     return Law(p.mean(0), np.sqrt((s**2).sum(0)) / len(p))
-
-
-def joint_bounds(curves: ArrayLike, axis: int = 0) -> tuple[Array, Array]:
-    """(max(0, sum p_i - n + 1), min_i p_i): any joint accuracy lies between them, whatever the dependence.
-
-    The upper one is reached where the abilities fail together, the lower where they never do: the two nulls of the
-    multiplicative law.
-
-    Parameters
-    ----------
-    curves : array_like
-        Accuracies in [0, 1], one curve per concept: `(concepts, steps)`, or any shape.
-    axis : int, default 0
-        The axis of concepts.
-
-    Returns
-    -------
-    tuple of two array
-        The lower and the upper bound, without the axis of concepts.
-
-    Raises
-    ------
-    ArgumentError
-        For accuracies outside [0, 1].
-    ShapeError
-        For curves of unequal length.
-
-    Examples
-    --------
-    >>> [float(bound[0]) for bound in joint_bounds([[0.75], [0.5]])]
-    [0.25, 0.5]
-    """
-    p, _ = _curves(curves, None, axis)
-    return np.maximum(p.sum(0) - len(p) + 1, 0.0), p.min(0)
 
 
 def rates_of(n: int, p: ArrayLike) -> np.ndarray:
