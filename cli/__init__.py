@@ -42,12 +42,46 @@ commands:
 
 
 def usage() -> str:
+    """The first screen: what there is, a line each.
+
+    Returns
+    -------
+    str
+        Ready to print.
+
+    Examples
+    --------
+    >>> usage().splitlines()[0]
+    'usage: idealscore COMMAND [OPTIONS]'
+    """
     width = max(map(len, COMMANDS))
     return USAGE.format(commands="\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code (0; 2 on bad input; 130 when stopped, 141 when the reader left)."""
+    """Run one command, as the program `idealscore` does.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after `idealscore` (default: those of this process).
+
+    Returns
+    -------
+    int
+        The exit code: 0; 2 on bad input, after one line on stderr; 130 when stopped, 141 when the reader left.
+
+    Raises
+    ------
+    SystemExit
+        After `--help` of a command (0), or where its options cannot be read (2).
+
+    Examples
+    --------
+    >>> main(["--version"])
+    idealscore 0.1.0
+    0
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from idealscore.cli import main
+from idealscore.compare import bumps
 from idealscore.compare.bumps import plan
-from idealscore.compare.bumps import studies as bump_studies
+from idealscore.compare.bumps._percolation_of_accuracy import connected_share
 from idealscore.compare.bumps._table import records, table
 from idealscore.errors import UnknownNameError
 from idealscore.paper_figs import catalogue
@@ -47,7 +48,7 @@ def tiny():
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_studies_measure_and_resume(name, tiny, tmp_path):
-    function = getattr(bump_studies, STUDIES[name])
+    function = getattr(bumps, STUDIES[name])
     first, again = function(tiny, 3, tmp_path), function(tiny, 3, tmp_path)
     assert first.equals(again) and first.attrs["seeds"] == 2
     rows = records(name, first)
@@ -60,7 +61,7 @@ def test_studies_measure_and_resume(name, tiny, tmp_path):
 
 
 def test_sets_are_what_they_say(tiny):
-    result = bump_studies.held_out_composition(tiny, 0)
+    result = bumps.held_out_composition(tiny, 0)
     kept = 16  # 6 x 6 places less two rows and two columns
     assert result.examples.values.tolist() == [kept, 12, 6, 18, 28]
     assert result.tested.values.tolist() == [16, 8, 8, 4]
@@ -79,8 +80,8 @@ def test_the_connected_share_is_that_of_a_graph():
         apart = ((chosen[:, None] - chosen) ** 2).sum(-1)
         graph.add_edges_from(np.argwhere(np.triu(np.exp(-apart / (4 * 0.35**2)) >= 0.005, 1)))
         largest = max(map(len, nx.connected_components(graph)))
-        assert bump_studies.connected_share(kept, canvas, 0.005) == pytest.approx(largest / len(chosen))
-        assert bump_studies.connected_share(kept, BumpCanvas(8, width=0.2), 0.005) == pytest.approx(1 / kept.sum())
+        assert connected_share(kept, canvas, 0.005) == pytest.approx(largest / len(chosen))
+        assert connected_share(kept, BumpCanvas(8, width=0.2), 0.005) == pytest.approx(1 / kept.sum())
 
 
 def test_simulated_bumps_connect_where_predicted():
@@ -156,7 +157,7 @@ def test_the_shipped_results_bear_out_the_claims():
 def test_stripes_compose_where_bumps_alone_do_not():
     """A training run of its own, with a negative control: bumps alone see the same places outside of the band."""
     chosen = replace(plan("small"), seeds=1)
-    found = bump_studies.held_out_composition(chosen, seed=11).accuracy
+    found = bumps.held_out_composition(chosen, seed=11).accuracy
     assert found.sel(set="stripes + bumps", region="both") >= 0.5
     assert found.sel(set="bumps", region="both") <= 0.25
     assert found.sel(set="bumps", region="neither") >= 0.9
