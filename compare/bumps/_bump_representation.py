@@ -50,6 +50,7 @@ def bump_representation(
     >>> from dataclasses import replace
     >>> from idealscore.compare.bumps import plan
     >>> from idealscore.learned.training import TrainConfig
+    >>> from idealscore.simulate.bumps import BumpCanvas
     >>> quick = plan("small").with_recipe(
     ...     network="mlp", options={"width": 4, "depth": 1}, train=TrainConfig(steps=3, batch=2), levels=2
     ... )

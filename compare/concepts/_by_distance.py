@@ -34,6 +34,7 @@ def by_distance(result: xr.Dataset, *, concept: str | None = None) -> xr.Dataset
 
     Examples
     --------
+    >>> from idealscore.compare import composition
     >>> curves = xr.Dataset(
     ...     {"joint": (("class", "step"), [[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])},
     ...     {"class": ["01", "11"], "distance": ("class", [1, 2]), "step": [0, 10, 20]},

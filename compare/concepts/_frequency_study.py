@@ -59,6 +59,7 @@ def frequency_study(
     Examples
     --------
     >>> from idealscore.compare.concepts import concept_plan
+    >>> from idealscore.compare.concepts.training import with_options
     >>> plan = with_options(concept_plan(), steps=2, every=1, warmup=0, seeds=1, per_class=4, n_samples=2, levels=2)
     >>> dict(frequency_study(plan, plan.chosen.labels[0], [0, 2], show=False).joint.sizes)
     {'kept': 2, 'seed': 1, 'class': 8, 'step': 2}

@@ -44,7 +44,7 @@ def representation_layers(network: torch.nn.Module) -> list[str]:
 
     Examples
     --------
-    >>> representation_layers(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()))
+    >>> representation_layers(torch.nn.Sequential(torch.nn.Identity(), torch.nn.ReLU()))
     ['0', '1']
     """
     return [name for name, _ in network.named_modules() if name]

@@ -1,7 +1,7 @@
 """Every public name says in numpydoc sections what it takes, returns and refuses, and shows an example."""
 
 import pytest
-from docstrings import faults, of_room, rooms
+from docstring_sections import faults, of_room, rooms
 
 
 @pytest.mark.parametrize("room", rooms())
