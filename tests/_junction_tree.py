@@ -43,7 +43,7 @@ def main(grammar, likelihood, out, repeats="1"):
     for _ in range(int(repeats)):
         start = time.perf_counter()
         engine = gum.ShaferShenoyMRFInference(field)  # pyright: ignore[reportPrivateImportUsage]
-        engine.setEvidence({name: (row / row.max()).tolist() for name, row in zip(names[0], rows)})
+        engine.setEvidence({name: (row / row.max()).tolist() for name, row in zip(names[0], rows, strict=True)})
         engine.makeInference()
         posterior = {name: engine.posterior(name)[:] for name in itertools.chain(*names)}
         seconds.append(time.perf_counter() - start)

@@ -1,6 +1,6 @@
 """What a public docstring owes its reader, in numpydoc sections: the faults of each public name.
 
-`python tests/docstring_sections.py theory.local learned` prints those of some rooms or layers, all of them without arguments.
+`python tests/docstring_sections.py theory.local learned` prints those of some rooms or layers; without arguments, all.
 """
 
 import dataclasses

@@ -131,7 +131,9 @@ def distance_to_wiener(mixture, n_noise, sigma):
     """Relative distance of the distilled posterior mean to the true Wiener filter, and the non-linear residual."""
     weights, means = mixture.log_weights.exp(), mixture.means
     offsets = means - weights @ means
-    total = sum(w * c.dense() for w, c in zip(weights, mixture.covariances)) + (weights * offsets.T) @ offsets
+    total = (
+        sum(w * c.dense() for w, c in zip(weights, mixture.covariances, strict=True)) + (weights * offsets.T) @ offsets
+    )
     wiener = total @ torch.linalg.inv(total + sigma**2 * torch.eye(6, dtype=torch.float64))
     x0 = mixture.sample(50_000)
     found = fit_affine(mixture, x0, sigma, n_noise=n_noise, batch_size=10_000)
@@ -225,7 +227,7 @@ def test_affine_denoiser_refuses_other_noise_levels():
 
 
 @pytest.mark.parametrize(
-    "call, error",
+    ("call", "error"),
     [
         (lambda x: linearity(lambda x, s: x, x[:1], [1.0]), EmptyDataError),
         (lambda x: linearity(lambda x, s: x, x, [1.0], alpha_squared=1.0), NoiseLevelError),

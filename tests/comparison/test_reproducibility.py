@@ -176,7 +176,7 @@ def test_samples_do_not_depend_on_how_many_are_drawn(digits):
 
 
 @pytest.mark.parametrize(
-    "call, error",
+    ("call", "error"),
     [
         (lambda x: memorisation(x, x[:1]), EmptyDataError),
         (lambda x: memorisation(x, torch.ones(4, 3)), EmptyDataError),

@@ -86,7 +86,7 @@ def test_the_result_survives_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "error, make",
+    ("error", "make"),
     [
         (EmptyDataError, lambda: track(MIXTURE, {}, DATA, SIGMAS)),
         (EmptyDataError, lambda: track(MIXTURE, THEORIES, DATA[:1], SIGMAS)),

@@ -119,7 +119,7 @@ def test_fits_recover_what_was_drawn(form, parameters):
     n = 400
     accuracy = np.random.default_rng(2).binomial(n, _FUNCTIONS[form](STEPS, *parameters)) / n
     fit = fit_curve(STEPS, accuracy, form, n_samples=n)
-    for (name, value), wanted in zip(fit.parameters.items(), parameters):
+    for (name, value), wanted in zip(fit.parameters.items(), parameters, strict=True):
         assert abs(value - wanted) < 4 * fit.stderr[name] + 1e-6
     other = fit_curve(STEPS, accuracy, {"geometric": "logistic", "logistic": "geometric"}[form], n_samples=n)
     assert fit.chi2 < 1.5 and fit.aic < other.aic
@@ -152,8 +152,12 @@ def write_table(path, rows, header="label,timestep,acc"):
 
 
 def test_a_users_table_is_read(tmp_path, capsys):
-    rows = [f"{name},{t},{100 * p}" for name, curve in zip(NAMES, SHARES) for t, p in zip(STEPS, curve)]
-    rows += [f"all,{t},{100 * p}" for t, p in zip(STEPS, SHARES.prod(0))]
+    rows = [
+        f"{name},{t},{100 * p}"
+        for name, curve in zip(NAMES, SHARES, strict=True)
+        for t, p in zip(STEPS, curve, strict=True)
+    ]
+    rows += [f"all,{t},{100 * p}" for t, p in zip(STEPS, SHARES.prod(0), strict=True)]
     path = write_table(tmp_path / "mine.csv", rows)
     table = read_curves(path, percent=True)
     curves = curves_from_table(table, NAMES, "all")

@@ -25,7 +25,7 @@ def test_every_formula_converts_as_noise_level_does():
     header, table = rows("From any clock to any other")
     assert header[1:] == list(CLOCKS) == [row[0] for row in table]
     for source, *formulas in table:
-        for target, formula in zip(header[1:], formulas):
+        for target, formula in zip(header[1:], formulas, strict=True):
             convert = lambdify(Symbol(source), sympify(formula.strip("`").replace("^", "**")))
             got = convert(np.asarray(getattr(LEVELS, CLOCKS[source])))
             assert got == pytest.approx(np.asarray(getattr(LEVELS, CLOCKS[target])), rel=1e-6, abs=1e-9), formula

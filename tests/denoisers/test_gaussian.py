@@ -82,7 +82,7 @@ def test_fit_with_fewer_data_than_dimensions():
         assert torch.allclose(D(x.reshape(5, 1, 8, 8), sigma).flatten(1), big(x, sigma), atol=1e-10)
 
 
-@pytest.mark.parametrize("sigma, expected", [(0.5, 4.8029), (0.8, 7.7782), (1, 9.4085), (2, 14.3279), (5, 17.7859)])
+@pytest.mark.parametrize(("sigma", "expected"), [(0.5, 4.8029), (0.8, 7.7782), (1, 9.4085), (2, 14.3279), (5, 17.7859)])
 def test_wiener_error_on_the_digits(sigma, expected):
     spectrum = GaussianDenoiser.fit(DIGITS).covariance.spectrum
     assert float((spectrum * sigma**2 / (spectrum + sigma**2)).sum()) == pytest.approx(expected, abs=1e-4)
@@ -152,14 +152,14 @@ def test_low_rank_plus_isotropic_is_the_full_one():
     full = Covariance.full(factor @ factor.T + 0.3 * torch.eye(6, dtype=torch.float64))
     u, sigma = tensor(rng.normal(size=(4, 6))), torch.full((4,), 0.9, dtype=torch.float64)
     assert torch.allclose(lean.wiener(u, sigma), full.wiener(u, sigma), atol=1e-12)
-    for ours, theirs in zip(lean.log_normal(u, sigma), full.log_normal(u, sigma)):
+    for ours, theirs in zip(lean.log_normal(u, sigma), full.log_normal(u, sigma), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-11)
     assert torch.allclose(lean.dense(), full.dense(), atol=1e-12)
     assert torch.allclose(lean.spectrum.sort().values, full.spectrum.sort().values, atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    "error, make",
+    ("error", "make"),
     [
         (CovarianceError, lambda: GaussianDenoiser(torch.zeros(2), torch.tensor([[1.0, 0.5], [0.0, 1.0]]))),
         (CovarianceError, lambda: GaussianDenoiser(torch.zeros(2), torch.tensor([[1.0, 2.0], [2.0, 1.0]]))),

@@ -139,7 +139,7 @@ def test_samples_follow_the_mixture():
 
 
 @pytest.mark.parametrize(
-    "error, make",
+    ("error", "make"),
     [
         (WeightsError, lambda: MixtureDenoiser([0.5, 0.6], [[0.0], [1.0]], [1.0, 1.0])),
         (WeightsError, lambda: MixtureDenoiser([1.5, -0.5], [[0.0], [1.0]], [1.0, 1.0])),

@@ -28,7 +28,7 @@ def test_steps_there_and_back(step):
 
 
 @pytest.mark.parametrize(
-    "clock, zero, infinity",
+    ("clock", "zero", "infinity"),
     [
         ("ou_time", 0.0, np.inf),
         ("alpha_bar", 1.0, 0.0),

@@ -23,7 +23,7 @@ def relative_error(method, n):
     return float((sample(GAUSSIAN, x, grid, method) - exact).norm() / exact.norm())
 
 
-@pytest.mark.parametrize("method, order", [("euler", 1.0), ("heun", 2.0), ("ddim", 1.0)])
+@pytest.mark.parametrize(("method", "order"), [("euler", 1.0), ("heun", 2.0), ("ddim", 1.0)])
 def test_order_of_convergence_against_the_exact_path(method, order):
     steps = np.array([80, 160, 320])
     errors = [relative_error(method, n) for n in steps]
@@ -102,7 +102,7 @@ def test_the_trajectory_passes_every_level_and_ends_at_the_denoised_point():
 
 
 @pytest.mark.parametrize(
-    "error, make",
+    ("error", "make"),
     [
         (NoiseLevelError, lambda: sample(GAUSSIAN, torch.zeros(1, 5), [1.0, 2.0])),
         (NoiseLevelError, lambda: sample(GAUSSIAN, torch.zeros(1, 5), [1.0])),

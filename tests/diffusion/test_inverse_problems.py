@@ -187,7 +187,7 @@ def test_the_empirical_optimum_can_be_guided():
 
 
 @pytest.mark.parametrize(
-    "call, error",
+    ("call", "error"),
     [
         (lambda p, x: GuidedDenoiser(p, lambda x: x.flatten(1) + 1, x.flatten(1), 0.1)(x, 1.0), ArgumentError),
         (lambda p, x: GuidedDenoiser(p, lambda x: x.flatten(1) ** 2, x.flatten(1), 0.1)(x, 1.0), ArgumentError),

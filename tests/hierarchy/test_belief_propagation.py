@@ -68,7 +68,7 @@ def exact_weights(likelihood, strings):
 def exact_marginals(weights, levels, grammar):
     weights = weights / weights.sum(1, keepdims=True)
     sizes = [grammar.v] * grammar.depth + [grammar.n_classes]
-    return [np.einsum("bn,nkc->bkc", weights, np.eye(n)[level]) for n, level in zip(sizes, levels)]
+    return [np.einsum("bn,nkc->bkc", weights, np.eye(n)[level]) for n, level in zip(sizes, levels, strict=True)]
 
 
 def test_number_of_derivations():
@@ -341,7 +341,7 @@ DENOISER = HierarchicalDenoiser(BP.grammar)
 
 
 @pytest.mark.parametrize(
-    "call, error, argument",
+    ("call", "error", "argument"),
     [
         (lambda: BeliefPropagation("grammar"), ArgumentError, "grammar"),  # pyright: ignore[reportArgumentType]
         (lambda: BP.marginals(ONES[:, :3]), ShapeError, "likelihood"),

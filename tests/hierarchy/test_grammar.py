@@ -95,7 +95,7 @@ def test_rules_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    "call, error, argument",
+    ("call", "error", "argument"),
     [
         (lambda: Grammar.random(1, 1, 2, 2), ArgumentError, "v"),
         (lambda: Grammar.random(4, 1, 1, 2), ArgumentError, "s"),

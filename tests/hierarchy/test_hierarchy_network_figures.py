@@ -18,7 +18,7 @@ def saved(name):
     return _results.load(RESULTS / f"{name}.nc")
 
 
-@pytest.mark.parametrize("name, panels", [("hierarchy_reconstruction", 4), ("hierarchy_learning", 3)])
+@pytest.mark.parametrize(("name", "panels"), [("hierarchy_reconstruction", 4), ("hierarchy_learning", 3)])
 def test_draws_from_its_saved_result(name, panels):
     assert all(ax.get_xlabel() for ax in draws_from_its_result(name, panels))
 

@@ -58,7 +58,9 @@ def test_filtered_samples_keep_the_path_marginals_but_not_the_pairs():
     assert valid_fraction(grammar, plain)[-1] == 1 and valid_fraction(grammar, filtered)[-1] < 0.9
 
 
-@pytest.mark.parametrize("name, noise, rate", [("masking", 0.3, 0.3), ("uniform", 0.4, 0.3), ("epsilon", 0.7, 0.0)])
+@pytest.mark.parametrize(
+    ("name", "noise", "rate"), [("masking", 0.3, 0.3), ("uniform", 0.4, 0.3), ("epsilon", 0.7, 0.0)]
+)
 def test_corruption_rates(name, noise, rate):
     strings = sample(Grammar.random(4, 2, 2, 3), 500)[0]
     changed = (corrupt(strings, 4, name, noise) != strings).mean()
@@ -157,7 +159,7 @@ def test_the_correlation_of_a_latent_with_a_token_of_its_sibling():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case, tolerance", [((32, 8, 2, 7), (0.04, 0.01)), ((16, 4, 2, 9), (0.05, 0.01))], ids=str)
+@pytest.mark.parametrize(("case", "tolerance"), [((32, 8, 2, 7), (0.04, 0.01)), ((16, 4, 2, 9), (0.05, 0.01))], ids=str)
 def test_mean_field_to_the_stated_tolerance(case, tolerance):
     v, m, s, depth = case
     epsilons, theory = np.linspace(0, 1, 21), HierarchyTheory(v, m, s)
@@ -168,7 +170,7 @@ def test_mean_field_to_the_stated_tolerance(case, tolerance):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "channel, grid, depth, expected, tolerance",
+    ("channel", "grid", "depth", "expected", "tolerance"),
     [
         ("epsilon", np.linspace(0.68, 0.75, 15), 7, 0.716, 0.006),
         ("epsilon", np.linspace(0.69, 0.76, 15), 10, 0.725, 0.006),
@@ -192,7 +194,7 @@ def test_gaussian_crossing():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "case, tolerance", [((16, 4, 2, 8), 0.004), ((8, 3, 2, 8), 0.012), ((8, 6, 3, 5), 0.004)], ids=str
+    ("case", "tolerance"), [((16, 4, 2, 8), 0.004), ((8, 3, 2, 8), 0.012), ((8, 6, 3, 5), 0.004)], ids=str
 )
 def test_critical_epsilon_from_curves_of_two_depths(case, tolerance):
     v, m, s, depth = case
@@ -275,7 +277,7 @@ NO_CALLABLE: Any = 3
 
 
 @pytest.mark.parametrize(
-    "call, error, argument",
+    ("call", "error", "argument"),
     [
         (lambda: sample(GRAMMAR, 0), ArgumentError, "n"),
         (lambda: sample(GRAMMAR, 2, filtered=3), ArgumentError, "filtered"),

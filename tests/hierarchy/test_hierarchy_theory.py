@@ -109,7 +109,7 @@ def test_downward_slope_at_the_transition_is_the_upward_slope_over_s(case):
 
 
 @pytest.mark.parametrize(
-    "case, epsilon, nu",
+    ("case", "epsilon", "nu"),
     [
         ((32, 8, 2), 0.7311828, 1.89280),
         ((32, 4, 2), 0.9216590, 1.89280),
@@ -249,7 +249,9 @@ REFERENCE = {  # value and tolerance of an independent density evolution with fi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case, channel", [(case, name) for case, row in REFERENCE.items() for name in row], ids=str)
+@pytest.mark.parametrize(
+    ("case", "channel"), [(case, name) for case, row in REFERENCE.items() for name in row], ids=str
+)
 def test_density_evolution_thresholds(case, channel):
     value, tolerance = REFERENCE[case][channel]
     theory = HierarchyTheory(*case)
@@ -262,7 +264,7 @@ def test_density_evolution_thresholds(case, channel):
 
 
 @pytest.mark.parametrize(
-    "call, error, argument",
+    ("call", "error", "argument"),
     [
         (lambda: HierarchyTheory(1, 1, 2), ArgumentError, "v"),
         (lambda: HierarchyTheory(4, 2, 1), ArgumentError, "s"),

@@ -8,7 +8,7 @@ from idealscore._support import estimates as _estimates
 
 
 @pytest.mark.parametrize(
-    "call, error, words",
+    ("call", "error", "words"),
     [
         (lambda: check.integer("n", 1.0, 1), errors.ArgumentError, "n: is 1.0"),
         (lambda: check.integer("n", True, 1), errors.ArgumentError, "n: is True"),

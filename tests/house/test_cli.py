@@ -29,7 +29,7 @@ def test_every_command_has_help(capsys, name):
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    ("arguments", "words"),
     [
         (["compar"], "did you mean 'compare'"),
         (["compare", "digitz"], "digits"),

@@ -62,7 +62,7 @@ def test_falling_places_too():
 
 
 @pytest.mark.parametrize(
-    "call, error, argument",
+    ("call", "error", "argument"),
     [
         (lambda: crossing([1.0], [1.0], 0.5, direction="up"), UnknownNameError, "direction"),
         (lambda: crossing([1.0], [1.0], 0.5, pick="second"), UnknownNameError, "pick"),

@@ -168,5 +168,5 @@ def test_the_upper_axis_is_the_step_of_the_schedule():
     schedule = DiscreteSchedule.linear(1000, 1e-4, 0.02)
     labels = [int(label.get_text()) for label in top.get_xticklabels()]
     assert labels == [20, 60, 200] and top.get_xlim() == ax.get_xlim()
-    for label, sigma in zip(labels, top.get_xticks()):
+    for label, sigma in zip(labels, top.get_xticks(), strict=True):
         assert NoiseLevel(sigma).step(schedule) == pytest.approx(label)

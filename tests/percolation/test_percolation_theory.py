@@ -94,7 +94,7 @@ def test_the_star_triangle_polynomial_by_walking_the_graphs():
     for name, bonds, q in (("triangle", [(0, 1), (1, 2), (0, 2)], p), ("star", [(0, 3), (1, 3), (2, 3)], 1 - p)):
         together = 0
         for state in np.ndindex(2, 2, 2):
-            graph = nx.Graph([bond for bond, kept in zip(bonds, state) if kept])
+            graph = nx.Graph([bond for bond, kept in zip(bonds, state, strict=True) if kept])
             graph.add_nodes_from(range(3))
             if nx.has_path(graph, 0, 1) and nx.has_path(graph, 0, 2):
                 together += q ** sum(state) * (1 - q) ** (3 - sum(state))

@@ -145,7 +145,7 @@ def foreign(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "call, error",
+    ("call", "error"),
     [
         (lambda d, p: train_classifier(ImageData(d.images)), ArgumentError),
         (lambda d, p: train_classifier(ImageData(d.images, 0 * d.labels)), ArgumentError),

@@ -205,7 +205,7 @@ def test_classifier_and_module_as_extractors():
 
 
 @pytest.mark.parametrize(
-    "call, error",
+    ("call", "error"),
     [
         (lambda m, x: clone_experiment(m, x, lambda x: x[:2, 0], [1.0]), ShapeError),
         (lambda m, x: clone_experiment(m, x, lambda x: x, [-1.0]), NoiseLevelError),

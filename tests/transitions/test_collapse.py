@@ -52,7 +52,7 @@ def test_digits_gaussian_collapse(digits):
     assert gaussian_information(digits, value_of(found))[0] == pytest.approx(math.log(1797))
 
 
-@pytest.mark.parametrize("dim, bulk, with_class", [(256, 1.2988, 1.3337), (1024, 1.9775, 2.0135)])
+@pytest.mark.parametrize(("dim", "bulk", "with_class"), [(256, 1.2988, 1.3337), (1024, 1.9775, 2.0135)])
 def test_collapse_of_two_gaussians(dim, bulk, with_class):
     n = 20_000
     closed = math.log(1 + 1 / (n ** (2 / dim) - 1)) / 2

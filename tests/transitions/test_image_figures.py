@@ -24,7 +24,7 @@ def saved(name):
     return _results.load(RESULTS / f"{name}.nc")
 
 
-@pytest.mark.parametrize("name, panels", PANELS.items())
+@pytest.mark.parametrize(("name", "panels"), PANELS.items())
 def test_draws_from_its_saved_result(name, panels):
     draws_from_its_result(name, panels)
 

@@ -17,7 +17,7 @@ def test_a_law_gives_the_transition_of_its_fields():
     assert law.absent("why") == Transition("speciation", None, None, 0.0, "sigma", "a = b", "Biroli2024", "why")
 
 
-@pytest.mark.parametrize("unit, snr", [("sigma", 1 / 16), ("SNR", 4.0), ("steps", None), ("epsilon", None)])
+@pytest.mark.parametrize(("unit", "snr"), [("sigma", 1 / 16), ("SNR", 4.0), ("steps", None), ("epsilon", None)])
 def test_the_noise_level_is_that_of_the_unit(unit, snr):
     noise = Law("x", unit=unit, **LAW).at(4.0).noise
     assert noise is None if snr is None else noise is not None and noise.snr == pytest.approx(snr)

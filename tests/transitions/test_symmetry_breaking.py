@@ -48,7 +48,7 @@ def bootstrap(data, statistic, repeats=200, seed=0):
 # symmetry breaking
 
 
-@pytest.mark.parametrize("a, time", [(1.0, 0.4407), (2.0, 1.0474), (10.0, 2.6492)])
+@pytest.mark.parametrize(("a", "time"), [(1.0, 0.4407), (2.0, 1.0474), (10.0, 2.6492)])
 def test_two_points(a, time):
     sde = symmetry_breaking(two_points(a), "sde")
     assert ou_time_of(sde) == pytest.approx(time, abs=1e-4)
@@ -148,7 +148,7 @@ def test_onset_law_errors_cover_the_truth():
 
 
 @pytest.mark.parametrize(
-    "call, error",
+    ("call", "error"),
     [
         (lambda: speciation(torch.ones(1, 4)), EmptyDataError),
         (lambda: speciation(torch.ones(5, 4)), CovarianceError),

@@ -44,7 +44,7 @@ def test_a_file_whose_images_hardly_vary(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments, word",
+    ("arguments", "word"),
     [(["digit"], "digits"), (["missing.npy"], "missing.npy"), (["--modes", "0"], "n_modes"), (["--colour"], "options")],
 )
 def test_bad_input_ends_with_one_line(arguments, word, capsys):
