@@ -19,7 +19,7 @@ def test_what_is_missing_is_found():
             One number.
         z : int
             No parameter at all.
-        """  # noqa: D417
+        """
         if x < 0:
             raise ValueError
         return x + y
