@@ -1,4 +1,4 @@
-"""idealscore: the closed-form theory of diffusion models beside trained networks, with error bars.
+"""idealscore: the closed-form theory of diffusion models next to trained networks, with error bars.
 
 >>> import idealscore
 >>> print(idealscore.NoiseLevel.from_ou_time(1.0))

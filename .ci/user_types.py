@@ -1,4 +1,4 @@
-"""What a user's type checker sees: the wheel is built and installed in an environment of its own, and pyright and mypy
+"""What a user's type checker sees: the wheel is built and installed in a separate environment, and pyright and mypy
 read the Python of the README, the tutorial and the examples against it; `pyright --verifytypes` counts what is typed.
 
     python .ci/user_types.py [MINIMUM]     # exit 1 on an error, or below MINIMUM per cent (98)

@@ -80,7 +80,7 @@ def as_float_tensor(argument: str, value: Any, dtype: torch.dtype | None = None)
                 raise TypeError("complex")
             tensor = tensor.to(torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ArgumentError(argument, f"is no array of real numbers ({error})", "pass a tensor") from None
+        raise ArgumentError(argument, f"expected an array of real numbers ({error})", "pass a tensor") from None
     return finite(argument, tensor if dtype is None else tensor.to(dtype))
 
 

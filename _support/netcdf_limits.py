@@ -13,7 +13,7 @@ from ..errors import DataFileError
 from .memory import fits
 
 PATIENCE = 4.0
-"""Seconds for a file to be read, beside one for every 20 MiB of it."""
+"""Seconds for a file to be read, plus one for every 20 MiB of it."""
 
 
 def check_harmless(path: str | os.PathLike, limit: int) -> None:
@@ -26,7 +26,7 @@ def check_harmless(path: str | os.PathLike, limit: int) -> None:
     except subprocess.TimeoutExpired:
         raise DataFileError("path", f"{path} does not end to be read, it is damaged", "pass another copy") from None
     if ended:
-        raise DataFileError("path", f"{path} is no readable netCDF file", "run the command that made it again")
+        raise DataFileError("path", f"{path} is not a readable netCDF file", "run the command that made it again")
 
 
 def check_sizes(path: str | os.PathLike, limit: int) -> None:

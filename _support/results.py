@@ -37,7 +37,7 @@ _AGAIN = "run the command that made it again"
 
 @contextmanager
 def atomic_path(path: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
-    """A temporary name beside `path`; on success it is renamed to `path`, else it is removed.
+    """A temporary name next to `path`; on success it is renamed to `path`, else it is removed.
 
     With `sync` the data reach the disk before the new name does, so that the file is whole even after a power cut.
     Raises OutputError where the disk is full or the folder cannot be written.
@@ -183,13 +183,13 @@ def load(
 ) -> xr.Dataset:
     """Read a Dataset into memory; a missing, truncated, damaged or foreign file is named in the error.
 
-    A file without a digest that does not come with the package is first read in a process of its own, which may crash.
+    A file without a digest that does not come with the package is first read in a separate process, which may crash.
     Sizes that the file declares are held against `memory_limit` (half of the free memory) before they are allocated.
     """
     import xarray as xr
 
     if not Path(path).is_file():
-        raise DataFileError("path", f"there is no file {path}", "check the name")
+        raise DataFileError("path", f"{path} does not exist", "check the name")
     try:
         sound = intact(path)
         if sound is False:
@@ -203,7 +203,7 @@ def load(
     except IdealScoreError:
         raise
     except Exception as error:
-        raise DataFileError("path", f"{path} is no readable netCDF file ({type(error).__name__})", _AGAIN) from error
+        raise DataFileError("path", f"{path} is not a readable netCDF file ({type(error).__name__})", _AGAIN) from error
     if validate is not None:
         validate(dataset)
     return dataset

@@ -62,7 +62,7 @@ def style(**changes: Any) -> Iterator[None]:
 
 @contextmanager
 def venue_settings(settings: dict[str, Any]) -> Iterator[None]:
-    """Settings that every `style()` inside takes on top of its own."""
+    """Settings that every `style()` inside takes in addition to its arguments."""
     token = _VENUE.set(settings)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Belief propagation beside a plain gather in torch and a junction tree: all marginals of a grammar, one thread.
+"""Belief propagation next to a plain gather in torch and a junction tree: all marginals of a grammar, one thread.
 
 `python -m pytest benchmarks/test_belief_propagation.py`; the last test bounds its memory.
 """

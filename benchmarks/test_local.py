@@ -1,4 +1,4 @@
-"""Local optima on 32 x 32 colour images: images per second, beside unfolded patches compared by broadcasting.
+"""Local optima on 32 x 32 colour images: images per second, next to unfolded patches compared by broadcasting.
 
 pytest benchmarks/test_local.py -s                # one thread; THREADS=2 for two
 """

@@ -19,7 +19,7 @@ __all__ = ["COMMANDS", "main", "usage"]
 COMMANDS = {
     "compare": "which theory does a trained network follow, at which noise level?",
     "regimes": "memorising, Gaussian or something else: over training-set size, width and step",
-    "percolate": "threshold, wrapping and exponents of a lattice beside the exact values",
+    "percolate": "threshold, wrapping and exponents of a lattice next to the exact values",
     "transitions": "critical noise levels of data or of a grammar, in every clock, with errors",
     "compose": "do concepts compose, and in which order do their combinations appear?",
     "bumps": "do networks compose bumps from stripes, and where does learning start?",
@@ -33,7 +33,7 @@ COMMANDS = {
 
 USAGE = """usage: idealscore COMMAND [OPTIONS]
 
-Closed-form theory of diffusion models beside trained networks, with error bars.
+Closed-form theory of diffusion models next to trained networks, with error bars.
 
 commands:
 {commands}

@@ -37,13 +37,13 @@ class SweepConfig:
         """The configuration in a TOML file; DataFileError where it is missing, no TOML, or not as described."""
         path = Path(path)
         if not path.is_file():
-            raise DataFileError("config", f"there is no file {path}", "check the name")
+            raise DataFileError("config", f"{path} does not exist", "check the name")
         if path.stat().st_size > LARGEST:
             raise DataFileError("config", f"{path} is larger than {LARGEST >> 20} MiB", "use linspace for long axes")
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError, OverflowError) as error:
-            problem = f"{path} is no TOML file ({str(error) or type(error).__name__})"
+            problem = f"{path} is not a TOML file ({str(error) or type(error).__name__})"
             raise DataFileError("config", problem, "correct it") from None
         for key in content:
             if key not in KEYS:

@@ -24,8 +24,8 @@ class Command:
     """Train conditional networks on Gaussian bumps and stripes, and measure what they compose.
 
     held-out: accuracy inside a band of places that training left out. efficiency: images needed to reach 60 % against
-    the size of the canvas. representation: orthogonality, parallelism and topology, layer by layer, beside two tori.
-    percolation: accuracy beside the largest connected share of the data. A stopped command goes on when repeated.
+    the size of the canvas. representation: orthogonality, parallelism and topology, layer by layer, next to two tori.
+    percolation: accuracy next to the largest connected share of the data. A stopped command goes on when repeated.
     """
 
     study: tyro.conf.Positional[str] = "held-out"
@@ -41,7 +41,7 @@ class Command:
     band: tuple[float, float] | None = None
     """held-out interval of places, in pixels"""
     shape: str = "band"
-    """of what is held out: band, lesion, interior, exterior"""
+    """of the held-out places: band, lesion, interior, exterior"""
     layer: tuple[str, ...] = ()
     """layers whose representation is read (default: those of the scale)"""
     networks: int | None = None

@@ -1,4 +1,4 @@
-"""`idealscore percolate LATTICE`: threshold, wrapping probabilities and exponents beside the exact values."""
+"""`idealscore percolate LATTICE`: threshold, wrapping probabilities and exponents next to the exact values."""
 
 from __future__ import annotations
 

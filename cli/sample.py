@@ -30,7 +30,7 @@ class Command:
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, ..."""
     out: str = ""
-    """folder of the samples (default: samples beside the weights)"""
+    """folder of the samples (default: next to the weights)"""
 
     def run(self) -> None:
         from .._support import checks as check

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Does a network memorise?
 #
-# Trained on few images, a network draws copies; on many, images of its own. Two numbers say which, and each has a
+# Trained on few images, a network draws copies; on many, new images. Two numbers say which, and each has a
 # reference: the share of samples much nearer to one training image than to any other (of new images: the null),
 # and the denoising error on training images over that on new ones (of the empirical optimum: all memorised).
 
@@ -31,7 +31,7 @@ recipe = TrainConfig(steps=30 if SMALL else 5000, batch=32 if SMALL else 128, le
 trained = train_ensemble(networks, subsets, recipe).networks
 
 # %% [markdown]
-# Samples, and the share of copies among them beside the same share of held-out images.
+# Samples, and the share of copies among them next to the same share of held-out images.
 
 # %%
 levels = [*karras_sigmas(4 if SMALL else 18, 0.02, 20.0), 0.0]
@@ -48,7 +48,7 @@ for network, subset in zip(trained, subsets, strict=True):
     )
 
 # %% [markdown]
-# The test-train gap at each noise level, beside that of the empirical optimum.
+# The test-train gap at each noise level, next to that of the empirical optimum.
 
 # %%
 sigmas = np.geomspace(0.1, 5, 3 if SMALL else 10)

@@ -3,7 +3,7 @@
     python examples/sweep_slurm.py /shared/percolation --queue short --jobs 20
     python examples/sweep_slurm.py percolation --local 2       # the same on this machine
 
-Run it on the login node, or in a small job of its own; it needs `pip install 'idealscore[cluster]'`. The folder must be
+Run it on the login node, or in a small separate job; it needs `pip install 'idealscore[cluster]'`. The folder must be
 on a file system that the nodes share. When it is stopped, or a job is, the same command goes on from there.
 """
 

@@ -51,7 +51,7 @@ def read_tensors(path: FilePath) -> tuple[dict[str, torch.Tensor], Record]:
 
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError("path", f"there is no file {path}", "check the name")
+        raise CheckpointError("path", f"{path} does not exist", "check the name")
     with open(path, "rb") as stream:
         start = stream.read(4)
     if start.startswith(_PICKLES):

@@ -26,7 +26,7 @@ LAYOUT = 1  # of the saved results; raised when a figure's variables change thei
 
 @cache
 def _modules() -> dict[str, str]:
-    """{figure: module}: the room's name leads the figure's, except in the rooms whose figures say it themselves."""
+    """{figure: module}: the room's name leads the figure's, except in rooms whose figure names already say it."""
     here = Path(__file__).parent
     rooms = [room.name for room in here.iterdir() if (room / "__init__.py").exists()]
     found = {

@@ -1,4 +1,4 @@
-"""Feed mutated files to every loader, in a process of its own: `python _fuzz.py FOLDER KIND COUNT SEED`.
+"""Feed mutated files to every loader, in a separate process: `python _fuzz.py FOLDER KIND COUNT SEED`.
 
 Prints one JSON line: how many were accepted and refused, the slowest, the peak of memory. Any exception that is not
 typed, any forbidden act (a program started, a connection, a pickle) and any file over five seconds ends the process.

@@ -18,5 +18,5 @@ MODULES = sorted(
 
 
 def run_python(code, cwd=None):
-    """Run `code` in a Python of its own."""
+    """Run `code` in a separate Python process."""
     return subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, timeout=120)

@@ -1,4 +1,4 @@
-"""What the tests of faults share: a Python of its own, and the finished points of a sweep."""
+"""What the tests of faults share: a separate Python process, and the finished points of a sweep."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
 """Another processor's last bits: pytest's option --last-bits SEED.
 
-Two processors, or two builds of BLAS, agree on +, *, / and sqrt, and on nothing that sums in an order of its own or
+Two processors, or two builds of BLAS, agree on +, *, / and sqrt, and on nothing that sums in its own order or
 calls a library of functions. With the option every test runs as on such another machine:
 
 - a function (exp, log, tanh, sin, ..., softmax, logsumexp, inverse, solution, factor) is off by one unit in the last

@@ -132,7 +132,7 @@ def read_curves(
     rows: dict[str, dict[float, float]] = {}
     file = Path(path)
     if not file.is_file():
-        raise DataFileError("path", f"there is no file {file}", "check the name")
+        raise DataFileError("path", f"{file} does not exist", "check the name")
     with open(file, newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
         for column in (label, step, value):

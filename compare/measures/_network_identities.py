@@ -37,7 +37,7 @@ def network_identities(
 ) -> xr.Dataset:
     """How far a trained network is from each identity of an optimal denoiser.
 
-    The network is measured in double precision, so that rounding is no part of the result. A learned denoiser is not a
+    The network is measured in double precision, so that rounding does not enter the result. A learned denoiser is not a
     gradient field and not a posterior mean: how far it is from either is a result, not an error.
 
     Parameters
@@ -135,7 +135,7 @@ def _of_class(data: ImageData, condition: int | None, shape: tuple[int, ...]) ->
         return data.images
     chosen = data.images[data.labels == condition]
     if len(chosen) == 0:
-        raise ArgumentError("label", f"is {condition}, of which there are no data", "pass a class of the data")
+        raise ArgumentError("label", f"expected a class of the data, got {condition}", "pass a class of the data")
     return chosen
 
 

@@ -19,7 +19,7 @@ METHODS = ("heun", "euler", "ddim")
 
 
 class SamplingOptions(TypedDict, total=False):
-    """The options of `paired_samples` besides models, shape, number and seed."""
+    """The options of `paired_samples` in addition to models, shape, number and seed."""
 
     sigmas: ArrayLike | None
     method: str

@@ -1,4 +1,4 @@
-"""Learning, mode by mode: when each eigenmode of the data is learned, beside prediction [@WangPehlevan2025]."""
+"""Learning, mode by mode: when each eigenmode of the data is learned, next to prediction [@WangPehlevan2025]."""
 
 from __future__ import annotations
 

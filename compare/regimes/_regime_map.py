@@ -11,8 +11,8 @@ and one on another set. All are measured at log-spaced steps:
   memorise and high where both generalise [@Zhang2024]), between networks on two disjoint sets (`rp_disjoint`, high only
   where they generalise [@Kadkhodaie2024]), and with the optima (`rp_to_optimum`).
 
-The same numbers of the optima themselves stand beside as nulls (`optimum_*`), and those of held-out images taken for
-samples (`held_out_*`).
+The same numbers of the optima themselves stand next to them as nulls (`optimum_*`), and those of held-out images taken
+for samples (`held_out_*`).
 """
 
 from __future__ import annotations

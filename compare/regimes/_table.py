@@ -13,7 +13,7 @@ from ._regime_map import RegimePlan
 
 SHOWN_LEVELS = 3
 MEANINGS = {
-    "copies": "most samples are no copies",
+    "copies": "most samples are not copies",
     "agreement": "networks on two sets agree better than a network and its empirical optimum",
 }
 

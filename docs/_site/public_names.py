@@ -35,7 +35,7 @@ def defined(module: str) -> list[str]:
 
 
 def block(module: str, members: list[str], level: int) -> str:
-    """The reference of one module, under a heading of its own."""
+    """The reference of one module, under its own heading."""
     chosen = "".join(f"\n        - {name}" for name in members or defined(module))
     title = module.rsplit(".", 1)[1].lstrip("_")
     options = f"    options:\n      heading_level: {level + 1}\n      members:{chosen}\n"

@@ -101,7 +101,7 @@ def load(
     else:
         if not source.startswith("hf:") and not Path(source).exists():
             if Path(source).suffix.lower() in KINDS or len(Path(source).parts) > 1:
-                raise DataFileError("data", f"there is no file {source}", "check the path")
+                raise DataFileError("data", f"{source} does not exist", "check the path")
             raise UnknownNameError("data", source, DATASETS)
         raw = read(source, column, label_column, split, limit)
     low, high = values or raw.values or value_range(raw.images)

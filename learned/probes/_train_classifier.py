@@ -117,7 +117,7 @@ def _shift(shift: int, shape: tuple[int, ...]) -> int:
 
 
 def _rows(n: int, batch: int, seed: int, step: int) -> torch.Tensor:
-    """The images of a step: each epoch in an order of its own."""
+    """The images of a step: each epoch in its own order."""
     epoch, offset = divmod(step * batch, n)
     order: list[int] = []
     while len(order) < offset + batch:

@@ -1,10 +1,10 @@
-"""Does learning start where the data become one manifold? Percolation beside trained accuracy [@Liang2024].
+"""Does learning start where the data become one manifold? Percolation next to trained accuracy [@Liang2024].
 
 A random share of the bumps on a lattice is kept; two are neighbours where their overlap exceeds theta = 0.005. (a)
 Largest connected share of the data: lines, many random draws; dots, the very data on which networks were trained;
 dotted, the predicted critical share of an infinite lattice. (b) Accuracy of the networks at places that were not
 trained on. (c) The same accuracy against the share in units of the critical one: one curve if overlap alone decides.
-(d) Entities and properties of a random concept matrix in its largest component, beside theory [@Lubana2024].
+(d) Entities and properties of a random concept matrix in its largest component, next to theory [@Lubana2024].
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Networks trained on all bumps of a periodic canvas; the input is one and the same noise, so that the label alone tells
 places apart. (a, b) The places in the first four principal components of a middle layer, coloured by x and by y. (c)
 Share of the variance in each component. (d) Wasserstein distance of the tangents' cosines to those of the factorised
-Clifford torus and of the coupled three-torus, layer by layer, beside the code of the label and the images themselves.
+Clifford torus and of the coupled three-torus, layer by layer, next to the code of the label and the images themselves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Are the directions of x and y in a network orthogonal and parallel? Histograms beside two tori [@Liang2024].
+"""Are the directions of x and y in a network orthogonal and parallel? Histograms next to two tori [@Liang2024].
 
 Cosines between differences of the representation at neighbouring places of a torus. (a) Of x against y: 0 for
 independent features. (b, c) Of one feature at one value of it, wherever the other is: 1 for independent features. (d)

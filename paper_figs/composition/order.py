@@ -116,7 +116,7 @@ def _draw_times(ax, dataset: xr.Dataset, colours) -> None:
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """Emergence times by distance beside the order and the toy law."""
+    """Emergence times by distance next to the order and the toy law."""
     from ..._support.estimates import show
     from ...compare.concepts._by_distance import by_distance
     from .._findings import Findings

@@ -28,7 +28,7 @@ PLAN: dict[str, dict[str, Any]] = {
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
-    """Linear networks over (seed, time) beside theory, and diffusion networks over (class, concept, run, step)."""
+    """Linear networks over (seed, time) next to theory, and diffusion networks over (class, concept, run, step)."""
     from ..._support import checks as check
     from ..._support.results import provenance
 

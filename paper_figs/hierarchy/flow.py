@@ -70,7 +70,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """The belief at the root on both sides of the critical noise, beside the mean field."""
+    """The belief at the root on both sides of the critical noise, next to the mean field."""
     from ..._support.estimates import show
 
     root = dataset.isel(level=-1)

@@ -49,7 +49,7 @@ N_LEVELS = 12
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
-    """Cosines over `(data, layer, level)` with `sigma` `(data, level)`; accuracies of the classifiers beside."""
+    """Cosines over `(data, layer, level)` with `sigma` `(data, level)`; accuracies of the classifiers next to them."""
     import numpy as np
     import xarray as xr
 

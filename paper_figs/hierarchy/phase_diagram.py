@@ -2,7 +2,7 @@ r"""Phase diagram of the Random Hierarchy Model over (m, epsilon) [@Sclocchi2025
 
 Colour: the mean-field belief in the true class of a deep tree. Line: epsilon*(m), which ends at the edges of the window
 s v^{s-1} (v-1)/(v^s-1) < m < (v^s-1)/(s (v-1)). Points: halfway crossings of exact belief propagation on random
-grammars of finite depth, beside the mean field of the same depth (dashed).
+grammars of finite depth, next to the mean field of the same depth (dashed).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """The halfway crossings of exact belief propagation beside the mean field of the same depth."""
+    """The halfway crossings of exact belief propagation next to the mean field of the same depth."""
     import numpy as np
 
     finite = np.interp(dataset.rules, dataset.m, dataset.finite)

@@ -1,7 +1,7 @@
 """Which symbols survive noise and denoising, level by level: exact, mean field, and a trained network.
 
 Forward and backward again, the class is lost at once at a critical noise while the leaves change little by little
-([@Sclocchi2025], the transition in noise). Left and middle: networks trained on Gaussian and on masked strings beside
+([@Sclocchi2025], the transition in noise). Left and middle: networks trained on Gaussian and on masked strings next to
 the exact posterior, with the critical noise of an infinitely deep tree by density evolution. Right: the epsilon
 device, where mean field is a closed form.
 """

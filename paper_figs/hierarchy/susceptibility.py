@@ -117,7 +117,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """Where chi is largest, beside the critical noise of each channel."""
+    """Where chi is largest, next to the critical noise of each channel."""
     from ..._support.estimates import show
 
     peaks, apart = [], []

@@ -90,7 +90,7 @@ def findings(dataset: xr.Dataset) -> Findings:
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """The images, one row per model, with the cosines beside."""
+    """The images, one row per model, with the cosines next to it."""
     import numpy as np
     from matplotlib import pyplot as plt
 

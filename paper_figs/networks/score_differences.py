@@ -57,7 +57,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
 
 
 def _distances(network, training, held_out, plan, seed: int) -> xr.Dataset:
-    """`distill_linear` of a network and of the empirical optimum, with the distance between the two beside."""
+    """`distill_linear` of a network and of the empirical optimum, with the distance between the two next to them."""
     from ...compare.comparison._track import track
     from ...compare.measures.distillation import distill_linear
     from ...compare.regimes.ground import stacked

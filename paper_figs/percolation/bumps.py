@@ -143,7 +143,7 @@ def _draw_thresholds(ax, dataset: xr.Dataset) -> None:
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """Where half of the kept bumps are connected, beside the predicted critical fraction."""
+    """Where half of the kept bumps are connected, next to the predicted critical fraction."""
     import numpy as np
 
     apart = (dataset.half - dataset.predicted).values

@@ -75,7 +75,7 @@ def palette() -> np.ndarray:
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """A large critical picture, and three small ones beside it."""
+    """A large critical picture, and three small ones next to it."""
     from matplotlib import pyplot as plt
     from matplotlib.collections import EllipseCollection
 

@@ -2,7 +2,7 @@
 
 Curves of several sizes fall on one when p - p_c is measured in L^{-1/nu} and heights in L^{-beta/nu} and L^{gamma/nu}
 [@Newman2001] [@Stauffer1994]. Left: the largest cluster as it is; middle and right: collapsed, with the fitted
-exponents beside the exact ones.
+exponents next to the exact ones.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _caption(dataset: xr.Dataset, quantity: str, name: str) -> str:
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """The fitted exponents beside the exact ones."""
+    """The fitted exponents next to the exact ones."""
     from ..._support.estimates import show
 
     values = {

@@ -60,7 +60,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """Wrapping at the threshold for the largest size, beside the exact values."""
+    """Wrapping at the threshold for the largest size, next to the exact values."""
     from ..._support.estimates import show
 
     at = dataset.isel(size=-1).interp(p=float(dataset.attrs["threshold"]))

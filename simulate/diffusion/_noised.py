@@ -1,4 +1,4 @@
-"""Noise added to clean points and noise to start from, each sample on a random stream of its own [@Karras2022]."""
+"""Noise added to clean points and noise to start from, each sample with its own random stream [@Karras2022]."""
 
 from __future__ import annotations
 

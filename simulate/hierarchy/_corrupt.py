@@ -1,4 +1,4 @@
-"""Noise on the leaves of strings, each string on a random stream of its own [@Sclocchi2025]."""
+"""Noise on the leaves of strings, each string with its own random stream [@Sclocchi2025]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strings of a grammar with their latents, each on a random stream of its own [@Cagnetta2024]."""
+"""Strings of a grammar with their latents, each with its own random stream [@Cagnetta2024]."""
 
 from __future__ import annotations
 

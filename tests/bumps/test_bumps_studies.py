@@ -155,7 +155,7 @@ def test_the_shipped_results_bear_out_the_claims():
 
 @pytest.mark.slow
 def test_stripes_compose_where_bumps_alone_do_not():
-    """A training run of its own, with a negative control: bumps alone see the same places outside of the band."""
+    """A separate training run, with a negative control: bumps alone see the same places outside of the band."""
     chosen = replace(plan("small"), seeds=1)
     found = bumps.held_out_composition(chosen, seed=11).accuracy
     assert found.sel(set="stripes + bumps", region="both") >= 0.5

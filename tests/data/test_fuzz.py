@@ -35,7 +35,7 @@ MEBIBYTES = 256
 
 
 def fuzz(folder, kind, count, seed):
-    """What the fuzzer in a process of its own reports; a crash, a hang or a forbidden act fails here."""
+    """What the fuzzer in a separate process reports; a crash, a hang or a forbidden act fails here."""
     command = [sys.executable, "-W", "ignore", str(TESTS / "_fuzz.py"), folder, kind, count, seed]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=170, env=environment)
@@ -265,5 +265,5 @@ def test_a_file_that_makes_the_library_hang_or_crash_is_refused(tmp_path, monkey
     (tmp_path / "netcdf_probe.py").write_text(program)
     monkeypatch.setattr(_netcdf_limits, "__file__", str(tmp_path / "netcdf_limits.py"))
     monkeypatch.setattr(_netcdf_limits, "PATIENCE", 0.5)
-    with pytest.raises(DataFileError, match=r"strange\.nc (does not end|is no readable)"):
+    with pytest.raises(DataFileError, match=r"strange\.nc (does not end|is not a readable)"):
         _results.load(path)

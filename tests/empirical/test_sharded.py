@@ -270,8 +270,8 @@ def test_bad_sources_are_refused(tmp_path):
     cases = [
         (tmp_path / "none.npy", {}, DataFileError, "no file"),
         (tmp_path / "notes.txt", {}, DataFileError, "unknown kind"),
-        (tmp_path / "bad.npy", {}, DataFileError, "no readable"),
-        (tmp_path / "bad.parquet", {}, DataFileError, "no readable"),
+        (tmp_path / "bad.npy", {}, DataFileError, "is not a readable"),
+        (tmp_path / "bad.parquet", {}, DataFileError, "is not a readable"),
         (truncated, {}, DataFileError, "truncated"),
         (ragged, {}, DataFileError, "several lengths"),
         (whole, {"column": "picture"}, DataFileError, "no 'picture'"),

@@ -22,7 +22,7 @@ from idealscore._support import estimates as _estimates
         (lambda: check.dataset("data", np.zeros((0, 3))), errors.EmptyDataError, "data"),
         (lambda: check.dataset("data", np.zeros((3, 0))), errors.EmptyDataError, "data"),
         (lambda: check.dataset("data", [[1.0, np.nan]]), errors.NotFiniteError, "data"),
-        (lambda: check.dataset("data", [["a", "b"]]), errors.ArgumentError, "no array of real numbers"),
+        (lambda: check.dataset("data", [["a", "b"]]), errors.ArgumentError, "expected an array of real numbers"),
         (lambda: check.dataset("data", np.zeros((2, 2), complex)), errors.ArgumentError, "complex"),
         (lambda: check.batch("x", np.zeros((2, 2)), (2,)), errors.ArgumentError, "torch tensor"),
         (lambda: check.batch("x", torch.zeros(2, 2, dtype=torch.int64), (2,)), errors.ArgumentError, "int64"),

@@ -39,7 +39,7 @@ def test_the_table_of_a_saved_network(run, tmp_path, capsys):
         assert word in printed
     result = _results.load(out)
     symmetry = result.sel(identity="symmetry")
-    assert (symmetry["size"] > 4 * symmetry["size_stderr"]).all(), "an untrained network is no gradient field"
+    assert (symmetry["size"] > 4 * symmetry["size_stderr"]).all(), "an untrained network is not a gradient field"
     assert (symmetry["verdict"] == "broken").all()
     assert "command" in result.attrs and result.attrs["seed"] == "0"
 
@@ -83,7 +83,7 @@ def test_rows_and_table_agree():
 
 def test_bad_input_is_one_line(run, tmp_path, capsys):
     for arguments, word in (
-        ([str(tmp_path / "none")], "there is no file"),
+        ([str(tmp_path / "none")], "does not exist"),
         ([str(run), "--sigmas", "-1.0"], "sigmas"),
         ([str(run), "--identities", "symmetri"], "did you mean 'symmetry'"),
         ([str(run), "--points", "1"], "points"),

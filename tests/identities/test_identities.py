@@ -40,7 +40,7 @@ worlds = st.tuples(
 
 
 def world(seed, dim, n, log_level, offset):
-    """Cloud `(n, dim)` with some spread around an offset, a noise level beside it, and noisy points."""
+    """Cloud `(n, dim)` with some spread around an offset, a noise level next to it, and noisy points."""
     rng = np.random.default_rng(seed)
     data = torch.from_numpy(rng.standard_normal((n, dim)) * rng.uniform(0.2, 3.0) + offset)
     spread = float(data.std(0, correction=0).norm()) or 1.0

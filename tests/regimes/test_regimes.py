@@ -35,7 +35,7 @@ def made(digits, tmp_path_factory):
 
 
 def _measured(digits, size, name, held_out=197):
-    """A cell whose three networks are an optimum of their own training sets."""
+    """A cell whose three networks are each the optimum of their own training set."""
     plan = RegimePlan(sizes=(size,), held_out=held_out, **TINY | Record(n_samples=40, n_pairs=40, levels=3))
     ground = Ground(plan, *plan.pool(digits), size, 0)
     sides = (ground.first, ground.first, ground.other)

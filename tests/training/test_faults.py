@@ -169,7 +169,7 @@ seconds = {seconds}
 
 
 def command(folder, workers, points=60, seconds=0.02):
-    """`idealscore sweep` in a process group of its own."""
+    """`idealscore sweep` in its own process group."""
     (folder / "c.toml").write_text(CONFIG.format(points=points, seconds=seconds))
     options = ["--out", folder / "s", "--workers", workers, "--allow", "sweep_functions"]
     return python(

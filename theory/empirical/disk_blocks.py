@@ -81,7 +81,7 @@ def open_source(data: FilePath | Sliceable, column: str | None, limit: int) -> S
     if isinstance(data, (str, os.PathLike)):
         path = Path(data)
         if not path.is_file():
-            raise DataFileError("data", f"there is no file {path}", "check the path")
+            raise DataFileError("data", f"{path} does not exist", "check the path")
         if path.suffix == ".npy":
             return _npy(path)
         if path.suffix in (".parquet", ".pq"):
@@ -98,7 +98,7 @@ def open_source(data: FilePath | Sliceable, column: str | None, limit: int) -> S
 
 def _checked(source: Source) -> Source:
     if source.dtype.kind not in "biuf":
-        raise DataFileError("data", f"holds {source.dtype}, which are no numbers", "store numeric arrays")
+        raise DataFileError("data", f"expected numbers, got {source.dtype}", "store numeric arrays")
     if source.n < 1 or not source.event_shape or math.prod(source.event_shape) < 1:
         raise ShapeError("data", f"has shape {(source.n, *source.event_shape)}", "store an array (n, *event)")
     return source
@@ -113,7 +113,7 @@ def _npy(path: Path) -> Source:
             offset = stream.tell()
     except Exception as error:
         raise DataFileError(
-            "data", f"{path} is no readable .npy file ({type(error).__name__})", "write it again"
+            "data", f"{path} is not a readable .npy file ({type(error).__name__})", "write it again"
         ) from None
     if fortran and len(shape) > 1:
         raise DataFileError("data", f"{path} is stored by columns", "save np.ascontiguousarray(data)")
@@ -151,7 +151,7 @@ def _parquet(path: Path, column: str | None, limit: int) -> Source:
     except (DataFileError, MissingDependencyError, check.ArgumentError):
         raise
     except Exception as error:
-        problem = f"{path} is no readable parquet file ({type(error).__name__})"
+        problem = f"{path} is not a readable parquet file ({type(error).__name__})"
         raise DataFileError("data", problem, "write it again") from None
     shape, dtype = first.shape[1:], first.dtype
     kept: dict[int, np.ndarray] = {0: first}

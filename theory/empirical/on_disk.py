@@ -81,7 +81,7 @@ class DiskSet(TrainingSet):
             yield rows, as_block(block, self._scale, self._shift, self._place, self._type)
 
     def _parts(self) -> Iterator[tuple[torch.Tensor, ArrayCloud]]:
-        """One pass over the data of weight above 0: the indices of each block and the block as a cloud of its own."""
+        """One pass over the data of weight above 0: the indices of each block and the block as a separate cloud."""
         for rows, block in self._blocks():
             index, log_prior = torch.arange(rows.start, rows.stop, device=block.device), None
             if self.prior is not None:

@@ -112,7 +112,7 @@ class WeightedSums:
 
 
 def concatenate(parts: Sequence[WeightedSums], order: torch.Tensor) -> WeightedSums:
-    """The rows of several sums over the same data, one after the other, then taken in `order`."""
+    """The rows of several sums over the same data, concatenated, then taken in `order`."""
     columns = {name: torch.cat([getattr(part, name) for part in parts])[order] for name in vars(parts[0])}
     return WeightedSums(**columns)
 

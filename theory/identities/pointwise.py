@@ -92,7 +92,7 @@ def _row(case: Case, w: torch.Tensor) -> torch.Tensor | None:
     statement=lambda s: s.Eq(s.Derivative(s.D1(s.x, s.y, s.sigma), s.y), s.Derivative(s.D2(s.x, s.y, s.sigma), s.x)),
     conditions="two or more dimensions",
     reference="Kadkhodaie2024",
-    cause="a network is no gradient field; "
+    cause="a network is not a gradient field; "
     "in a closed form, a transposed or one-sided matrix, or per-coordinate weights",
 )
 def symmetry(case: Case) -> Measurement | None:
@@ -145,7 +145,7 @@ def positivity(case: Case) -> Measurement:
     ),
     conditions="two or more dimensions",
     reference="Song2021b",
-    cause="a network is no gradient field; in a closed form, weights that differ from coordinate to coordinate",
+    cause="a network is not a gradient field; in a closed form, weights that differ from coordinate to coordinate",
 )
 def curl_free(case: Case) -> Measurement | None:
     if case.dim == 1:

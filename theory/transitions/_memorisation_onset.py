@@ -7,8 +7,8 @@ begins at
     tau_mem = c n,
 
 with a prefactor c that depends on architecture, optimiser and learning rate, and not on n: between tau_gen and tau_mem
-there is a window, growing with n, in which a network generalises although it could memorise. c is no universal number;
-it is given, or fitted to onsets measured at several n.
+there is a window, growing with n, in which a network generalises although it could memorise. c is not a universal
+number; it is given, or fitted to onsets measured at several n.
 """
 
 from __future__ import annotations
