@@ -1,6 +1,6 @@
 """Checks of arguments, made before any work; each raises a typed error that names the argument.
 
-torch is imported only when a tensor is at hand, so that the light modules stay light.
+torch is imported only when a tensor is passed, so that the light modules stay light.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def batch(argument: str, x: Any, event_shape: Iterable[int]) -> torch.Tensor:
     event_shape = tuple(event_shape)
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         kind = str(x.dtype) if isinstance(x, torch.Tensor) else type(x).__name__
-        raise ArgumentError(argument, f"is of kind {kind}", "pass a floating-point torch tensor")
+        raise ArgumentError(
+            argument, f"expected floating-point numbers, got {kind}", "pass a floating-point torch tensor"
+        )
     if tuple(x.shape[1:]) != event_shape or x.ndim == 0:
         raise ShapeError(argument, f"has shape {tuple(x.shape)}", f"pass (batch, *{event_shape})")
     return x

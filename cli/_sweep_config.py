@@ -78,7 +78,7 @@ _KINDS = {
 
 
 def _axis(name: str, values: Any) -> Any:
-    """A list as it is; {linspace = [first, last, n]}, {geomspace = [...]} and {range = [...]} as lists."""
+    """A list unchanged; {linspace = [first, last, n]}, {geomspace = [...]} and {range = [...]} as lists."""
     if not isinstance(values, dict):
         return values
     if len(values) != 1:

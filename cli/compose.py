@@ -102,7 +102,7 @@ class Command:
             changes["options"] = {**(changes.get("options") or plan.options), "head": self.head}
         plan = with_options(plan, **changes)
         if len(plan.train.snapshot_steps()) < 2 and not self.rare:
-            problem = f"is {plan.train.every} of {plan.train.steps} steps: a curve needs two evaluations"
+            problem = f"expected two evaluations or more in {plan.train.steps} steps, got one every {plan.train.every}"
             raise ArgumentError("every", problem, "evaluate more often")
         return plan
 

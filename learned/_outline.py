@@ -29,8 +29,12 @@ def check_outline(description: object, tensors: Mapping[str, torch.Tensor]) -> N
         value = options.get(name)
         size = len(value) if isinstance(value, (list, tuple)) else value
         if isinstance(size, int) and size > held:
-            raise CheckpointError("path", f"is of another network ({name} alone is {size})", "write it again")
+            raise CheckpointError(
+                "path",
+                f"is of another network ({name} alone is {size}, the file holds {held} numbers)",
+                "write it again",
+            )
     declared = replicas * kind.count(options.pop("shape", ()), **options)
     if declared > held:
-        problem = f"is of another network (described are {declared} numbers, held {held})"
+        problem = f"is of another network (its description needs {declared} numbers, the file holds {held})"
         raise CheckpointError("path", problem, "pass the checkpoint of this network")

@@ -150,7 +150,7 @@ def _notice_changes(folder: SweepFolder, source: str) -> None:
     before = folder.description().get("source")
     if before != source:
         text = (
-            f"the function has changed since the sweep in {folder.path} was begun; finished points are kept as they are"
+            f"the function has changed since the sweep in {folder.path} was begun; finished points are kept unchanged"
         )
         warnings.warn(text, stacklevel=3)
 

@@ -1,4 +1,4 @@
-"""Where the tests stand: the root of the package, its modules, and a fresh Python."""
+"""What the tests know of the checkout: the root of the package, its modules, and a fresh Python."""
 
 import subprocess
 import sys

@@ -98,7 +98,7 @@ def checked_optima(training: ImageData, held_out: ImageData, config: Comparison)
         raise ShapeError("held_out", f"has shape {held_out.shape}", f"pass images of shape {training.shape}")
     for name, images in {"training": training, "held_out": held_out}.items():
         if len(images) < 2:
-            raise EmptyDataError(name, f"holds {len(images)} image", "pass at least 2")
+            raise EmptyDataError(name, f"expected at least 2 images, got {len(images)}", "pass more images")
     if bool((training.images == training.images[0]).all()):
         raise CovarianceError("training", f"holds {len(training)} equal images", "pass images that differ")
     shared = exact_duplicates(held_out.images, training.images)
@@ -117,7 +117,7 @@ def against(
     trained_on: Range | None,
     show: bool | None,
 ) -> xr.Dataset:
-    """`compare` with the optima at hand."""
+    """`compare` with the given optima."""
     splits = {HELD_OUT: held_out, TRAINING: training}
     tracks = [
         track(

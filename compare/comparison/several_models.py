@@ -80,7 +80,7 @@ def compare_models(
     """
     config, notes = config or Comparison(), notes or {}
     if len(networks) < 2:
-        raise EmptyDataError("networks", f"are {len(networks)}", "pass two or more, or use compare")
+        raise EmptyDataError("networks", f"expected two or more, got {len(networks)}", "use compare for one network")
     for name, network in networks.items():
         own = getattr(network, "shape", None)
         if own is not None and tuple(own) != training.shape:

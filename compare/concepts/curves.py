@@ -63,7 +63,7 @@ def concept_curves(
     names, rows = list(concepts), [np.asarray(row) for row in accuracy]
     steps = np.asarray(step)
     if len(rows) != len(names):
-        raise ShapeError("accuracy", f"holds {len(rows)} curves", f"pass one for each of {len(names)} concepts")
+        raise ShapeError("accuracy", f"expected {len(names)} curves, got {len(rows)}", "pass one curve per concept")
     for name, row in (*zip(names, rows, strict=True), ("joint", np.asarray(joint))):
         if row.shape != steps.shape:
             raise ShapeError("curves", f"{name} has {row.size} points for {steps.size} steps", "use the same steps")
@@ -142,7 +142,9 @@ def read_curves(
             try:
                 point, found = float(row[step]), float(row[value])
             except (TypeError, ValueError):
-                raise DataFileError("path", f"{file.name}, line {number} holds no number", "mend that line") from None
+                raise DataFileError(
+                    "path", f"{file.name}, line {number} holds no number", "correct that line"
+                ) from None
             if point in rows.setdefault(row[label], {}):
                 raise DataFileError("path", f"{file.name}, line {number} repeats {row[label]} at {point:g}", "drop it")
             rows[row[label]][point] = found

@@ -296,7 +296,7 @@ def _effective_filter(variation: Any) -> dict[str, Any]:
 
 
 def _estimates(values: Values) -> xr.Dataset:
-    """Means over strings, the last axis, with their errors; pairs (value, error) as they are."""
+    """Means over strings, the last axis, with their errors; pairs (value, error) unchanged."""
     variables = {}
     for name, value in values.items():
         mean, error = value if isinstance(value, tuple) else mean_error(value, axis=-1)

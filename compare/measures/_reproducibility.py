@@ -78,7 +78,7 @@ def pairwise_reproducibility(
     ([[1.0, 0.0], [0.0, 1.0]], [[1.0, -1.0], [-1.0, 1.0]])
     """
     if len(samples) < 2:
-        raise EmptyDataError("samples", f"are of {len(samples)} model(s)", "pass two models or more")
+        raise EmptyDataError("samples", f"expected two models or more, got {len(samples)}", "pass more samples")
     checked = {name: check.dataset("samples", x, minimum=2).double() for name, x in samples.items()}
     shapes = {tuple(x.shape) for x in checked.values()}
     if len(shapes) > 1:

@@ -15,7 +15,7 @@ SCRIPT = re.compile(r"\]\((?:\.\./)+examples/(\w+)\.py\)")
 
 
 def page(script: Path) -> str:
-    """The page of a script in the percent format; a script without cells is shown as it is."""
+    """The page of a script in the percent format; a script without cells is shown unchanged."""
     text = script.read_text(encoding="utf-8")
     parts = CELL.split(text)[1:]
     if not parts:

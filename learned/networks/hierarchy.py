@@ -41,7 +41,7 @@ class HierarchyConfig(NetworkConfig):
         check.choice("kind", self.kind, KINDS)
         check.integer("blocks", self.blocks, 1)
         if check.integer("width", self.width, 1) % check.integer("heads", self.heads, 1):
-            raise ShapeError("heads", f"is {self.heads} for width {self.width}", "pass a divisor of width")
+            raise ShapeError("heads", f"{self.heads} does not divide the width {self.width}", "pass a divisor of width")
         if len(self.shape) != 2 or self.shape[0] < self.s or self.s**self.depth != self.shape[0]:
             raise ShapeError("shape", f"is {self.shape}", f"pass (leaves, v) with leaves a power of s = {self.s}")
 

@@ -46,9 +46,7 @@ class UNetConfig(NetworkConfig):
             if size not in {height // 2**i for i in range(len(self.multipliers))}:
                 raise ArgumentError("attention", f"names {size} pixels, which no level has", "pass level heights")
             if any(self.width * factor % self.heads for factor in self.multipliers):
-                raise ArgumentError(
-                    "heads", f"are {self.heads}, but must divide the channels", "pass a divisor of width"
-                )
+                raise ArgumentError("heads", f"{self.heads} does not divide the channels", "pass a divisor of width")
 
 
 def _norm(channels: int) -> nn.GroupNorm:

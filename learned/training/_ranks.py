@@ -19,7 +19,7 @@ def ranks(device: torch.device) -> tuple[int, int]:
 
 
 def local_device(device: torch.device, world: int) -> torch.device:
-    """The GPU of this rank where several share a machine; any other device as it is."""
+    """The GPU of this rank where several share a machine; any other device unchanged."""
     if world > 1 and device.type == "cuda" and "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     return device

@@ -190,7 +190,7 @@ def join_ranks(config: TrainConfig, device: torch.device) -> tuple[torch.device,
     """(device of this rank, rank, ranks), refused where the batch cannot be shared evenly."""
     rank, world = _ranks.ranks(device)
     if config.batch % world:
-        raise ArgumentError("batch", f"is {config.batch}", f"pass a multiple of the {world} ranks")
+        raise ArgumentError("batch", f"{config.batch} is not a multiple of the {world} ranks", "pass one that is")
     return _ranks.local_device(device, world), rank, world
 
 

@@ -51,7 +51,7 @@ class TrainingState:
         self.step = 0
 
     def advance(self, learning_rate: float, clip: float) -> torch.Tensor:
-        """One step along the gradients at hand; returns their norms (one per replica) before clipping."""
+        """One step along the present gradients; returns their norms (one per replica) before clipping."""
         norm = self._clip(clip)
         self.optimiser.param_groups[0]["lr"] = learning_rate
         self.optimiser.step()

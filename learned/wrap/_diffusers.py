@@ -111,7 +111,9 @@ def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
     known: Any = library
     if not isinstance(unet, (known.UNet2DModel, known.UNet2DConditionModel)):
         raise ArgumentError(
-            "unet", f"is {type(unet).__name__}", "pass a UNet2DModel or UNet2DConditionModel, or use wrap.function"
+            "unet",
+            f"expected a UNet2DModel or UNet2DConditionModel, got {type(unet).__name__}",
+            "pass one, or use wrap.function",
         )
     return _Diffusers(unet, *_reading(scheduler)).eval()
 

@@ -54,7 +54,7 @@ def edm(module: nn.Module, shape: tuple[int, ...] | None = None) -> WrappedDenoi
     [[0.5, 0.5]]
     """
     if not isinstance(module, nn.Module):
-        raise ArgumentError("module", f"is {type(module).__name__}", "pass a torch module D(x, sigma)")
+        raise ArgumentError("module", f"expected a torch module, got {type(module).__name__}", "pass D(x, sigma)")
     channels, size = getattr(module, "img_channels", None), getattr(module, "img_resolution", None)
     if shape is None and channels and size:
         shape = (int(channels), int(size), int(size))

@@ -97,7 +97,7 @@ def function(
     check.choice("predicts", predicts, PREDICTIONS)
     check.choice("clock", clock, CLOCKS)
     if not callable(f):
-        raise ArgumentError("f", f"is {type(f).__name__}", "pass a function or module f(x, time)")
+        raise ArgumentError("f", f"expected a callable, got {type(f).__name__}", "pass a function or module f(x, time)")
     if clock in ("step", "index") and schedule is None:
         raise ArgumentError("schedule", "is missing", f"the clock '{clock}' needs a DiscreteSchedule")
     return _Function(f, predicts, clock, schedule, shape).eval()

@@ -1,4 +1,4 @@
-"""Studies on bumps for the figures, on the best device at hand."""
+"""Studies on bumps for the figures, on the best available device."""
 
 from __future__ import annotations
 

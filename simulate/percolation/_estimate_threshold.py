@@ -114,7 +114,7 @@ def estimate_threshold(sweeps: Sweep | Sequence[Sweep], event: str = "horizontal
     if all(sweep.modulus is not None for sweep in listed):
         return _from_exact_values(listed, event)
     if len(listed) < 2:
-        problem = "are of one size, and the critical wrapping probability is not known"
+        problem = "expected two sizes or more, got one, and the critical wrapping probability is not known"
         raise ArgumentError("sweeps", problem, "pass at least two sizes")
     return _from_crossings(listed, event)
 

@@ -238,7 +238,7 @@ def connect(u, v, seam, parent, winding, stats, count, bits, n, wraps, n_open):
 
 @njit(**OPTIONS)
 def clear(parent, winding, stats, count, occupied):
-    """The state before the first step: nothing is there, or (bond percolation) every site stands alone."""
+    """The state before the first step: nothing is there, or (bond percolation) every site is alone."""
     n_sites = parent.size
     stats[:] = 0
     count[:] = 0

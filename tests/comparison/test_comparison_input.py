@@ -112,9 +112,9 @@ def test_fewer_than_two_images_and_equal_images_are_refused(split):
     training, held_out = split
     network = _network(training.shape)
     one = training.take([0], "one")
-    with pytest.raises(EmptyDataError, match="training: holds 1"):
+    with pytest.raises(EmptyDataError, match="training: expected at least 2 images, got 1"):
         compare(network, one, held_out, CONFIG)
-    with pytest.raises(EmptyDataError, match="held_out: holds 1"):
+    with pytest.raises(EmptyDataError, match="held_out: expected at least 2 images, got 1"):
         compare(network, training, one, CONFIG)
     for measure in (linearity, lambda d, x, s: distill_linear(d, x, s, n_noise=200)):
         with pytest.raises(EmptyDataError, match=r"data|training"):

@@ -1,4 +1,4 @@
-"""The Python blocks of README and docs run as they stand."""
+"""The Python blocks of README and docs run as written."""
 
 import re
 

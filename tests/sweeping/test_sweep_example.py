@@ -1,4 +1,4 @@
-"""The SLURM script, run as it stands: jobs are handed to a stand-in for `sbatch` that starts them at once."""
+"""The SLURM script, run as written: jobs are handed to a stand-in for `sbatch` that starts them at once."""
 
 import os
 import subprocess

@@ -118,7 +118,9 @@ def _npy(path: Path) -> Source:
     if fortran and len(shape) > 1:
         raise DataFileError("data", f"{path} is stored by columns", "save np.ascontiguousarray(data)")
     if dtype.kind not in "biuf" or not shape or min(shape) < 1:
-        raise DataFileError("data", f"{path} holds {dtype} of shape {shape}, no rows of numbers", "store (n, *event)")
+        raise DataFileError(
+            "data", f"{path}: expected rows of numbers, got {dtype} of shape {shape}", "store (n, *event)"
+        )
     size = math.prod(shape[1:])
     if offset + math.prod(shape) * dtype.itemsize > path.stat().st_size:
         raise DataFileError("data", f"{path} is truncated: {shape} of {dtype} do not fit into it", "write it again")

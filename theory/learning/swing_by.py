@@ -266,7 +266,7 @@ class SwingBy:
             diagonal.
         """
         if len(self.means) != 2:
-            raise ArgumentError("means", f"are of {len(self.means)} concepts", "two_layer() integrates any number")
+            raise ArgumentError("means", f"expected 2 concepts, got {len(self.means)}", "two_layer() takes any number")
         starts, t = self._starts(), self._paper_times(times, 2)
         a, big = self.strength, int(self.strength.argmax())
         small = 1 - big

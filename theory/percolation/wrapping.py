@@ -165,7 +165,7 @@ def wrapping_probabilities(tau: complex = 1j) -> WrappingProbabilities:
 
 
 def reference(tau: complex = 1j, reach: int = 12) -> dict[str, float]:
-    """`wrapping_probabilities` by the sums as they stand: P(cross), then each class {a, b} on its own."""
+    """`wrapping_probabilities` by the literal sums: P(cross), then each class {a, b} on its own."""
 
     t, eta = tau.imag, dedekind_eta(np.exp(2j * np.pi * tau))
 

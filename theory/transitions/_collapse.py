@@ -174,12 +174,16 @@ def collapse(
     if criterion == "entropy":
         data = _data(source)
         if n_train not in (None, len(data)):
-            raise ArgumentError("n_train", f"is {n_train} for {len(data)} data", "pass data[:n_train] as source")
+            raise ArgumentError(
+                "n_train", f"expected the number of data ({len(data)}), got {n_train}", "pass data[:n_train] as source"
+            )
         return _entropy(data, n_draws, seed)
     if criterion == "mixture":
         if not isinstance(source, MixtureDenoiser):
             raise ArgumentError(
-                "source", f"is of kind {type(source).__name__}", "pass a MixtureDenoiser, such as .fit(data, labels)"
+                "source",
+                f"expected a MixtureDenoiser, got {type(source).__name__}",
+                "pass MixtureDenoiser.fit(data, labels)",
             )
         return _mixture(source, _known(n_train), n_draws, seed)
     found = spectrum(source)
