@@ -183,7 +183,7 @@ def test_bad_tables_are_refused(tmp_path, rows, error, words):
 
 
 def test_missing_files_columns_and_labels_are_named(tmp_path):
-    with pytest.raises(DataFileError, match="no file"):
+    with pytest.raises(DataFileError, match="does not exist"):
         read_curves(tmp_path / "none.csv")
     path = write_table(tmp_path / "t.csv", ["a,0,0.5", "a,1,0.5"], "label,step,acc")
     with pytest.raises(UnknownNameError, match="did you mean 'step'"):

@@ -143,7 +143,7 @@ def test_the_plan_is_printed_without_training(tmp_path, capsys, monkeypatch):
         (["--concepts", "shape,colour"], "did you mean 'color'"),
         (["--split", "000,010"], "never show shape = triangle"),
         (["--concepts", "shape:x"], "concepts"),
-        (["--curves", "none.csv"], "no file"),
+        (["--curves", "none.csv"], "does not exist"),
         (["--rare", "111"], "rare: unknown name '111'"),
         (["--per-class", "0"], "per_class"),
         (["--steps", "60"], "every: is 40 of 60 steps"),

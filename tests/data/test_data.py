@@ -156,7 +156,7 @@ def test_bad_input_is_refused(make, error):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("missing.npy", None, "no file"),
+        ("missing.npy", None, "does not exist"),
         ("empty.npz", b"", "empty"),
         ("broken.npz", b"PK\x03\x04 nothing", "unreadable"),
         ("broken.npy", b"\x93NUMPY", "unreadable"),

@@ -229,9 +229,9 @@ def test_configurations_run_nothing_that_was_not_allowed(tmp_path):
     with pytest.raises(ArgumentError, match="cannot be imported"):
         read(f'function = "nowhere_at_all:f"{tail}').callable(("nowhere_at_all",))
     for text, error, words in (
-        ("function = ", DataFileError, "no TOML"),
-        ("[grid]\na = [1]\na = [2]\n", DataFileError, "no TOML"),
-        ("x = " + "[" * 5000, DataFileError, "no TOML"),
+        ("function = ", DataFileError, "is not a TOML file"),
+        ("[grid]\na = [1]\na = [2]\n", DataFileError, "is not a TOML file"),
+        ("x = " + "[" * 5000, DataFileError, "is not a TOML file"),
         ('functoin = "train"' + tail, UnknownNameError, "did you mean 'function'"),
         ('function = "train"', DataFileError, "no grid"),
         ("function = 3" + tail, DataFileError, "gives function"),
@@ -246,9 +246,9 @@ def test_configurations_run_nothing_that_was_not_allowed(tmp_path):
         with pytest.raises(error, match=words):
             read(text)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(DataFileError, match="no TOML"):
+    with pytest.raises(DataFileError, match="is not a TOML file"):
         SweepConfig.read(path)
-    with pytest.raises(DataFileError, match="no file"):
+    with pytest.raises(DataFileError, match="does not exist"):
         SweepConfig.read(tmp_path / "none.toml")
     path.write_text("#" * (2**22 + 1))
     with pytest.raises(DataFileError, match="larger than"):

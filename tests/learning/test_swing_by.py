@@ -145,7 +145,7 @@ def test_bad_input_is_named():
         SwingBy([1.0, 2.0], 0.1, [[1e-3, 2e-3], [2e-3, 1e-3]]).two_layer(1.0)
     with pytest.raises(ArgumentError, match="zero on its diagonal"):
         SwingBy([1.0, 2.0], 0.1).diagonal(1.0)
-    with pytest.raises(ArgumentError, match="3 concepts"):
+    with pytest.raises(ArgumentError, match="expected 2 concepts, got 3"):
         SwingBy([1.0, 2.0, 3.0], 0.1, 1e-3).closed_form(1.0)
     with pytest.raises(ArgumentError, match="times"):
         coupled().one_layer(-1.0)

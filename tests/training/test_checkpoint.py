@@ -60,9 +60,9 @@ def test_truncation_anywhere_is_named(tmp_path):
 def test_missing_foreign_and_other_networks(tmp_path):
     from safetensors.torch import save_file
 
-    with pytest.raises(CheckpointError, match="no file"):
+    with pytest.raises(CheckpointError, match="does not exist"):
         checkpoint.load(tmp_path / "none.safetensors")
-    with pytest.raises(CheckpointError, match="no file"):
+    with pytest.raises(CheckpointError, match="does not exist"):
         checkpoint.load(tmp_path)
     path = tmp_path / "foreign.safetensors"
     save_file({"w": torch.zeros(2)}, path)
