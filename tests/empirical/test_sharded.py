@@ -276,7 +276,12 @@ def test_bad_sources_are_refused(tmp_path):
         (ragged, {}, DataFileError, "several lengths"),
         (whole, {"column": "picture"}, DataFileError, "no 'picture'"),
         (whole, {"column": "image", "memory_limit": 2000}, DeviceMemoryError, "row group"),
-        (write("o.npy", np.array([[None]]), allow_pickle=True), {}, DataFileError, "expected rows of numbers, got object"),
+        (
+            write("o.npy", np.array([[None]]), allow_pickle=True),
+            {},
+            DataFileError,
+            "expected rows of numbers, got object",
+        ),
         (write("f.npy", np.asfortranarray(np.zeros((3, 2)))), {}, DataFileError, "by columns"),
         (write("v.npy", np.zeros(3)), {}, ShapeError, "shape"),
         (write("e.npy", np.zeros((0, 3))), {}, DataFileError, "shape"),
