@@ -146,7 +146,7 @@ def test_the_plan_is_printed_without_training(tmp_path, capsys, monkeypatch):
         (["--curves", "none.csv"], "does not exist"),
         (["--rare", "111"], "rare: unknown name '111'"),
         (["--per-class", "0"], "per_class"),
-        (["--steps", "60"], "every: is 40 of 60 steps"),
+        (["--steps", "60"], "every: expected two evaluations or more in 60 steps, got one every 40"),
     ],
 )
 def test_bad_options_are_one_line(options, words, capsys):
