@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -20,7 +20,9 @@ def bar(
     from tqdm import tqdm as make
 
     disable = not (sys.stderr.isatty() if show is None else show)
-    return make(iterable, total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True)
+    return make(
+        cast("Iterable[T]", iterable), total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True
+    )
 
 
 @contextmanager
