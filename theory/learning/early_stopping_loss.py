@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy import optimize
@@ -134,5 +136,5 @@ def early_stopping(
     falls = best == len(grid) - 1 or ends <= curve[best] * (1 + ROUNDING)
     if falls or best == 0:
         return law.absent("the loss only falls" if falls else "the loss rises from the start")
-    found: optimize.OptimizeResult = optimize.minimize_scalar(loss, bracket=tuple(grid[best - 1 : best + 2]))
+    found: Any = optimize.minimize_scalar(loss, bracket=tuple(grid[best - 1 : best + 2]))
     return law.at(float(np.exp(found["x"])))

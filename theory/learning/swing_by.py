@@ -16,6 +16,7 @@ flow, and paper time = 2 x gradient-flow time. For one layer the published time 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -334,7 +335,7 @@ class SwingBy:
         tuple of two float, or None
             The two times in this `clock`; None without a bump.
         """
-        from scipy.optimize import OptimizeResult, minimize_scalar
+        from scipy.optimize import minimize_scalar
 
         end = 4 * max(float(t.value or 0.0) for t in self.emergence(2, 0.9))
         grid = np.linspace(0.0, end, 4001)
@@ -350,7 +351,7 @@ class SwingBy:
 
         def refine(k: int, sign: float) -> float:
             signed = lambda t: sign * float(self.loss(self.closed_form(t)))  # noqa: E731
-            found: OptimizeResult = minimize_scalar(signed, bracket=tuple(grid[k - 1 : k + 2]))
+            found: Any = minimize_scalar(signed, bracket=tuple(grid[k - 1 : k + 2]))
             return float(np.asarray(found["x"]))
 
         return refine(falls[0], 1.0), refine(rises[0], -1.0)
