@@ -45,6 +45,11 @@ def pytest_runtest_protocol(item):
 
 
 def pytest_collection_modifyitems(config, items):
+    if config.getoption("--last-bits") is not None:
+        away = pytest.mark.skip(reason="--last-bits does not reach the other process")
+        for item in items:
+            if "other_process" in item.keywords:
+                item.add_marker(away)
     if config.getoption("--run-slow"):
         return
     skip = pytest.mark.skip(reason="slow: run with --run-slow")

@@ -70,6 +70,7 @@ def test_assembly_is_lazy_and_reads_only_what_is_asked_for(tmp_path, monkeypatch
     assert found.q.isel(size=slice(3, 5)).values.shape == (2, 2, 3) and read == [7, 3, 4]
 
 
+@pytest.mark.other_process
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path, workers):
     grid = {"scale": [0.1, 1.0]}
@@ -78,6 +79,7 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path, workers):
     assert files(tmp_path / "here") == files(tmp_path / "there") and len(files(tmp_path / "here")) == 4
 
 
+@pytest.mark.other_process
 @pytest.mark.slow
 def test_sixteen_workers_give_the_bytes_of_one(tmp_path):
     grid = {"scale": [0.1, 1.0, 3.0]}

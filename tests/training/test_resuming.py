@@ -130,10 +130,12 @@ def check_killed(tmp_path, kills, seed, monkeypatch):
     assert killed == whole
 
 
+@pytest.mark.other_process
 def test_killed_runs_end_alike(tmp_path, monkeypatch):
     check_killed(tmp_path, 4, 0, monkeypatch)
 
 
+@pytest.mark.other_process
 @pytest.mark.slow
 def test_runs_killed_fifty_times_end_alike(tmp_path, monkeypatch):
     for seed in range(5):
