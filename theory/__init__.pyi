@@ -39,6 +39,7 @@ from .denoiser import posterior_covariance as posterior_covariance
 from .denoiser import score as score
 from .denoiser import velocity as velocity
 from .denoiser import with_condition as with_condition
+from .discrete_schedule import DiscreteSchedule as DiscreteSchedule
 from .empirical import EmpiricalDenoiser as EmpiricalDenoiser
 from .gaussian import GaussianDenoiser as GaussianDenoiser
 from .grammar import Grammar as Grammar
@@ -60,7 +61,6 @@ from .local import PatchSchedule as PatchSchedule
 from .local import WienerMask as WienerMask
 from .local import calibrate_patch_size as calibrate_patch_size
 from .mixture import MixtureDenoiser as MixtureDenoiser
-from .noise import DiscreteSchedule as DiscreteSchedule
 from .noise import NoiseLevel as NoiseLevel
 from .noise import karras_sigmas as karras_sigmas
 from .percolation import LATTICES as LATTICES

@@ -13,13 +13,13 @@ Every other clock is a name for the same `sigma`:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._support import checks as check
 from ..errors import NoiseLevelError, ShapeError
+from .discrete_schedule import DiscreteSchedule as DiscreteSchedule
 
 if TYPE_CHECKING:
     from .._support.types import Array, ArrayLike
@@ -40,110 +40,6 @@ def _clock(name: str, value: ArrayLike, low: float, high: float) -> Array:
 def _plain(array: Array) -> Value:
     """A scalar as a float."""
     return float(array) if np.ndim(array) == 0 else array
-
-
-@dataclass(frozen=True, repr=False)
-class DiscreteSchedule:
-    """A DDPM noise schedule: `betas[k-1]` is the variance added at step k = 1 ... n [@Ho2020].
-
-    `alpha_bar[k]` is the product of 1 - beta up to step k, with `alpha_bar[0] = 1`.
-
-    Parameters
-    ----------
-    betas : array (n,)
-        Variances in (0, 1), kept as float64.
-    name : str
-        What it is called where it is printed.
-
-    Raises
-    ------
-    NoiseLevelError
-        Unless all betas lie in (0, 1).
-
-    Examples
-    --------
-    >>> schedule = DiscreteSchedule.linear(1000, 1e-4, 0.02)
-    >>> schedule
-    DiscreteSchedule(linear(1000, 0.0001, 0.02), n=1000, sigma 0.01 ... 157.4)
-    >>> round(float(schedule.alpha_bar[-1]), 7)
-    4.04e-05
-    """
-
-    betas: Array
-    name: str = "custom"
-
-    def __post_init__(self) -> None:
-        betas = np.asarray(self.betas, dtype=np.float64)
-        if betas.ndim != 1 or betas.size == 0 or not bool(np.all((betas > 0) & (betas < 1))):
-            raise NoiseLevelError("betas", "are not a list of values in (0, 1)", "pass the variance of each step")
-        betas.setflags(write=False)
-        object.__setattr__(self, "betas", betas)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DiscreteSchedule) and np.array_equal(self.betas, other.betas)
-
-    def __hash__(self) -> int:
-        return hash(self.betas.tobytes())
-
-    def __repr__(self) -> str:
-        return f"DiscreteSchedule({self.name}, n={self.n}, sigma {self.sigmas[1]:.4g} ... {self.sigmas[-1]:.4g})"
-
-    @classmethod
-    def linear(cls, n: int = 1000, beta_1: float = 1e-4, beta_n: float = 0.02) -> DiscreteSchedule:
-        """Betas in equal steps from `beta_1` to `beta_n` (Ho et al. 2020, section 4).
-
-        Parameters
-        ----------
-        n : int
-            Number of steps.
-        beta_1, beta_n : float
-            Variance added at the first and at the last step.
-
-        Returns
-        -------
-        DiscreteSchedule
-            Of n steps.
-        """
-        n = check.integer("n", n, 1)
-        return cls(np.linspace(beta_1, beta_n, n), name=f"linear({n}, {beta_1:g}, {beta_n:g})")
-
-    @classmethod
-    def cosine(cls, n: int = 1000, offset: float = 0.008, beta_max: float = 0.999) -> DiscreteSchedule:
-        """alpha_bar(t) = cos^2((t + s) / (1 + s) * pi/2), normalised, betas cut at `beta_max` [@Nichol2021].
-
-        Parameters
-        ----------
-        n : int
-            Number of steps.
-        offset : float
-            The s of the formula, which keeps the first betas from vanishing.
-        beta_max : float
-            The largest beta.
-
-        Returns
-        -------
-        DiscreteSchedule
-            Of n steps.
-        """
-        n = check.integer("n", n, 1)
-        angle = (np.arange(n + 1) / n + offset) / (1 + offset) * np.pi / 2
-        alpha_bar = np.cos(angle) ** 2
-        return cls(np.minimum(1 - alpha_bar[1:] / alpha_bar[:-1], beta_max), name=f"cosine({n})")
-
-    @property
-    def n(self) -> int:
-        """Number of steps."""
-        return self.betas.size
-
-    @cached_property
-    def alpha_bar(self) -> Array:
-        """`(n + 1,)`: cumulative product of 1 - beta, from 1 at step 0."""
-        return np.concatenate([[1.0], np.cumprod(1 - self.betas)])
-
-    @cached_property
-    def sigmas(self) -> Array:
-        """`(n + 1,)`: the noise level of each step, from 0 at step 0."""
-        return np.asarray(NoiseLevel.from_alpha_bar(self.alpha_bar).sigma)
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)

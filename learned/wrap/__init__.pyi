@@ -5,5 +5,6 @@ from ._diffusers import diffusers_pipeline as diffusers_pipeline
 from ._edm import edm as edm
 from ._function import function as function
 from .clocks import CLOCKS as CLOCKS
+from .clocks import Clock as Clock
 from .denoiser import WrappedDenoiser as WrappedDenoiser
 from .predictions import PREDICTIONS as PREDICTIONS

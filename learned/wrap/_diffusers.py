@@ -14,7 +14,7 @@ from ..._support.types import ArrayLike, Device, FilePath, Record
 from ...errors import ArgumentError, CheckpointError, MissingDependencyError
 from ...theory.noise import DiscreteSchedule
 from ..networks.preconditioning import Preconditioning
-from .clocks import time_of
+from .clocks import Clock, time_of
 from .denoiser import WrappedDenoiser
 from .predictions import to_denoised
 
@@ -38,7 +38,7 @@ class _Diffusers(WrappedDenoiser):
         shape = None
         if size is not None:
             shape = (config.in_channels, *((size, size) if isinstance(size, int) else tuple(size)))
-        super().__init__(unet, shape)
+        super().__init__(unet, shape, Clock(clock, schedule, time_scale=time_scale))
         self.unet_config = config
         self.predicts, self.clock, self.schedule, self.time_scale = predicts, clock, schedule, time_scale
         self.preconditioning = None if edm_data is None else Preconditioning("edm", edm_data)
@@ -115,7 +115,7 @@ def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
             f"expected a UNet2DModel or UNet2DConditionModel, got {type(unet).__name__}",
             "pass one, or use wrap.function",
         )
-    return _Diffusers(unet, *_reading(scheduler)).eval()
+    return _Diffusers(unet, *_reading(scheduler))
 
 
 def _reading(scheduler: Any) -> tuple[str, str, DiscreteSchedule | None, float, float | None]:

@@ -58,4 +58,4 @@ def edm(module: nn.Module, shape: tuple[int, ...] | None = None) -> WrappedDenoi
     channels, size = getattr(module, "img_channels", None), getattr(module, "img_resolution", None)
     if shape is None and channels and size:
         shape = (int(channels), int(size), int(size))
-    return _EDM(module, shape).eval()
+    return _EDM(module, shape)

@@ -36,6 +36,8 @@ def native(predicts, clock):
             level = NoiseLevel.from_step(time + (clock == "index"), SCHEDULE)
         elif clock == "sigma":
             level = NoiseLevel(time)
+        elif clock == "vp_time":
+            level = NoiseLevel(np.sqrt(np.expm1(0.1 * time + 19.9 * time**2 / 2)))
         else:
             level = getattr(NoiseLevel, f"from_{clock}")(time)
         sigma = torch.tensor(level.sigma).reshape(-1, 1)
