@@ -24,7 +24,9 @@ class ArgumentError(IdealScoreError, ValueError):
 
     def __init__(self, argument: str, problem: str, remedy: str) -> None:
         super().__init__(f"{argument}: {problem}; {remedy}")
-        self.argument, self.problem, self.remedy = argument, problem, remedy
+        self.argument: str = argument
+        self.problem: str = problem
+        self.remedy: str = remedy
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         return type(self), (self.argument, self.problem, self.remedy)
@@ -129,7 +131,8 @@ class UnknownNameError(ArgumentError):
     """
 
     def __init__(self, argument: str, name: object, known: Iterable[str]) -> None:
-        self.name, self.known = name, sorted(known)
+        self.name: object = name
+        self.known: list[str] = sorted(known)
         near = get_close_matches(str(name), self.known, n=1)
         listing = ", ".join(self.known)
         remedy = f"did you mean '{near[0]}'? (known: {listing})" if near else f"known: {listing}"

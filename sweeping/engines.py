@@ -24,13 +24,15 @@ class Engine:
     """An executor, the present number of its workers, and a look at whether it is still there."""
 
     def __init__(self, executor: Any, workers: Callable[[], int], alive: Callable[[], None] = lambda: None) -> None:
-        self.executor, self._workers, self.alive = executor, workers, alive
+        self.executor: Any = executor
+        self._workers = workers
+        self.alive: Callable[[], None] = alive
 
     @property
     def workers(self) -> int:
         return max(1, self._workers())
 
-    def submit(self, job: _worker.Job, points: list[_worker.Point]) -> Future:
+    def submit(self, job: _worker.Job, points: list[_worker.Point]) -> Future[tuple[int, float]]:
         return self.executor.submit(_worker.run, job, points)
 
 

@@ -21,8 +21,8 @@ _LIMIT = 2**26
 class SweepFolder:
     """The files of one sweep. Each is written whole, by whichever worker made it."""
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path: Path = Path(path)
 
     @property
     def description_path(self) -> Path:

@@ -82,7 +82,7 @@ class ConceptPlan:
     split: str
     train: EvenConfig
     network: str = "mlp"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     seeds: int = 3
     per_class: int = 500
     n_samples: int = 64
@@ -170,7 +170,7 @@ def _curves(
     probe, probed = _probe(plan)
     data = [ImageData(part.images, name="concepts") for part in sets]
     spread = float(np.mean([part.sigma_data for part in data]))
-    options = {"sigma_data": round(spread, 4), **plan.options, "condition_dim": world.condition_dim}
+    options: Record = {"sigma_data": round(spread, 4), **plan.options, "condition_dim": world.condition_dim}
     make = NETWORKS[plan.network]
     networks = [make(world.shape, seed=seed, **options).to(device) for seed in seeds]
     conditions = [part.condition for part in sets]
@@ -247,8 +247,8 @@ class _Judge:
         return xr.Dataset({"joint": (("replica", "class"), right.all(-1).mean(2)), "accuracy": accuracy})
 
 
-def with_options(plan: ConceptPlan, **changes: Any) -> ConceptPlan:
+def with_options(plan: ConceptPlan, **changes: object) -> ConceptPlan:
     """`plan` with other fields; those of its training configuration are found by name, None changes nothing."""
-    given = {name: value for name, value in changes.items() if value is not None}
+    given: Record = {name: value for name, value in changes.items() if value is not None}
     training = {name: given.pop(name) for name in list(given) if hasattr(plan.train, name)}
     return replace(plan, train=replace(plan.train, **training), **given)

@@ -47,9 +47,10 @@ class Side:
     """One training set: its optima and their samples from the starting noise that all models share."""
 
     def __init__(self, training: ImageData, plan: RegimePlan) -> None:
-        self.training, self.plan = training, plan
-        self.optima = optima(training, plan.theories, plan.patch_size, plan.seed)
-        self.theories = {name: Remembered(optimum) for name, optimum in self.optima.items()}
+        self.training: ImageData = training
+        self.plan: RegimePlan = plan
+        self.optima: dict[str, Denoiser] = optima(training, plan.theories, plan.patch_size, plan.seed)
+        self.theories: dict[str, Remembered] = {name: Remembered(optimum) for name, optimum in self.optima.items()}
 
     @cached_property
     def samples(self) -> dict[str, torch.Tensor]:
@@ -68,8 +69,11 @@ class Ground:
     """The two training sets of one size and repeat, with all that does not depend on a network."""
 
     def __init__(self, plan: RegimePlan, pool: ImageData, held_out: ImageData, size: int, repeat: int) -> None:
-        self.plan, self.held_out = plan, held_out
-        self.centre = pool.images.double().mean(0)
+        self.plan: RegimePlan = plan
+        self.held_out: ImageData = held_out
+        self.centre: torch.Tensor = pool.images.double().mean(0)
+        self.first: Side
+        self.other: Side
         self.first, self.other = (Side(part, plan) for part in plan.sets(pool, size, repeat))
 
     @property

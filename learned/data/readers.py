@@ -6,7 +6,7 @@ import io
 import math
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -273,4 +273,9 @@ def _hub(name: str, column: str | None, label_column: str | None, split: str, li
     return raw._replace(class_names=tuple(names))
 
 
-KINDS = {".parquet": _parquet, ".pq": _parquet, ".npz": _npz, ".npy": _npy}
+KINDS: dict[str, Callable[[Path, str | None, str | None, int], Raw]] = {
+    ".parquet": _parquet,
+    ".pq": _parquet,
+    ".npz": _npz,
+    ".npy": _npy,
+}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import ClassVar, Generic, cast
 
 import torch
 from torch import nn
+from typing_extensions import TypeVar
 
 from ..._support import checks as check
 from ..._support.shapes import per_row
@@ -87,7 +88,7 @@ class NetworkConfig:
         return channels, height, width
 
 
-C = TypeVar("C", bound=NetworkConfig)
+C = TypeVar("C", bound=NetworkConfig, covariant=True, default=NetworkConfig)
 
 
 def configured(kind: type[NetworkConfig], options: Record) -> NetworkConfig:
@@ -170,6 +171,7 @@ class NetworkDenoiser(nn.Module, Generic[C]):
     name: ClassVar[str]
     Config: ClassVar[type[NetworkConfig]]
     config: C
+    condition: ConditionEmbedding
     preconditioning: Preconditioning
     metadata: Record
 

@@ -70,8 +70,8 @@ class EnsembleDenoiser(nn.Module):
         if any(network.describe() != networks[0].describe() for network in networks):
             raise ArgumentError("networks", "are not all of one configuration", "stack networks of equal options")
         self.metadata = {}
-        self.template = copy.deepcopy(networks[0])
-        self.replicas = len(networks)
+        self.template: NetworkDenoiser = copy.deepcopy(networks[0])
+        self.replicas: int = len(networks)
         for name, parameter in list(self.template.named_parameters()):
             rows = torch.stack([network.get_parameter(name).detach() for network in networks])
             path, _, key = name.rpartition(".")

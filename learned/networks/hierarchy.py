@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -158,17 +159,17 @@ class HierarchyNet(NetworkDenoiser[HierarchyConfig]):
     """
 
     name = "hierarchy"
-    Config = HierarchyConfig
+    Config: ClassVar[type[NetworkConfig]] = HierarchyConfig
 
     def build(self) -> None:
         config, (leaves, v) = self.config, self.config.shape
         self.add_condition(config.width)
-        self.enter = nn.Linear(v, config.width)
+        self.enter: nn.Linear = nn.Linear(v, config.width)
         if config.kind == "tree":
             self.inner: nn.Module = _Tree(config.depth, config.s, config.width)
         else:
             self.inner = _Transformer(leaves, config.blocks, config.heads, config.width)
-        self.leave = zeroed(nn.Linear(config.width, v))
+        self.leave: nn.Linear = zeroed(nn.Linear(config.width, v))
 
     def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         # below this level 1/sigma^2 overflows, and any difference between two symbols is already decisive

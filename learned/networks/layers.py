@@ -19,7 +19,7 @@ class NoiseEmbedding(nn.Module):
     def __init__(self, width: int, frequencies: int = 16) -> None:
         super().__init__()
         self.frequencies = frequencies
-        self.linear = nn.Linear(2 * frequencies, width)
+        self.linear: nn.Linear = nn.Linear(2 * frequencies, width)
 
     def forward(self, noise: torch.Tensor) -> torch.Tensor:
         ramp = torch.linspace(math.log(0.5), math.log(32.0), self.frequencies, device=noise.device)
@@ -35,8 +35,9 @@ class ConditionEmbedding(nn.Module):
 
     def __init__(self, n_classes: int, dimension: int, width: int) -> None:
         super().__init__()
-        self.n_classes, self.dimension = n_classes, dimension
-        self.linear = nn.Linear((n_classes or dimension) + 1, width, bias=False)
+        self.n_classes: int = n_classes
+        self.dimension: int = dimension
+        self.linear: nn.Linear = nn.Linear((n_classes or dimension) + 1, width, bias=False)
 
     def forward(self, condition: torch.Tensor | None, batch: int) -> torch.Tensor:
         weight = self.linear.weight
@@ -77,7 +78,7 @@ class Dropout(nn.Module):
         self.p = p
         self.generator: torch.Generator | None = None
         self.total: int | None = None
-        self.rows = slice(None)
+        self.rows: slice = slice(None)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0 or self.generator is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -69,11 +70,11 @@ class LinearDenoiser(NetworkDenoiser[LinearConfig]):
     """
 
     name = "linear"
-    Config = LinearConfig
+    Config: ClassVar[type[NetworkConfig]] = LinearConfig
 
     def build(self) -> None:
         size = math.prod(self.config.shape)
-        self.maps = zeroed(_Maps(max(1, len(self.config.sigmas)), size))
+        self.maps: _Maps = zeroed(_Maps(max(1, len(self.config.sigmas)), size))
         self.add_condition(size)
 
     def body(self, x: torch.Tensor, noise: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -100,16 +100,17 @@ class LocalNet(NetworkDenoiser[LocalConfig]):
     """
 
     name = "local"
-    Config = LocalConfig
+    Config: ClassVar[type[NetworkConfig]] = LocalConfig
 
     def build(self) -> None:
         config = self.config
-        self.noise = NoiseEmbedding(config.width)
+        self.noise: NoiseEmbedding = NoiseEmbedding(config.width)
         self.add_condition(config.width)
-        self.enter = nn.Conv2d(config.shape[0], config.width, 1)
-        self.blocks = nn.ModuleList(_Block(config.width, config.kernel, config.padding) for _ in range(config.depth))
-        self.norm = _PixelNorm(config.width)
-        self.leave = zeroed(nn.Conv2d(config.width, config.shape[0], 1))
+        self.enter: nn.Conv2d = nn.Conv2d(config.shape[0], config.width, 1)
+        blocks = (_Block(config.width, config.kernel, config.padding) for _ in range(config.depth))
+        self.blocks: nn.ModuleList = nn.ModuleList(blocks)
+        self.norm: _PixelNorm = _PixelNorm(config.width)
+        self.leave: nn.Conv2d = zeroed(nn.Conv2d(config.width, config.shape[0], 1))
 
     @property
     def receptive_field(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -78,16 +79,16 @@ class MLPDenoiser(NetworkDenoiser[MLPConfig]):
     """
 
     name = "mlp"
-    Config = MLPConfig
+    Config: ClassVar[type[NetworkConfig]] = MLPConfig
 
     def build(self) -> None:
         config, size = self.config, math.prod(self.config.shape)
-        self.noise = NoiseEmbedding(config.width)
+        self.noise: NoiseEmbedding = NoiseEmbedding(config.width)
         self.add_condition(config.width)
-        self.enter = nn.Linear(size, config.width)
-        self.blocks = nn.ModuleList(_Block(config.width, config.dropout) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.width)
-        self.leave = zeroed(nn.Linear(config.width, size))
+        self.enter: nn.Linear = nn.Linear(size, config.width)
+        self.blocks: nn.ModuleList = nn.ModuleList(_Block(config.width, config.dropout) for _ in range(config.depth))
+        self.norm: nn.LayerNorm = nn.LayerNorm(config.width)
+        self.leave: nn.Linear = zeroed(nn.Linear(config.width, size))
 
     def body(self, x: torch.Tensor, noise: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
         embedding = self.noise(noise)

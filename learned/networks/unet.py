@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -138,7 +139,7 @@ class UNetDenoiser(NetworkDenoiser[UNetConfig]):
     """
 
     name = "unet"
-    Config = UNetConfig
+    Config: ClassVar[type[NetworkConfig]] = UNetConfig
 
     def build(self) -> None:
         config = self.config
@@ -150,24 +151,25 @@ class UNetDenoiser(NetworkDenoiser[UNetConfig]):
             heads = config.heads if height // 2**level in config.attention else 0
             return _Block(inputs, outputs, embedding, config.dropout, heads)
 
-        self.noise = NoiseEmbedding(embedding)
-        self.mix = nn.Linear(embedding, embedding)
+        self.noise: NoiseEmbedding = NoiseEmbedding(embedding)
+        self.mix: nn.Linear = nn.Linear(embedding, embedding)
         self.add_condition(embedding)
-        self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.enter: nn.Conv2d = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.down: nn.ModuleList = nn.ModuleList()
+        self.up: nn.ModuleList = nn.ModuleList()
         current, skips = widths[0], [widths[0]]
         for level, width in enumerate(widths):
             for _ in range(config.blocks):
                 self.down.append(block(current, width, level))
                 current = width
                 skips.append(width)
-        self.middle = nn.ModuleList(block(current, current, len(widths) - 1) for _ in range(2))
+        self.middle: nn.ModuleList = nn.ModuleList(block(current, current, len(widths) - 1) for _ in range(2))
         for level, width in reversed(list(enumerate(widths))):
             for _ in range(config.blocks + (level == 0)):
                 self.up.append(block(current + skips.pop(), width, level))
                 current = width
-        self.norm = _norm(current)
-        self.leave = zeroed(nn.Conv2d(current, channels, 3, padding=1))
+        self.norm: nn.GroupNorm = _norm(current)
+        self.leave: nn.Conv2d = zeroed(nn.Conv2d(current, channels, 3, padding=1))
 
     def body(self, x: torch.Tensor, noise: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
         embedding = self.mix(nn.functional.silu(self.noise(noise)))

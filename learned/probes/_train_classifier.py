@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +31,7 @@ def train_classifier(
     seed: int = 0,
     device: Device = "cpu",
     show: bool | None = None,
-    **options: Any,
+    **options: object,
 ) -> Classifier:
     """Train a `Classifier` on the labels of images: cross-entropy, AdamW, cosine decay.
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -113,12 +112,13 @@ class Classifier(nn.Module):
 
     metadata: Record
 
-    def __init__(self, shape: Sequence[int], n_classes: int, *, seed: int = 0, **options: Any) -> None:
+    def __init__(self, shape: Sequence[int], n_classes: int, *, seed: int = 0, **options: object) -> None:
         super().__init__()
-        self.config = ClassifierConfig(tuple(shape), n_classes, **options)
+        given: Record = options
+        self.config: ClassifierConfig = ClassifierConfig(tuple(shape), n_classes, **given)
         self.metadata = {}
         with torch.device("meta"):
-            self.stages = nn.ModuleDict(self._mlp() if self.config.kind == "mlp" else self._conv())
+            self.stages: nn.ModuleDict = nn.ModuleDict(self._mlp() if self.config.kind == "mlp" else self._conv())
         self.to(torch.float32).to_empty(device="cpu")
         initialise(self, seed)
 

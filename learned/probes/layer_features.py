@@ -48,8 +48,9 @@ class LayerFeatures:
         layers = [name for name, _ in module.named_children()] if layers is None else list(layers)
         if not layers:
             raise ArgumentError("layers", "is empty", "name submodules of the extractor")
-        self.layers = tuple(check.choice("layers", name, known) for name in layers)
-        self.module, self.prepare = module, prepare
+        self.layers: tuple[str, ...] = tuple(check.choice("layers", name, known) for name in layers)
+        self.module: nn.Module = module
+        self.prepare: Prepare | None = prepare
 
     def __repr__(self) -> str:
         return f"LayerFeatures({type(self.module).__name__}, layers={self.layers})"

@@ -77,7 +77,9 @@ class LinearProbe:
     """
 
     def __init__(self, concepts: list[str], weights: list[np.ndarray], biases: list[np.ndarray]) -> None:
-        self.concepts, self.weights, self.biases = concepts, weights, biases
+        self.concepts: list[str] = concepts
+        self.weights: list[np.ndarray] = weights
+        self.biases: list[np.ndarray] = biases
 
     def __repr__(self) -> str:
         return f"LinearProbe(concepts={self.concepts}, pixels={self.weights[0].shape[1]})"

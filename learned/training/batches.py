@@ -59,11 +59,12 @@ class Batches:
         world: int = 1,
     ) -> None:
         condition = condition_of(network, data, condition)
-        self.config, self.device = config, device
-        self.images = data.images.to(device)
-        self.condition = None if condition is None else condition.to(device)
+        self.config: TrainConfig = config
+        self.device: torch.device = device
+        self.images: torch.Tensor = data.images.to(device)
+        self.condition: torch.Tensor | None = None if condition is None else condition.to(device)
         size = config.batch // world
-        self.rows = slice(rank * size, (rank + 1) * size)
+        self.rows: slice = slice(rank * size, (rank + 1) * size)
         self._epoch, self._order = -1, torch.empty(0)
 
     def _stream(self, purpose: str, step: int) -> torch.Generator:

@@ -14,7 +14,7 @@ from ..._support import progress as _progress
 from ..._support.types import FilePath, Record
 from ...errors import ArgumentError, TrainingError
 from . import _ranks, objective
-from ._run_folder import run_folder
+from ._run_folder import RunFolder, run_folder
 from .batches import Batches
 from .config import TrainConfig
 from .state import TrainingState
@@ -36,14 +36,22 @@ class Loop:
         run_dir: FilePath | None,
         tensorboard: bool = False,
     ) -> None:
-        self.model, self.config, self.batches = model.train().requires_grad_(True), config, batches
-        self.stacked = hasattr(model, "replicas")
-        self.device = batches[0].device
+        self.model: Any = model.train().requires_grad_(True)
+        self.config: TrainConfig = config
+        self.batches: list[Batches] = batches
+        self.stacked: bool = hasattr(model, "replicas")
+        self.device: torch.device = batches[0].device
+        self.rank: int
+        self.world: int
+        self.clock: float
+        self.logged: int
         self.rank, self.world = _ranks.ranks(self.device)
         self.denoise: Callable[..., torch.Tensor] = torch.compile(model.denoise) if config.compile else model.denoise
         parameters = dict(model.named_parameters())
-        self.state = TrainingState(parameters, config.betas, config.weight_decay, config.ema, self.stacked)
-        self.folder = run_folder(run_dir, description, tensorboard and self.rank == 0)
+        self.state: TrainingState = TrainingState(
+            parameters, config.betas, config.weight_decay, config.ema, self.stacked
+        )
+        self.folder: RunFolder | None = run_folder(run_dir, description, tensorboard and self.rank == 0)
         self.pending: list[torch.Tensor] = []
         self.history: list[Record] = []
         self.kept: dict[int, Any] = {}

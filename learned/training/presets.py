@@ -23,7 +23,7 @@ class Preset:
     subset: int | None = None
 
 
-UNET = {"width": 128, "multipliers": (1, 2, 2), "blocks": 2, "attention": (16,)}
+UNET: Record = {"width": 128, "multipliers": (1, 2, 2), "blocks": 2, "attention": (16,)}
 ON_A_GPU = TrainConfig(
     batch=256,
     learning_rate=4e-4,

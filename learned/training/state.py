@@ -42,10 +42,11 @@ class TrainingState:
         ema: float,
         stacked: bool = False,
     ) -> None:
-        self.parameters, self.stacked = parameters, stacked
-        self.average = {name: tensor.detach().clone() for name, tensor in parameters.items()}
-        self.gamma = ema_exponent(ema) if ema else math.inf
-        self.optimiser = torch.optim.AdamW(
+        self.parameters: dict[str, torch.nn.Parameter] = parameters
+        self.stacked: bool = stacked
+        self.average: dict[str, torch.Tensor] = {name: tensor.detach().clone() for name, tensor in parameters.items()}
+        self.gamma: float = ema_exponent(ema) if ema else math.inf
+        self.optimiser: torch.optim.AdamW = torch.optim.AdamW(
             parameters.values(), lr=0.0, betas=betas, weight_decay=weight_decay, fused=True
         )
         self.step = 0
@@ -104,4 +105,4 @@ class TrainingState:
                 "exp_avg": tensors[f"exp_avg/{name}"].to(parameter.device),
                 "exp_avg_sq": tensors[f"exp_avg_sq/{name}"].to(parameter.device),
             }
-        self.step = step
+        self.step: int = step

@@ -79,8 +79,13 @@ class WrappedDenoiser(nn.Module):
     ) -> None:
         super().__init__()
         self.training = False
-        self.inner, self.shape, self.timing, self.integer = inner, shape, timing, integer
-        self.data_range = range
+        self.inner: Callable[..., Any] = inner
+        self.shape: tuple[int, ...] | None = shape
+        self.timing: Clock | None = timing
+        self.integer: bool | None = integer
+        self.data_range: tuple[float, float] | None = range
+        self.gain: float
+        self.offset: float
         self.gain, self.offset = _affine(range)
         self.metadata: Record = {}
 

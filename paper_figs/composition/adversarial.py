@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .._style import COLOURS, PAGE, panel_letter, style
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -36,7 +37,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return xr.concat(found, dim=xr.Variable("split", list(SPLITS)), combine_attrs="drop_conflicts")
 
 
-def times(dataset: xr.Dataset, split: str, law: bool = False):
+def times(dataset: xr.Dataset, split: str, law: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(mean, standard error) over seeds of the steps each class takes, or the product of its marginals takes."""
     from ..._support.estimates import mean_error
     from ...compare.concepts._crossing_time import crossing_time

@@ -41,7 +41,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return joined
 
 
-def critical(dataset: xr.Dataset, rare: str, label: str):
+def critical(dataset: xr.Dataset, rare: str, label: str) -> float | None:
     """The critical number of pictures of `rare` for the class `label`, or None where no threshold is seen."""
     from ...compare.concepts._critical_samples import critical_samples
     from ...errors import EstimateError

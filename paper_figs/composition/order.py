@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .._style import COLOURS, PAGE, panel_letter, shades, style
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -81,7 +82,7 @@ def _draw_cube(ax, dataset: xr.Dataset, colours) -> None:
         side.set_visible(False)
 
 
-def toy_times(dataset: xr.Dataset):
+def toy_times(dataset: xr.Dataset) -> np.ndarray:
     """Steps by distance from the toy law: t(0) and t(1) are the measured means, the rest follows."""
     import numpy as np
 

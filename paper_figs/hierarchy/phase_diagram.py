@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-SCALES = {"small": ((16, 2, 7), (2, 3, 4, 6, 8), 6), "full": ((32, 2, 9), (2, 3, 4, 6, 8, 12, 16), 16)}
+SCALES: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
+    "small": ((16, 2, 7), (2, 3, 4, 6, 8), 6),
+    "full": ((32, 2, 9), (2, 3, 4, 6, 8, 12, 16), 16),
+}
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:

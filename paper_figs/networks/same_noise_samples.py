@@ -14,6 +14,7 @@ from .._findings import Findings
 from .._style import COLOURS, PAGE, style
 
 if TYPE_CHECKING:
+    from ...compare.measures.affine import AffineDenoiser
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -28,7 +29,9 @@ class Distilled:
     def __init__(self, denoiser: Any, images: Any, sigmas: Any, n_noise: int, seed: int) -> None:
         from ...compare.measures.affine import fit_affine
 
-        self.maps = {float(s): fit_affine(denoiser, images, float(s), n_noise=n_noise, seed=seed) for s in sigmas}
+        self.maps: dict[float, AffineDenoiser] = {
+            float(s): fit_affine(denoiser, images, float(s), n_noise=n_noise, seed=seed) for s in sigmas
+        }
 
     def __call__(self, x: Any, sigma: float) -> Any:
         return self.maps[float(sigma)](x, sigma)

@@ -15,6 +15,7 @@ from .._findings import Findings
 from .._style import COLOURS, PAGE, panel_letter, shades, style
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -62,7 +63,9 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     )
 
 
-def connected_fraction(width: float, overlap: float, fractions, size: int, n_runs: int, seed: int):
+def connected_fraction(
+    width: float, overlap: float, fractions: np.ndarray, size: int, n_runs: int, seed: int
+) -> np.ndarray:
     """Mean size of the largest connected set over the mean number of kept images, on an open size x size canvas."""
     import numpy as np
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-SIZES = {"small": ((16, 2000), (32, 1000), (64, 400)), "full": ((32, 20_000), (64, 8000), (128, 4000), (256, 1500))}
+SIZES: dict[str, tuple[tuple[int, int], ...]] = {
+    "small": ((16, 2000), (32, 1000), (64, 400)),
+    "full": ((32, 20_000), (64, 8000), (128, 4000), (256, 1500)),
+}
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-CASES = {
+CASES: dict[int, tuple[tuple[str, str], ...]] = {
     2: (
         ("square", "site"),
         ("square", "bond"),
@@ -36,7 +36,7 @@ CASES = {
     ),
     3: (("cubic", "site"), ("cubic", "bond"), ("bcc", "site"), ("fcc", "site"), ("diamond", "bond")),
 }
-PLAN = {
+PLAN: dict[str, dict[int, tuple[tuple[int, int], ...]]] = {
     "small": {2: ((24, 400),), 3: ((6, 600), (12, 300))},
     "full": {2: ((64, 4000), (128, 1500)), 3: ((12, 6000), (24, 2500), (40, 800))},
 }

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-SIZES = {"small": ((8, 8000), (16, 4000), (32, 1500)), "full": ((16, 60_000), (32, 30_000), (64, 12_000), (128, 5000))}
+SIZES: dict[str, tuple[tuple[int, int], ...]] = {
+    "small": ((8, 8000), (16, 4000), (32, 1500)),
+    "full": ((16, 60_000), (32, 30_000), (64, 12_000), (128, 5000)),
+}
 EVENTS = {"horizontal": "a given direction", "either": "any direction", "both": "both directions", "one": "exactly one"}
 
 

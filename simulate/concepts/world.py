@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Classes: TypeAlias = Sequence[str | Sequence[int]] | np.ndarray
 """Classes of a concept graph: labels, tuples of values, or integers (n, n_concepts)."""
 
-VALUES = {
+VALUES: dict[str, tuple[str, ...]] = {
     "shape": ("circle", "triangle", "square"),
     "color": ("red", "blue", "green"),
     "size": ("large", "small", "medium"),

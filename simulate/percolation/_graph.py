@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..._support import checks as check
 from ..._support.streams import stream_seed
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def graph(
-    graph: nx.Graph | ArrayLike,
+    graph: nx.Graph[Any] | ArrayLike,
     kind: str,
     n_runs: int,
     seed: int = 0,

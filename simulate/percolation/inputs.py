@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def curves_of(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(q for q in CURVES if q in wanted)
 
 
-def edges_of(graph: nx.Graph | ArrayLike, n_nodes: int | None) -> tuple[int, np.ndarray, str]:
+def edges_of(graph: nx.Graph[Any] | ArrayLike, n_nodes: int | None) -> tuple[int, np.ndarray, str]:
     """Number of nodes, edges as integers (n_edges, 2) and a name."""
     name = "edge list"
     if _is_graph(graph):
@@ -79,7 +79,7 @@ def edges_of(graph: nx.Graph | ArrayLike, n_nodes: int | None) -> tuple[int, np.
     return n_nodes, edges, name
 
 
-def _is_graph(graph: nx.Graph | ArrayLike) -> TypeGuard[nx.Graph]:
+def _is_graph(graph: nx.Graph[Any] | ArrayLike) -> TypeGuard[nx.Graph[Any]]:
     return hasattr(graph, "number_of_nodes")
 
 

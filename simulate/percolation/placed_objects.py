@@ -20,12 +20,16 @@ class Objects:
     """Room for one run of n objects, used again from run to run."""
 
     def __init__(self, n: int, size: float, dimension: int) -> None:
-        self.n, self.size, self.dimension = n, size, dimension
+        self.n: int = n
+        self.size: float = size
+        self.dimension: int = dimension
+        self.bits: int
+        self.winding_type: np.dtype
         self.bits, self.winding_type = winding_code(n, (int(size),) * dimension, 1)
         side = int(size)
-        self.cells = np.array([side] * dimension + [1] * (3 - dimension))
-        self.half = np.array(HALF[dimension])
-        self.positions = np.empty((n, 3))
+        self.cells: np.ndarray = np.array([side] * dimension + [1] * (3 - dimension))
+        self.half: np.ndarray = np.array(HALF[dimension])
+        self.positions: np.ndarray = np.empty((n, 3))
         self._sorted, self._owner = np.empty((n, 3)), np.empty(n, np.int32)
         self._start = np.empty(int(self.cells.prod()) + 1, np.int64)
         self._first = np.empty(n + 1, np.int64)

@@ -31,7 +31,7 @@ class Table:
     n_directions: int
     winding_type: np.dtype
 
-    def arguments(self, kind: str) -> tuple:
+    def arguments(self, kind: str) -> tuple[int | np.ndarray, ...]:
         """The arguments of the kernel that describe the table, for kind "site" or "bond"."""
         tails, entries = (self.tails, self.entries) if kind == "bond" else (NONE, NONE)
         return self.rows, self.first, self.jumps, self.seams, self.bits, self.n_basis, tails, entries

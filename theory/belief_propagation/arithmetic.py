@@ -20,7 +20,7 @@ class Plain:
     """Sum and product."""
 
     compiled = True  # has loops in _kernels
-    times = staticmethod(operator.mul)
+    times: staticmethod[[torch.Tensor, torch.Tensor], torch.Tensor] = staticmethod(operator.mul)
 
     @staticmethod
     def enter(values: torch.Tensor, log: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,7 +57,7 @@ class Logarithmic:
     """Log-sum-exp and sum; a sum without terms is -inf and has gradient zero."""
 
     compiled = False
-    times = staticmethod(operator.add)
+    times: staticmethod[[torch.Tensor, torch.Tensor], torch.Tensor] = staticmethod(operator.add)
 
     @staticmethod
     def enter(values: torch.Tensor, log: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -136,7 +136,8 @@ class Gaussian:
     torch.Size([1, 2, 3])
     """
 
-    name, unit = "gaussian", "sigma"
+    name: str = "gaussian"
+    unit: str = "sigma"
 
     def corrupt(self, strings: np.ndarray, v: int, noise: float, generator: np.random.Generator) -> np.ndarray:
         sigma = check.real("noise", noise, 0.0)
@@ -167,7 +168,8 @@ class Masking:
              [1., 1.]]], dtype=torch.float64)
     """
 
-    name, unit = "masking", "mask fraction"
+    name: str = "masking"
+    unit: str = "mask fraction"
 
     def corrupt(self, strings: np.ndarray, v: int, noise: float, generator: np.random.Generator) -> np.ndarray:
         hidden = generator.random(strings.shape) < _fraction("noise", noise)
@@ -186,7 +188,8 @@ class Epsilon:
     tensor([[[0.2500, 0.7500]]], dtype=torch.float64)
     """
 
-    name, unit = "epsilon", "epsilon"
+    name: str = "epsilon"
+    unit: str = "epsilon"
 
     def corrupt(self, strings: np.ndarray, v: int, noise: float, generator: np.random.Generator) -> np.ndarray:
         _fraction("noise", noise)
@@ -204,14 +207,18 @@ class Uniform(Epsilon):
     array([[0, 4, 3, 4]])
     """
 
-    name, unit = "uniform", "replaced fraction"
+    name: str = "uniform"
+    unit: str = "replaced fraction"
 
     def corrupt(self, strings: np.ndarray, v: int, noise: float, generator: np.random.Generator) -> np.ndarray:
         replaced = generator.random(strings.shape) < _fraction("noise", noise)
         return np.where(replaced, generator.integers(0, v, strings.shape), strings)
 
 
-gaussian, masking, epsilon, uniform = Gaussian(), Masking(), Epsilon(), Uniform()
+gaussian: Gaussian = Gaussian()
+masking: Masking = Masking()
+epsilon: Epsilon = Epsilon()
+uniform: Uniform = Uniform()
 CHANNELS: dict[str, LeafChannel] = {channel.name: channel for channel in (gaussian, masking, uniform, epsilon)}
 
 

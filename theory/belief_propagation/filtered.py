@@ -96,8 +96,11 @@ class FilteredPropagation(nn.Module):
 
     def __init__(self, grammar: Grammar, k: int) -> None:
         super().__init__()
-        self.grammar, self.k = grammar, check.integer("k", k, 0, grammar.depth)
-        self.below = None if k == grammar.depth else BeliefPropagation(grammar.below(k) if k else grammar)
+        self.grammar: Grammar = grammar
+        self.k: int = check.integer("k", k, 0, grammar.depth)
+        self.below: BeliefPropagation | None = (
+            None if k == grammar.depth else BeliefPropagation(grammar.below(k) if k else grammar)
+        )
         self.register_buffer("log_paths", path_marginals(grammar, k).log(), persistent=False)
 
     def leaf_posterior(self, log_likelihood: torch.Tensor) -> torch.Tensor:

@@ -71,7 +71,7 @@ class ConceptGraph:
         return list(product(*map(range, self.counts)))
 
     @cached_property
-    def graph(self) -> nx.Graph:
+    def graph(self) -> nx.Graph[Class]:
         """The Hamming graph; nodes are classes."""
         import networkx as nx
 

@@ -44,7 +44,10 @@ class Source:
         read: Callable[[int, int], np.ndarray],
         overhead: int = 0,
     ) -> None:
-        self.n, self.event_shape, self.dtype, self.read = n, tuple(event_shape), np.dtype(dtype), read
+        self.n: int = n
+        self.event_shape: tuple[int, ...] = tuple(event_shape)
+        self.dtype: np.dtype[np.generic] = np.dtype(dtype)
+        self.read: Callable[[int, int], np.ndarray] = read
         self.overhead = overhead
 
     @property

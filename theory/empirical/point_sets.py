@@ -86,7 +86,10 @@ class PointSet(ABC):
     """
 
     def __init__(self, n: int, centre: torch.Tensor, dtype: torch.dtype, log_mass: float) -> None:
-        self.n, self.centre, self.dtype, self.log_mass = n, centre, dtype, log_mass
+        self.n: int = n
+        self.centre: torch.Tensor = centre
+        self.dtype: torch.dtype = dtype
+        self.log_mass: float = log_mass
 
     @abstractmethod
     def sums(self, query: Query, columns: slice | torch.Tensor = slice(None), cross: bool = False) -> WeightedSums:
@@ -123,10 +126,11 @@ class Cloud(PointSet):
         block_size: int | None = None,
     ) -> None:
         super().__init__(n, centre, dtype, math.log(n) if log_prior is None else 0.0)
-        self.log_prior, self.block_size = log_prior, block_size
+        self.log_prior: torch.Tensor | None = log_prior
+        self.block_size: int | None = block_size
         spread = 0.0 if log_prior is None else float(log_prior.max() - log_prior.min())
-        self.window = WINDOW + spread
-        self.radius = 0.0
+        self.window: float = WINDOW + spread
+        self.radius: float = 0.0
         self._ready: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @abstractmethod
@@ -247,7 +251,7 @@ class ArrayCloud(Cloud):
         centred = data - centre.to(data.dtype)
         half = torch.cat([block.double().square().sum(1) / 2 for block in centred.split(4096)]).to(data.dtype)
         self._ready = centred, half
-        self.radius = math.sqrt(2 * float(half.max()))
+        self.radius: float = math.sqrt(2 * float(half.max()))
 
     def raw(self, index: slice | torch.Tensor) -> torch.Tensor:
         return self._data[index]

@@ -31,11 +31,13 @@ class ShardedSet(TrainingSet):
     """
 
     def __init__(self, part: TrainingSet, mass: float, centre: torch.Tensor, group: Group) -> None:
-        self.part, self.group = part, group
+        self.part: TrainingSet = part
+        self.group: Group = group
         sizes = torch.zeros(dist.get_world_size(group), dtype=torch.int64, device=part.device)
         sizes[dist.get_rank(group)] = part.n
         sizes = self._reduce(sizes, dist.ReduceOp.SUM)
-        n, self.first = int(sizes.sum()), int(sizes[: dist.get_rank(group)].sum())
+        n = int(sizes.sum())
+        self.first: int = int(sizes[: dist.get_rank(group)].sum())
         self._mass, prior, log_mass = mass, None, math.log(n)
         if part.prior is not None:
             prior = part.prior.new_zeros(n)

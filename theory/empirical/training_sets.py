@@ -28,7 +28,9 @@ class TrainingSet(PointSet):
         block_size: int | None,
     ) -> None:
         super().__init__(n, centre, dtype, log_mass)
-        self.event_shape, self.prior, self.block_size = tuple(event_shape), prior, block_size
+        self.event_shape: tuple[int, ...] = tuple(event_shape)
+        self.prior: torch.Tensor | None = prior
+        self.block_size: int | None = block_size
 
     @property
     def device(self) -> torch.device:
@@ -63,7 +65,8 @@ class MemorySet(TrainingSet):
             log_prior = prior[kept].log()
             if kept.numel() < len(flat):
                 flat, self._kept = flat[kept], kept
-        self.data, self._cloud = data, ArrayCloud(flat, log_prior, block_size=block_size)
+        self.data: torch.Tensor = data
+        self._cloud = ArrayCloud(flat, log_prior, block_size=block_size)
         cloud = self._cloud
         super().__init__(len(data), data.shape[1:], cloud.centre, cloud.dtype, cloud.log_mass, prior, block_size)
 

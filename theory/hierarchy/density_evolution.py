@@ -75,8 +75,13 @@ class Population:
     def __init__(
         self, v: int, m: int, s: int, channel: LeafChannel, size: int, max_levels: int, seed: int, sequence: int
     ) -> None:
-        self.v, self.m, self.s, self.channel = v, m, s, channel
-        self.max_levels, self.seed, self.sequence = max_levels, seed, sequence
+        self.v: int = v
+        self.m: int = m
+        self.s: int = s
+        self.channel: LeafChannel = channel
+        self.max_levels: int = max_levels
+        self.seed: int = seed
+        self.sequence: int = sequence
         self.truth: np.ndarray = np.repeat(np.arange(v), size)
         self.levels: list[tuple[np.ndarray, np.ndarray]] = []
 

@@ -24,25 +24,37 @@ from sympy import pi as pi
 from sympy import sin as sin
 from sympy import sqrt as sqrt
 
+x: sp.Symbol
+y: sp.Symbol
+z: sp.Symbol
 x, y, z = sp.symbols("x y z", real=True)
+sigma: sp.Symbol
+tau: sp.Symbol
 sigma, tau = sp.symbols("sigma tau", positive=True)
-p0 = sp.Function("p_0", nonnegative=True)
-p = sp.Function("p", nonnegative=True)
-D = sp.Function("D", real=True)
+p0: sp.FunctionClass = sp.Function("p_0", nonnegative=True)
+p: sp.FunctionClass = sp.Function("p", nonnegative=True)
+D: sp.FunctionClass = sp.Function("D", real=True)
 D1, D2 = sp.Function("D_1", real=True), sp.Function("D_2", real=True)
 
+u: sp.Symbol
+h: sp.Symbol
 u, h = sp.symbols("u h", real=True)
-r, theta = sp.Symbol("r", positive=True), sp.Symbol("theta", real=True)
+r: sp.Symbol = sp.Symbol("r", positive=True)
+theta: sp.Symbol = sp.Symbol("theta", real=True)
+start: sp.Symbol
+end: sp.Symbol
 start, end = sp.symbols("a b", real=True)
-factor, action = sp.Symbol("a", positive=True), sp.Function("g")
-f, g = sp.Function("f", real=True), sp.Function("g", real=True)
+factor: sp.Symbol = sp.Symbol("a", positive=True)
+action: sp.FunctionClass = sp.Function("g")
+f: sp.FunctionClass = sp.Function("f", real=True)
+g: sp.FunctionClass = sp.Function("g", real=True)
 
-Dx = D(x, sigma)
-px = p(x, sigma)
-path = sp.Function("x", real=True)(sigma)
-on_circle = (r * sp.cos(theta), r * sp.sin(theta), sigma)
-later = sp.sqrt(sigma**2 + tau**2)
-snr = 1 / sigma**2
+Dx: sp.Expr = D(x, sigma)
+px: sp.Expr = p(x, sigma)
+path: sp.Expr = sp.Function("x", real=True)(sigma)
+on_circle: tuple[sp.Expr, sp.Expr, sp.Symbol] = (r * sp.cos(theta), r * sp.sin(theta), sigma)
+later: sp.Expr = sp.sqrt(sigma**2 + tau**2)
+snr: sp.Expr = 1 / sigma**2
 
 
 def normal(value: sp.Expr, variance: sp.Expr) -> sp.Expr:
@@ -82,7 +94,7 @@ def over_bridge(integrand: sp.Expr) -> sp.Integral:
     return sp.Integral(px * normal(z - x, tau**2) * integrand, (x, -sp.oo, sp.oo), (z, -sp.oo, sp.oo))
 
 
-mmse = over_both((y - Dx) ** 2)
+mmse: sp.Expr = over_both((y - Dx) ** 2)
 
 
 def cumulant(order: int) -> sp.Expr:

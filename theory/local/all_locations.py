@@ -43,9 +43,11 @@ class AllLocations:
     """Posterior means over the patches at all locations, one `PatchCloud` for each way to be cut by the border."""
 
     def __init__(self, data: torch.Tensor, size: int, padding: str, average: bool, block_size: int | None) -> None:
-        self.size, self.padding, self.average = size, padding, average
-        self.border = 0 if average else size // 2
-        self.centre = data.double().mean((0, 2, 3)).to(data.dtype).double()
+        self.size: int = size
+        self.padding: str = padding
+        self.average: bool = average
+        self.border: int = 0 if average else size // 2
+        self.centre: torch.Tensor = data.double().mean((0, 2, 3)).to(data.dtype).double()
         self.columns: slice | torch.Tensor = slice(None)
         if not average:
             self.columns = torch.arange(data.shape[1], device=data.device) * size**2 + size**2 // 2

@@ -3,7 +3,7 @@ r"""Generating functions of degrees, G_0(x) = sum_k p_k x^k and G_1(x) = G_0'(x)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ...errors import ArgumentError, EmptyDataError, LatticeError, ShapeError
 if TYPE_CHECKING:
     import networkx as nx
 
-Degrees: TypeAlias = "Sequence[int] | np.ndarray | nx.Graph"
+Degrees: TypeAlias = "Sequence[int] | np.ndarray | nx.Graph[Any]"
 
 ROUNDING = 1e-14  # a branching ratio this close to 1 is 1: the last bits do not make a giant component
 
@@ -20,7 +20,7 @@ ROUNDING = 1e-14  # a branching ratio this close to 1 is 1: the last bits do not
 def degree_counts(argument: str, degrees: Degrees) -> np.ndarray:
     """Distribution p_k as an array over k, from a degree sequence or a networkx graph (undirected)."""
     if hasattr(degrees, "number_of_nodes"):
-        graph = cast("nx.Graph", degrees)
+        graph = cast("nx.Graph[Any]", degrees)
         if graph.is_directed():
             raise LatticeError(argument, "is a directed graph", "pass graph.to_undirected()")
         degrees = [graph.degree[node] for node in graph]

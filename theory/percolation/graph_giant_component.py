@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ KINDS = ("site", "bond")
 
 
 def giant_component(
-    degrees: float | Sequence[int] | np.ndarray | nx.Graph, p: float = 1.0, kind: str = "bond"
+    degrees: float | Sequence[int] | np.ndarray | nx.Graph[Any], p: float = 1.0, kind: str = "bond"
 ) -> float:
     """Fraction of all nodes in the giant component when a fraction `p` of the bonds (or sites) is kept.
 
@@ -98,7 +98,7 @@ def _poisson_giant(mean_degree: float) -> float:
     return float(1 + lambertw(-mean_degree * np.exp(-mean_degree)).real / mean_degree)
 
 
-def graph_threshold(degrees: float | Sequence[int] | np.ndarray | nx.Graph) -> float:
+def graph_threshold(degrees: float | Sequence[int] | np.ndarray | nx.Graph[Any]) -> float:
     """p_c = <k> / (<k^2> - <k>) of a random graph, for sites and bonds alike [@Newman2001a].
 
     An Erdos-Renyi graph of mean degree c has p_c = 1 / c. A value above 1 means that even the whole graph has no
