@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from ...compare.concepts._critical_samples import CriticalSamples
     from .._findings import Findings
 
 RARE = {"010": "color", "100": "shape"}
@@ -41,7 +42,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return joined
 
 
-def critical(dataset: xr.Dataset, rare: str, label: str) -> float | None:
+def critical(dataset: xr.Dataset, rare: str, label: str) -> CriticalSamples | None:
     """The critical number of pictures of `rare` for the class `label`, or None where no threshold is seen."""
     from ...compare.concepts._critical_samples import critical_samples
     from ...errors import EstimateError

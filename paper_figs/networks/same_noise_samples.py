@@ -14,9 +14,10 @@ from .._findings import Findings
 from .._style import COLOURS, PAGE, style
 
 if TYPE_CHECKING:
-    from ...compare.measures.affine import AffineDenoiser
     import xarray as xr
     from matplotlib.figure import Figure
+
+    from ...compare.measures.affine import AffineDenoiser
 
 SHOWN = 10
 GRID = (18, 0.01, 40.0)

@@ -5,8 +5,6 @@ Columns are independent: `w` is (rules, columns), grouped into equal runs of row
 
 from __future__ import annotations
 
-import operator
-
 import torch
 
 
@@ -20,7 +18,10 @@ class Plain:
     """Sum and product."""
 
     compiled = True  # has loops in _kernels
-    times: staticmethod[[torch.Tensor, torch.Tensor], torch.Tensor] = staticmethod(operator.mul)
+
+    @staticmethod
+    def times(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return a * b
 
     @staticmethod
     def enter(values: torch.Tensor, log: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,7 +58,10 @@ class Logarithmic:
     """Log-sum-exp and sum; a sum without terms is -inf and has gradient zero."""
 
     compiled = False
-    times: staticmethod[[torch.Tensor, torch.Tensor], torch.Tensor] = staticmethod(operator.add)
+
+    @staticmethod
+    def times(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return a + b
 
     @staticmethod
     def enter(values: torch.Tensor, log: bool) -> tuple[torch.Tensor, torch.Tensor]:
