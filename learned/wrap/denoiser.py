@@ -78,10 +78,10 @@ class WrappedDenoiser(nn.Module):
         integer: bool | None = False,
     ) -> None:
         super().__init__()
-        self.training = False
+        self.training: bool = False
         self.inner: Callable[..., Any] = inner
         self.shape: tuple[int, ...] | None = shape
-        self.timing: Clock | None = timing
+        self.timing = timing
         self.integer: bool | None = integer
         self.data_range: tuple[float, float] | None = range
         self.gain: float
