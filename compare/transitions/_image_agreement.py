@@ -18,8 +18,8 @@ def image_agreement(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""How often two clones of the empirical optimum end at the same training image.
 
-    E \sum_i w_i(x)^2 with x = y_j + \sigma n and w the posterior weights of the training images. The same draws of
-    (j, n) serve every noise level, so that the curve is smooth.
+    \( E \sum_i w_i(x)^2 \) with \( x = y_j + \sigma n \) and w the posterior weights of the training images. The
+    same draws of (j, n) serve every noise level, so that the curve is smooth.
 
     Parameters
     ----------

@@ -102,7 +102,8 @@ def test_the_error_of_a_bootstrap_is_the_scatter_of_its_curves():
     place, error = with_error(lambda y: crossing(x, y, 0.5), Resample(curves))
     assert place == pytest.approx(places[0]) and error == pytest.approx(places[1:].std(ddof=1))
     pair, errors = with_error(lambda y: np.stack([crossing(x, y, 0.5), crossing(x, y, 9.0)], -1), Resample(curves))
-    assert [pair[0], float(errors[0])] == pytest.approx([float(place), float(error)]) and np.isnan([pair[1], errors[1]]).all()
+    assert [pair[0], float(errors[0])] == pytest.approx([float(place), float(error)])
+    assert np.isnan([pair[1], errors[1]]).all()
 
 
 def test_the_error_is_unknown_where_too_few_redraws_pass():

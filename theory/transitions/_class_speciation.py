@@ -95,7 +95,7 @@ def _stderr(
 
 
 def class_speciation(source: ArrayLike | MixtureDenoiser, labels: ArrayLike | None = None) -> dict[Pair, Transition]:
-    r"""Where each pair of classes parts: c^2(\sigma) = m^T (C + \sigma^2)^{-1} m = 1 ([@Biroli2024]).
+    r"""Where each pair of classes parts: \( c^2(\sigma) = m^T (C + \sigma^2)^{-1} m = 1 \) ([@Biroli2024]).
 
     Classes that overlap without noise, c^2(0) <= 1 up to the rounding of m and C, never part.
 

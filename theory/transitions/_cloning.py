@@ -138,7 +138,7 @@ def classes(mixture: MixtureDenoiser, n: int, seed: int) -> Classes:
 
 
 def cloning(mixture: MixtureDenoiser, sigmas: npt.ArrayLike, n: int = 4096, seed: int = 0) -> xr.Dataset:
-    r"""\phi(\sigma), how often clones agree in class, and the information I(k; x) on the class, of a mixture.
+    r"""\( \phi(\sigma) \), how often clones agree in class, and the information I(k; x) on the class, of a mixture.
 
     Two components of one covariance: by quadrature, `_stderr` 0. Else: the average over noised draws of the mixture,
     the same for every noise level, of the exact posterior ([@Biroli2024]).

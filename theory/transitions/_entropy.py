@@ -25,7 +25,9 @@ BATCH = 512
 
 
 def rem_entropy(source: Source, n_train: int, sigma: npt.ArrayLike) -> Array:
-    r"""max(0, \log n - I_G(\sigma)): the entropy of the posterior weights in the random energy model [@Derrida1981].
+    r"""The entropy of the posterior weights in the random energy model [@Derrida1981].
+
+    It is \( \max(0, \log n - I_G(\sigma)) \).
 
     Parameters
     ----------

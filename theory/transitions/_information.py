@@ -18,9 +18,10 @@ def half_log_det(eigenvalues: Array, grid: Array) -> Array:
 
 
 def gaussian_information(source: Source, sigma: npt.ArrayLike) -> Array:
-    r"""I_G(\sigma) = \tfrac12 \sum_k \log(1 + \lambda_k / \sigma^2), the information of x on x0 for Gaussian data.
+    r"""The information of x on x0 for Gaussian data.
 
-    It is an upper bound on the information for all data of that covariance.
+    \( I_G(\sigma) = \tfrac12 \sum_k \log(1 + \lambda_k / \sigma^2) \) is an upper bound on the
+    information for all data of that covariance.
 
     Parameters
     ----------
@@ -68,7 +69,9 @@ class MixtureInformation:
 
 
 def mixture_information(mixture: MixtureDenoiser, sigma: npt.ArrayLike, n: int = 4096, seed: int = 0) -> Array:
-    r"""I(x0; x) = \tfrac12 \sum_k \pi_k \log\det(1 + C_k / \sigma^2) + I(k; x) of a mixture, and its standard error.
+    r"""The information of x on x0 for a mixture, and its standard error.
+
+    \( I(x_0; x) = \tfrac12 \sum_k \pi_k \log\det(1 + C_k / \sigma^2) + I(k; x) \), k the component.
 
     Parameters
     ----------

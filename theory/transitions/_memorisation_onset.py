@@ -124,7 +124,9 @@ class OnsetLaw:
 
 
 def memorisation_onset(n_train: int, law: OnsetLaw | float) -> Transition:
-    r"""The training step from which a network on `n_train` data begins to memorise: \tau_{mem} = c n ([@Bonnaire2025]).
+    r"""The training step from which a network on `n_train` data begins to memorise ([@Bonnaire2025]).
+
+    The law is \( \tau_{mem} = c n \).
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from ._spectrum import Source, spectrum
 def mode_emergence(source: Source, n_modes: int | None = None) -> list[Transition]:
     r"""Where each eigenmode of the data emerges from the noise: sigma_k = sqrt(lambda_k), largest first.
 
-    The Wiener gain \lambda_k / (\lambda_k + \sigma^2) passes 1/2 there ([@Wang2024]).
+    The Wiener gain \( \lambda_k / (\lambda_k + \sigma^2) \) passes 1/2 there ([@Wang2024]).
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ def symmetry_breaking(source: Source, criterion: str = "bimodality", n_draws: in
 
     - "variance": \Lambda e^{-2t} = 1, as `speciation`;
     - "bimodality": J = 1, where one mode of p_sigma becomes two;
-    - "sde": J = 1 - \sigma^2 / (2 (1 + \sigma^2)), where the reverse SDE loses its fixed point's stability;
+    - "sde": \( J = 1 - \sigma^2 / (2 (1 + \sigma^2)) \), where the reverse SDE loses its fixed point's stability;
     - "half-clone": \phi = (1 + \sum_k \pi_k^2) / 2, where clones agree half as much as they ever will.
 
     They differ by up to half a log 2 in OU time. The mean is a fixed point of the denoiser only where the data are

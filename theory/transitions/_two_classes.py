@@ -37,7 +37,8 @@ def log_odds(c_squared: npt.ArrayLike) -> Array:
 def class_information(c_squared: npt.ArrayLike, weight: float = 0.5) -> Array:
     r"""The information I(k; x) in nats that x holds on which of two classes it came from.
 
-    For weight 1/2 it is \log 2 + E_z \log S(2 (c^2 + c z)), S(l) = 1 / (1 + e^{-l}), from 0 at c = 0 to log 2.
+    For weight 1/2 it is \( \log 2 + E_z \log S(2 (c^2 + c z)) \), \( S(l) = 1 / (1 + e^{-l}) \),
+    from 0 at c = 0 to log 2.
 
     Parameters
     ----------
