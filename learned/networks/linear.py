@@ -30,8 +30,8 @@ class LinearConfig(NetworkConfig):
 class _Maps(nn.Module):
     def __init__(self, levels: int, size: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(levels, size, size))
-        self.bias = nn.Parameter(torch.empty(levels, size))
+        self.weight: nn.Parameter = nn.Parameter(torch.empty(levels, size, size))
+        self.bias: nn.Parameter = nn.Parameter(torch.empty(levels, size))
 
 
 class LinearDenoiser(NetworkDenoiser[LinearConfig]):

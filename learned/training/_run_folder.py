@@ -20,8 +20,8 @@ class RunFolder:
     """The files of one run. Every file is written whole; the log is cut back to the step that is resumed."""
 
     def __init__(self, path: FilePath, config: Record, tensorboard: bool = False) -> None:
-        self.path = Path(path)
-        self.config = config
+        self.path: Path = Path(path)
+        self.config: Record = config
         self.open_events = _events_writer() if tensorboard else None
         self.events: Any = None
         self._check_config()
