@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @contextmanager
@@ -40,3 +43,33 @@ def floating_dtype(module: nn.Module, default: torch.dtype) -> torch.dtype:
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:
     """`dtype`, or float32 where it holds fewer digits."""
     return torch.promote_types(dtype, torch.float32)
+
+
+def in_evaluation(denoiser: F) -> F:
+    """`denoiser`, which runs in evaluation mode within every call and has its own mode again after it."""
+    module: object = denoiser
+    if not isinstance(module, nn.Module) or not any(part.training for part in module.modules()):
+        return denoiser
+
+    def call(*args: object, **options: object) -> object:
+        with evaluating(denoiser):
+            return denoiser(*args, **options)
+
+    return cast("F", call)
+
+
+def in_double(module: nn.Module) -> Callable[..., torch.Tensor]:
+    """`module` computed in float64 and in evaluation mode on copies of its weights; the module stays as it is.
+
+    >>> net = nn.Linear(2, 2)
+    >>> in_double(net)(torch.ones(1, 2, dtype=torch.float64)).dtype, net.weight.dtype
+    (torch.float64, torch.float32)
+    """
+    named = [*module.named_parameters(), *module.named_buffers()]
+    wide = {name: t.detach().double() if t.is_floating_point() else t.detach().clone() for name, t in named}
+
+    def call(*args: object, **options: object) -> torch.Tensor:
+        with evaluating(module):
+            return torch.func.functional_call(module, wide, args, options)
+
+    return call

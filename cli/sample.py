@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -21,7 +22,11 @@ class Command:
     method: str = "heun"
     """heun, euler, ddim or ddpm"""
     sigma_min: float = 0.002
+    """lowest noise level before 0; never below what the network knows"""
     sigma_max: float = 80.0
+    """noise level of the start; never above what the network knows"""
+    sigmas: Literal["karras", "network"] = "karras"
+    """network: the levels of its own steps that are nearest to those of karras"""
     seed: int = 0
     batch: int = 64
     """samples at a time"""
@@ -38,11 +43,17 @@ class Command:
         from ..learned import checkpoint
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
+        from ..theory.known_levels import known_levels, within_known_range
         from ..theory.noise import karras_sigmas
 
         check.choice("method", self.method, METHODS)
-        sigmas = [*karras_sigmas(self.steps, self.sigma_min, self.sigma_max), 0.0]
+        karras_sigmas(self.steps, self.sigma_min, self.sigma_max)
         network = checkpoint.load(self.run_dir, best_device(self.device))
+        low, high = within_known_range(network, self.sigma_min, self.sigma_max)
+        if (low, high) != (self.sigma_min, self.sigma_max):
+            print(f"noise levels from {low:.4g} to {high:.4g}, the part of those asked for that the network knows")
+        levels = karras_sigmas(self.steps, low, high)
+        sigmas = [*(known_levels(network, levels) if self.sigmas == "network" else levels), 0.0]
         source = Path(self.run_dir)
         out = Path(self.out or (source if source.is_dir() else source.parent) / "samples")
         path = sample_to_folder(

@@ -15,7 +15,9 @@ from .._support import results as _results
 from .._support.types import ArrayLike, FilePath, Record
 from ..errors import ArgumentError, DataFileError
 from ..simulate.diffusion import sample, starting_noise
+from ..simulate.diffusion._trajectory import sampling_levels
 from ..theory.denoiser import Denoiser, with_condition
+from ..theory.known_levels import WIDEST, within_known_range
 from ..theory.noise import karras_sigmas
 
 
@@ -25,7 +27,7 @@ def sample_to_folder(
     n: int,
     *,
     shape: tuple[int, ...] | None = None,
-    sigmas: ArrayLike | None = None,
+    sigmas: ArrayLike | str | None = None,
     method: str = "heun",
     condition: int | None = None,
     seed: int = 0,
@@ -36,7 +38,8 @@ def sample_to_folder(
     """Draw `n` samples into `out`: parts of `batch`, then `samples.npz` with `images` (n, *shape), float32.
 
     Sample i depends on (seed, i) alone, so `batch` changes nothing beyond rounding. `sigmas` decrease to 0 (18
-    Karras levels when not given [@Karras2022]). Repeating the call goes on with the parts that are missing.
+    Karras levels within the range of the network when not given [@Karras2022]). Repeating the call goes on with the
+    parts that are missing.
 
     Parameters
     ----------
@@ -48,8 +51,9 @@ def sample_to_folder(
         Number of samples, at least 1.
     shape : tuple of int, optional
         Event shape (default: the `shape` of the denoiser).
-    sigmas : array_like, optional
-        Decreasing noise levels, the last one 0 (default: 18 Karras levels, then 0).
+    sigmas : array_like or "network", optional
+        Decreasing noise levels, the last one 0 (default: 18 Karras levels, then 0); "network": those of its own steps
+        that are nearest to the default.
     method : str, optional
         A sampler of `simulate.diffusion.METHODS`.
     condition : int, optional
@@ -88,7 +92,7 @@ def sample_to_folder(
     shape = shape or getattr(denoiser, "shape", None)
     if shape is None:
         raise ArgumentError("shape", "is not known of this denoiser", "pass the event shape of the data")
-    grid = [*karras_sigmas(), 0.0] if sigmas is None else np.asarray(sigmas, dtype=np.float64).tolist()
+    grid = np.asarray(_levels(denoiser) if sigmas is None else sampling_levels(denoiser, sigmas)).tolist()
     settings = {
         "sigmas": grid, "method": method, "seed": seed, "batch": batch, "shape": list(shape),
         "condition": condition, **(description or {}),
@@ -111,6 +115,12 @@ def sample_to_folder(
     with _results.atomic_path(path) as temporary, open(temporary, "wb") as stream:
         np.savez(stream, images=np.concatenate([np.load(part, allow_pickle=False) for part in parts]))
     return path
+
+
+def _levels(denoiser: Denoiser) -> list[float]:
+    """18 Karras levels within the range of the network, then 0."""
+    low, high = within_known_range(denoiser, *WIDEST)
+    return [*karras_sigmas(18, low, high), 0.0]
 
 
 def _settle(file: Path, settings: Record) -> None:

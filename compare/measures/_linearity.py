@@ -11,6 +11,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, mean_error
+from ..._support.modules import in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
 from ..._support.types import ArrayLike
@@ -124,6 +125,7 @@ def linearity(
     if (shares >= 1).any():
         raise NoiseLevelError("alpha_squared", f"is {alpha_squared}", "pass values inside (0, 1)")
     check.choice("variant", variant, VARIANTS)
+    denoiser = in_evaluation(denoiser)
     pairs = _Pairs(data, check.integer("n_pairs", n_pairs, 2), seed)
     if variant == "raw":
         mu = torch.zeros_like(data[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import numpy as np
@@ -12,19 +12,22 @@ import xarray as xr
 from ..._support import checks as check_argument
 from ..._support import progress as _progress
 from ..._support.estimates import shown
+from ..._support.modules import at_least_float32, floating_dtype, in_double, in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
-from ..._support.types import Record
-from ...errors import ArgumentError
+from ..._support.types import Array, Record
+from ...errors import ArgumentError, NoiseLevelError
 from ...learned.data.images import ImageData
-from ...learned.networks.base import NetworkDenoiser
 from ...learned.networks.ensemble import EnsembleDenoiser
-from ...theory.denoiser import with_condition
+from ...theory.denoiser import Denoiser, with_condition
 from ...theory.identities import IDENTITIES, Report, check
+from ...theory.known_levels import known_range, within_known_range
+
+MARGIN = 1.06  # the contract is tried 5 % beyond the levels
 
 
 def network_identities(
-    network: torch.nn.Module,
+    network: Denoiser | torch.nn.Module,
     data: ImageData | None,
     sigmas: Sequence[float],
     *,
@@ -37,18 +40,19 @@ def network_identities(
 ) -> xr.Dataset:
     """How far a trained network is from each identity of an optimal denoiser.
 
-    The network is measured in double precision, so that rounding does not enter the result. A learned denoiser is not a
-    gradient field and not a posterior mean: how far it is from either is a result, not an error.
+    The network is measured in double precision, on copies of its weights and in evaluation mode, so that rounding does
+    not enter the result; it stays as it is. One that cannot be is measured in its own precision. A learned denoiser
+    is not a gradient field and not a posterior mean: how far it is from either is a result, not an error.
 
     Parameters
     ----------
-    network : torch.nn.Module
-        A network with a `shape`, or an ensemble of them.
+    network : Denoiser
+        A network, or an ensemble of them; one without a `shape` needs data.
     data : ImageData or None
         Averages and points come from these images; without them the points are standard normal draws and the averages
         are left out.
     sigmas : sequence of float
-        Noise levels > 0.
+        Noise levels > 0; those that the network does not know are left out.
     condition : int, optional
         The class at which a conditional network is measured, on images of that class.
     member : int, optional
@@ -70,9 +74,9 @@ def network_identities(
     Raises
     ------
     ArgumentError
-        If the data have another shape than the network, or no image of the class.
+        If the data have another shape than the network, or no image of the class, or no shape is known.
     NoiseLevelError
-        If a noise level is not finite and > 0.
+        If a noise level is not finite and > 0, or the network knows none of them.
     UnknownNameError
         If an identity is unknown.
     DenoiserContractError
@@ -88,21 +92,21 @@ def network_identities(
     levels = check_argument.positive_sigmas("sigmas", list(sigmas))
     n_points = check_argument.integer("points", n_points, 2)
     denoiser = _single(network, member)
-    shape, device = tuple(denoiser.shape), next(denoiser.parameters()).device
-    denoiser = denoiser.double()
-    plain = denoiser if condition is None else with_condition(denoiser, condition)
+    shape, device = _place(denoiser, data)
+    levels = _known(denoiser, levels)
     images = None if data is None else _of_class(data, condition, shape).double()
+    noise = normal_batch(seed, "identity-points-noise", range(n_points), shape, device=device)
+    plain, dtype = _precise(denoiser, condition, noise, float(levels[0]))
 
     def prior(n: int, seed: int) -> torch.Tensor:
         assert images is not None
-        return images[stream(seed, "identity-images").integers(0, len(images), n)].to(device)
+        return images[stream(seed, "identity-images").integers(0, len(images), n)].to(device, dtype)
 
-    clean = torch.zeros(n_points, *shape, dtype=torch.float64, device=device)
     if images is None:
-        clean = clean + normal_batch(seed, "identity-points", range(n_points), shape, device=device)
+        clean = normal_batch(seed, "identity-points", range(n_points), shape, device=device).to(dtype)
     else:
         clean = prior(n_points, seed)
-    noise = normal_batch(seed, "identity-points-noise", range(n_points), shape, device=device)
+    noise = noise.to(dtype)
     findings = []
     for sigma in _progress.bar(levels.tolist(), label="identities"):
         findings += check(
@@ -119,11 +123,50 @@ def network_identities(
     return result.assign_attrs(provenance(seed=seed, device=str(device)))
 
 
-def _single(network: torch.nn.Module, member: int) -> NetworkDenoiser:
-    """One network; a foreign one needs only what is used here: `shape` and parameters."""
+def _single(network: Denoiser | torch.nn.Module, member: int) -> Denoiser:
+    """One network."""
     if not isinstance(network, EnsembleDenoiser):
-        return cast("NetworkDenoiser", network)
+        return cast("Denoiser", network)
     return network.network(check_argument.integer("member", member, 0, network.replicas - 1))
+
+
+def _place(denoiser: Denoiser, data: ImageData | None) -> tuple[tuple[int, ...], torch.device]:
+    """The event shape, and where the weights are."""
+    shape = getattr(denoiser, "shape", None) or (None if data is None else data.shape)
+    if shape is None:
+        raise ArgumentError("data", "are missing, and the network does not say its shape", "pass images of that shape")
+    weights = denoiser.parameters() if isinstance(denoiser, torch.nn.Module) else iter(())
+    return tuple(shape), next((weight.device for weight in weights), torch.device("cpu"))
+
+
+def _known(denoiser: Denoiser, levels: Array) -> Array:
+    """The levels that the network knows, with a margin for the levels next to them."""
+    within_known_range(denoiser, float(levels.min()), float(levels.max()))
+    low, high = known_range(denoiser)
+    known = levels[(levels >= MARGIN * low) & (levels <= high / MARGIN)]
+    if not known.size:
+        raise NoiseLevelError("sigmas", f"are none of {low:.4g} ... {high:.4g}", "ask for levels the network knows")
+    return known
+
+
+def _precise(
+    denoiser: Denoiser, condition: int | None, like: torch.Tensor, sigma: float
+) -> tuple[Denoiser, torch.dtype]:
+    """The network in float64, on copies of its weights, else as it is; with the precision of its points."""
+    if not isinstance(denoiser, torch.nn.Module):
+        return _at(denoiser, condition), torch.float64
+    wide = _at(in_double(denoiser), condition)
+    try:
+        with torch.no_grad():
+            if wide(like[:1].double(), sigma).dtype == torch.float64:
+                return wide, torch.float64
+    except Exception:  # whatever a foreign network says to float64: what is wrong with it shows in its own precision
+        pass
+    return _at(in_evaluation(denoiser), condition), at_least_float32(floating_dtype(denoiser, torch.float32))
+
+
+def _at(denoiser: Callable[..., torch.Tensor], condition: int | None) -> Denoiser:
+    return denoiser if condition is None else with_condition(denoiser, condition)
 
 
 def _of_class(data: ImageData, condition: int | None, shape: tuple[int, ...]) -> torch.Tensor:

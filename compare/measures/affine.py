@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..._support import checks as check
+from ..._support.modules import in_evaluation
 from ..._support.types import ArrayLike, Points, Sigma
 from ...errors import EmptyDataError, NoiseLevelError
 from ...simulate.diffusion import noised
@@ -156,5 +157,5 @@ def fit_affine(
     n_noise = check.integer("n_noise", n_noise, 1)
     enough(len(data) * n_noise, data[0].numel())
     batch_size = check.integer("batch_size", batch_size, 1)
-    groups, origin = moments(denoiser, data, sigma, n_noise, seed, batch_size)
+    groups, origin = moments(in_evaluation(denoiser), data, sigma, n_noise, seed, batch_size)
     return absolute(*sum(groups[1:], groups[0]).affine(), origin, sigma)

@@ -26,6 +26,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, mean_error
+from ..._support.modules import in_evaluation
 from ..._support.results import provenance
 from ..._support.types import ArrayLike
 from ...errors import CovarianceError, UnknownNameError
@@ -198,6 +199,7 @@ def distill_linear(
     training = check.dataset("training", training, minimum=2)
     grid = check.positive_sigmas("sigmas", sigmas)
     n_noise = check.integer("n_noise", n_noise, 4)
+    denoiser = in_evaluation(denoiser)
     batch_size = check.integer("batch_size", batch_size, 1)
     sets = {"training": training}
     if held_out is not None:

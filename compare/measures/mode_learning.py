@@ -8,6 +8,7 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support.crossing import crossing
+from ..._support.modules import in_evaluation
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, EstimateError, ShapeError
 from ...theory.denoiser import Denoiser
@@ -49,6 +50,8 @@ def mode_gains(denoiser: Denoiser, basis: torch.Tensor, x: torch.Tensor, sigma: 
     """
     if basis.ndim != 2 or basis.shape[0] != x[0].numel():
         raise ShapeError("basis", f"has shape {tuple(basis.shape)}", f"pass eigenvectors ({x[0].numel()}, k)")
+
+    denoiser = in_evaluation(denoiser)
 
     def gain(u: torch.Tensor) -> torch.Tensor:
         event = u.reshape(1, *x.shape[1:]).expand_as(x).to(x)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.modules import evaluating
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ._persistence import persistence
@@ -68,7 +69,7 @@ def layer_values(
     handle = network.get_submodule(layer).register_forward_hook(lambda module, given, output: seen.append(output))
     options = {} if condition is None else {"condition": condition}
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(network):
             network(x, sigma, **options)
     finally:
         handle.remove()

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..._support import checks as check
+from ..._support.modules import evaluating
 from ..._support.types import Points
 from ...errors import ArgumentError
 
@@ -78,7 +79,7 @@ class LayerFeatures:
 
         handles = [self.module.get_submodule(name).register_forward_hook(keep(name)) for name in self.layers]
         try:
-            with torch.no_grad():
+            with torch.no_grad(), evaluating(self.module):
                 self.module(x if self.prepare is None else self.prepare(x))
         finally:
             for handle in handles:

@@ -13,7 +13,7 @@ from ._trajectory import trajectory
 def sample(
     denoiser: Denoiser,
     x: Points,
-    sigmas: ArrayLike,
+    sigmas: ArrayLike | str,
     method: str = "heun",
     seed: int = 0,
     indices: Sequence[int] | None = None,
@@ -27,8 +27,8 @@ def sample(
         `denoiser(x, sigma)`, the posterior mean E[x0 | x].
     x : tensor
         Points noised to sigmas[0], shape (batch, *event).
-    sigmas : array
-        Strictly decreasing noise levels, two or more; the last may be 0.
+    sigmas : array or "network"
+        Strictly decreasing noise levels, two or more; the last may be 0. "network": `known_levels(denoiser)`, then 0.
     method : str
         "heun", "euler" and "ddim" (another name for euler) are deterministic, "ddpm" is stochastic; see `trajectory`.
     seed : int

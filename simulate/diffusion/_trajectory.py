@@ -19,10 +19,12 @@ import torch
 
 from ..._support import checks as check
 from ..._support import progress
+from ..._support.modules import in_evaluation
 from ..._support.streams import normal_batch
 from ..._support.types import Array, ArrayLike, Points
 from ...errors import NoiseLevelError
 from ...theory.denoiser import Denoiser
+from ...theory.known_levels import asked_levels
 from ._noised import indices_of
 
 METHODS = ("heun", "euler", "ddim", "ddpm")
@@ -31,7 +33,7 @@ METHODS = ("heun", "euler", "ddim", "ddpm")
 def trajectory(
     denoiser: Denoiser,
     x: Points,
-    sigmas: ArrayLike,
+    sigmas: ArrayLike | str,
     method: str = "heun",
     seed: int = 0,
     indices: Sequence[int] | None = None,
@@ -52,8 +54,8 @@ def trajectory(
         `denoiser(x, sigma)`, the posterior mean E[x0 | x].
     x : tensor
         Points noised to sigmas[0], shape (batch, *event).
-    sigmas : array
-        Strictly decreasing noise levels, two or more; the last may be 0.
+    sigmas : array or "network"
+        Strictly decreasing noise levels, two or more; the last may be 0. "network": `known_levels(denoiser)`, then 0.
     method : str
         "heun", "euler", "ddim" or "ddpm".
     seed : int
@@ -87,8 +89,9 @@ def trajectory(
     >>> [sigma for sigma, _ in trajectory(D, torch.ones(1, 1), [2.0, 1.0, 0.0])]
     [2.0, 1.0, 0.0]
     """
-    grid = sampling_grid(sigmas)
+    grid = sampling_grid(sampling_levels(denoiser, sigmas))
     check.choice("method", method, METHODS)
+    denoiser = in_evaluation(denoiser)
     x = check.as_float_tensor("x", x)
     indices = indices_of(indices, len(x))
     yield float(grid[0]), x
@@ -102,6 +105,11 @@ def trajectory(
             else:
                 x = _STEPS[method](denoiser, x, sigma, end)
             yield end, x
+
+
+def sampling_levels(denoiser: Denoiser, sigmas: ArrayLike | str) -> ArrayLike:
+    """`sigmas`, or the levels of the network's own steps, followed by 0."""
+    return [*np.asarray(asked_levels(denoiser, sigmas)), 0.0] if isinstance(sigmas, str) else sigmas
 
 
 def sampling_grid(sigmas: ArrayLike) -> Array:

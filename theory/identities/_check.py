@@ -12,6 +12,7 @@ from functools import cache
 import torch
 
 from ..._support import checks as check_argument
+from ..._support.modules import in_evaluation
 from ..._support.streams import normal_batch, stream_seed
 from ..._support.types import Device
 from ...errors import IdentityViolation
@@ -109,6 +110,7 @@ def check(
     """
     sigma = float(check_argument.positive_sigmas("sigma", sigma)[0])
     x = check_argument.dataset("x", x)
+    denoiser = in_evaluation(denoiser)
     chosen = _selected(identities)
     check_contract(denoiser, x, _contract_sigmas([sigma], every_sigma))
     case = Case(
@@ -242,6 +244,7 @@ def assert_identities(
     event_shape = tuple(check_argument.integer("event_shape", size, 1) for size in event_shape)
     levels = [float(s) for s in check_argument.positive_sigmas("sigmas", list(sigmas))]
     batch = check_argument.integer("batch", batch, 1)
+    denoiser = in_evaluation(denoiser)
     if points is not None:
         points = check_argument.finite("points", check_argument.batch("points", points, event_shape))
     clean = _clean_points(event_shape, prior, points, batch, seed, dtype, device)
