@@ -61,7 +61,7 @@ def in_evaluation(denoiser: F) -> F:
 def in_double(module: nn.Module) -> Callable[..., torch.Tensor]:
     """`module` computed in float64 and in evaluation mode on copies of its weights; the module stays as it is.
 
-    >>> net = nn.Linear(2, 2)
+    >>> net = nn.BatchNorm1d(2)
     >>> in_double(net)(torch.ones(1, 2, dtype=torch.float64)).dtype, net.weight.dtype
     (torch.float64, torch.float32)
     """

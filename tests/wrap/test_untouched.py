@@ -78,7 +78,9 @@ USES = {
     "forward_backward": lambda net, path: forward_backward(net, X, 1.0, n_steps=3),
     "sample_to_folder": lambda net, path: sample_to_folder(net, path, 2, show=False),
     "check": lambda net, path: check(net, X[:3], 1.0, every_sigma=False, n_samples=8, n_probes=2),
-    "assert_identities": lambda net, path: assert_identities(net, (4,), [1.0], identities=["symmetry"], tolerance=9.0, dtype=torch.float32),
+    "assert_identities": lambda net, path: assert_identities(
+        net, (4,), [1.0], identities=["symmetry"], tolerance=9.0, dtype=torch.float32
+    ),
     "network_identities": lambda net, path: network_identities(net, None, [1.0]),
     "network_identities, wrapped": lambda net, path: network_identities(
         wrap.function(net, shape=(4,)), None, [1.0], identities=["symmetry"]
