@@ -19,7 +19,8 @@ PATIENCE = 4.0
 def check_harmless(path: str | os.PathLike, limit: int) -> None:
     """Raise DataFileError where reading a file from elsewhere crashes or does not end, tried in another process."""
     program = Path(__file__).with_name("netcdf_probe.py")
-    command = [sys.executable, "-W", "ignore", str(program), os.fspath(path), str(limit)]
+    # -P: the folder of the program holds a types.py, which must not stand before the standard library's
+    command = [sys.executable, "-P", "-W", "ignore", str(program), os.fspath(path), str(limit)]
     seconds = PATIENCE + os.path.getsize(path) / (20 * 2**20)
     try:
         ended = subprocess.run(command, capture_output=True, timeout=seconds).returncode

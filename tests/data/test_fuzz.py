@@ -267,3 +267,15 @@ def test_a_file_that_makes_the_library_hang_or_crash_is_refused(tmp_path, monkey
     monkeypatch.setattr(_netcdf_limits, "PATIENCE", 0.5)
     with pytest.raises(DataFileError, match=r"strange\.nc (does not end|is not a readable)"):
         _results.load(path)
+
+
+def test_a_file_is_read_by_the_standard_library_whatever_lies_next_to_the_program(tmp_path, monkeypatch):
+    # _support holds a types.py: without an editable installation, nothing has imported the library's own before
+    from idealscore._support import netcdf_limits as _netcdf_limits
+
+    path = tmp_path / "good.nc"
+    path.write_bytes(_results.image(xr.Dataset({"q": 1.0})))
+    (tmp_path / "netcdf_probe.py").write_text("import colorsys, sys; sys.exit(not hasattr(colorsys, 'rgb_to_hsv'))")
+    (tmp_path / "colorsys.py").write_text("")
+    monkeypatch.setattr(_netcdf_limits, "__file__", str(tmp_path / "netcdf_limits.py"))
+    assert float(_results.load(path).q) == 1.0
