@@ -229,6 +229,7 @@ print((memory("VmHWM") - before) / limit, float(mean.double().mean()), float(nea
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the peak of memory is read from /proc")
 def test_a_data_set_four_times_the_memory_limit(tmp_path):
     path, n = tmp_path / "large.npy", 262_144

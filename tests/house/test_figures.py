@@ -36,7 +36,7 @@ def test_no_word_is_cut_or_covered(name):
 
 
 @pytest.mark.parametrize("name", SAVED)
-@pytest.mark.parametrize("place", ["prl", "neurips"])
+@pytest.mark.parametrize("place", ["prl", pytest.param("neurips", marks=pytest.mark.slow)])
 def test_figures_fit_a_venue(name, place):
     figure = catalogue.drawn(name, catalogue.saved(name), place)
     try:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from checkout import MODULES
 
 CODE = """
@@ -23,6 +24,7 @@ except ArgumentError as error:
 """
 
 
+@pytest.mark.slow
 def test_without_docstrings():
     command = [sys.executable, "-OO", "-W", "error", "-c", CODE, *MODULES]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)

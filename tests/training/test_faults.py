@@ -257,6 +257,7 @@ def scheduler():
     process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_dead_scheduler_is_named_and_the_work_kept(scheduler, tmp_path, monkeypatch):
     import threading
@@ -278,6 +279,7 @@ def test_a_dead_scheduler_is_named_and_the_work_kept(scheduler, tmp_path, monkey
     np.testing.assert_array_equal(found.q, np.arange(200))
 
 
+@pytest.mark.slow
 @pytest.mark.other_process
 @pytest.mark.filterwarnings("default")
 def test_a_dask_cluster_gives_the_bytes_of_one_process(tmp_path):
