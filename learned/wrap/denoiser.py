@@ -261,17 +261,21 @@ class WrappedDenoiser(nn.Module):
         dtype = floating_dtype(self, x.dtype)
         if time.is_floating_point():
             time = time.to(at_least_float32(dtype))
+        out = self._ask(self.inner, x.to(dtype), time, *condition, **options)
+        out = getattr(out, "sample", out)
+        return out.to(x.dtype) if isinstance(out, torch.Tensor) else out
+
+    def _ask(self, f: Callable[..., Any], *arguments: object, **options: object) -> Any:
+        """What `f`, a part of the foreign object, answers: in its mode, its errors as our own."""
         try:
             with nullcontext() if self.training else evaluating(self.inner):
-                out = self.inner(x.to(dtype), time, *condition, **options)
+                return f(*arguments, **options)
         except (IdealScoreError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
             text = " ".join(str(error).split())[:300]
             remedy = next((to_do for part, to_do in REMEDIES.items() if part in text), "call it as the wrapper does")
             raise DenoiserContractError("f", f"raises {type(error).__name__} ({text})", remedy) from error
-        out = getattr(out, "sample", out)
-        return out.to(x.dtype) if isinstance(out, torch.Tensor) else out
 
 
 def _affine(range: tuple[float, float] | None) -> tuple[float, float]:
