@@ -52,11 +52,16 @@ def colour(name: str, position: int = 0) -> str:
 
 @contextmanager
 def style(**changes: Any) -> Iterator[None]:
-    """The package's matplotlib settings, for as long as a figure is drawn; those of a venue come last."""
+    """The package's matplotlib settings, for as long as a figure is drawn; those of a venue come last.
+
+    They start from matplotlib's own defaults, not from the user's file: a figure looks the same everywhere, and one who
+    has `text.usetex` set does not need LaTeX for it.
+    """
     import matplotlib
+    import matplotlib.style
 
     settings: Any = {**BASE, **changes, **_VENUE.get()}
-    with matplotlib.rc_context(settings):
+    with matplotlib.style.context("default"), matplotlib.rc_context(settings):
         yield
 
 

@@ -1,8 +1,8 @@
 """The command `idealscore`: a table of commands, each loaded only when it is asked for.
 
 A command is a module of this package with a frozen dataclass `Command`, whose fields are the options (tyro reads
-names, defaults and help from it) and whose `run()` does the work through the Python API. A typed error ends the
-process with exit code 2 and one line on stderr.
+names, defaults and help from it) and whose `run()` does the work through the Python API. An error ends the process with
+exit code 2 and one line on stderr.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0; 2 on bad input, after one line on stderr; 130 when stopped, 141 when the reader left.
+        The exit code: 0; 2 on bad input or any other error, after one line on stderr (with IDEALSCORE_TRACEBACK=1
+        an error of another library comes with its traceback); 130 when stopped, 141 when the reader left.
 
     Raises
     ------
@@ -82,7 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     idealscore 0.1.0
     0
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    from ._terminal import plain_where_needed
+
+    with plain_where_needed():
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return 0
@@ -108,4 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("idealscore: stopped; repeat the same command to go on", file=sys.stderr)
         return 130
+    except Exception as error:
+        if os.environ.get("IDEALSCORE_TRACEBACK"):
+            raise
+        from ._terminal import told
+
+        print(f"idealscore: {told(error)}", file=sys.stderr)
+        return 2
     return 0

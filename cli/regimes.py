@@ -10,6 +10,7 @@ import xarray as xr
 
 from .._support import results as _results
 from .._support.device import best_device
+from .._support.style import style
 from ..compare.regimes._regime_map import RegimePlan, regime_map
 from ..compare.regimes._table import rows, table
 from ..compare.regimes.figure import regime_figure
@@ -49,7 +50,7 @@ def _save_figure(result: xr.Dataset, path: Path) -> None:
 
     drawn = regime_figure(result)
     try:
-        with _results.atomic_path(path) as temporary:
+        with style(), _results.atomic_path(path) as temporary:
             drawn.savefig(temporary, format="png")
     finally:
         plt.close(drawn)

@@ -12,6 +12,7 @@ from xarray.core import indexing
 
 from .._support import results as saved
 from ..errors import DataFileError, EmptyDataError
+from ._values import ERRORS
 from .folder import SweepFolder
 from .grids import Grid
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from .._support.types import FilePath
-
-ERRORS = "sweep_error"
 
 
 def results(out: FilePath) -> xr.Dataset:

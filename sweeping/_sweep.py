@@ -75,7 +75,7 @@ def sweep(
     Raises
     ------
     ArgumentError
-        Where the grid or the function cannot be used.
+        Where the grid or the function cannot be used, or the first result has the name of an axis.
     UnknownNameError
         Where the function has no argument of an axis's name.
     EmptyDataError

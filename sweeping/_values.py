@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._support import results as saved
+from ..errors import ArgumentError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+ERRORS = "sweep_error"
+
+
+class TakenNameError(ArgumentError):
+    """A result that cannot be joined with the axes of its sweep, wherever it is computed: no point can be right."""
 
 
 def point_file(value: Any, place: Mapping[str, Any], sweep: str) -> bytes:
@@ -23,8 +31,16 @@ def point_file(value: Any, place: Mapping[str, Any], sweep: str) -> bytes:
     """
     attributes = {"sweep": sweep, "point": json.dumps(dict(place))}
     scalars = _scalars(value)
+    if scalars is not None:
+        _refuse_taken_names(scalars, place)
     content = saved.image(_dataset(value, place, attributes)) if scalars is None else _light(scalars, attributes)
     return saved.sealed(content)
+
+
+def _refuse_taken_names(names: Iterable[Hashable], place: Mapping[str, Any]) -> None:
+    if clash := sorted({*place, ERRORS} & {str(name) for name in names}):
+        owner = "names what went wrong at a point" if clash[0] == ERRORS else "is an axis of the sweep"
+        raise TakenNameError("function", f"returns a '{clash[0]}', which {owner}", "return it under another name")
 
 
 def _scalars(value: Any) -> dict[str, np.ndarray] | None:
@@ -67,8 +83,7 @@ def _dataset(value: Any, place: Mapping[str, Any], attributes: Mapping[str, str]
         raise TypeError(
             f"the function returned {type(value).__name__}; return a number, a dict of numbers or a Dataset"
         )
-    if clash := sorted({*place} & {str(name) for name in (*value.dims, *value.data_vars)}):
-        raise ValueError(f"the result has its own '{clash[0]}', which is an axis of the sweep; rename one")
+    _refuse_taken_names((*value.dims, *value.data_vars), place)
     value = value.drop_vars([name for name in value.coords if name in place])
     if not value.data_vars:
         raise ValueError("the result holds no variable")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from .._support import results as saved
 from ..errors import ArgumentError, OutputError
-from ._values import point_file
+from ._values import TakenNameError, point_file
 from .folder import SweepFolder
 from .functions import find
 
@@ -91,6 +91,8 @@ def _run_point(function: Callable[..., Any], folder: SweepFolder, sweep: str, po
         marker.touch()
         try:
             content = point_file(function(**point.arguments), point.place, sweep)
+        except TakenNameError:
+            raise
         except (Exception, SystemExit) as error:
             folder.fail(point.index, point.place, f"{type(error).__name__}: {error}", traceback.format_exc())
             return False

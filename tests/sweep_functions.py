@@ -35,6 +35,20 @@ def image(size):
     return xr.DataArray(np.full((2, 3), float(size)), dims=("row", "column"))
 
 
+def clashes(a, kind, log):
+    """A result under the name of the axis `a`, in each form that a function may return."""
+    with open(log, "a") as file:
+        file.write(f"{a}\n")
+    forms = {
+        "number": {"a": float(a)},
+        "mapping": {"a": float(a), "q": np.zeros(2).tolist()},
+        "variable": xr.Dataset({"a": ("x", [1.0])}),
+        "dimension": xr.Dataset({"q": ("a", [1.0])}),
+        "sweep_error": {"sweep_error": float(a)},
+    }
+    return forms[kind]
+
+
 def growing(n):
     return {"q": ("x", np.arange(float(n)))}
 

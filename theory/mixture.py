@@ -36,6 +36,11 @@ def _components(
                 f"has shape {tuple(tensor.shape)}",
                 "pass (K,), (K, d), (K, d, d) or a list of Covariance",
             )
+        if tensor.ndim == 2 and tuple(tensor.shape) == (dim, dim) and (count != dim or _may_be_shared(tensor)):
+            meant = f"expected ({count}, {dim}), a row of variances per component; got {(dim, dim)}"
+            doubt = ", symmetric: one covariance that all components share ('tied')?"
+            remedy = "pass [Covariance.full(shared)] * K for a shared one, torch.diag_embed(rows) for variances"
+            raise ShapeError("covariances", meant + doubt, remedy)
         components = [builders[tensor.ndim](c) for c in tensor]
     dims = sorted({c.dim for c in components})
     if len(components) != count or dims != [dim]:
@@ -45,6 +50,11 @@ def _components(
             "pass (K,), (K, d), (K, d, d) or a list of K Covariance",
         )
     return components
+
+
+def _may_be_shared(square: torch.Tensor) -> bool:
+    """Whether (d, d) numbers given for d components can be one covariance of all: symmetric, not all the same."""
+    return len(square) > 1 and bool(torch.allclose(square, square.T)) and bool((square != square[0, 0]).any())
 
 
 @final
@@ -62,7 +72,8 @@ class MixtureDenoiser(ClosedFormModule):
         Their means mu_k; the dtype is that of the theory.
     covariances : array (K,), (K, d), (K, d, d) or list of K Covariance
         Their covariances C_k: isotropic, diagonal, full, or for example low rank plus isotropic
-        (`Covariance.low_rank`); d is the number of entries of an event.
+        (`Covariance.low_rank`); d is the number of entries of an event. A symmetric (d, d) for K = d components is
+        refused, because it may be one covariance that all share ("tied" in scikit-learn).
 
     Raises
     ------

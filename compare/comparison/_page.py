@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from ..._support.citations import bibliography
+from ..._support.style import style
 from ._table import closest, legend, rows, transition_rows
 from .options import HELD_OUT, TRAINING
 from .several_models import one_model, pair_legend, pair_rows
@@ -108,7 +109,8 @@ def plain_table(cells: list[dict[str, str]]) -> str:
 def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
     """What one network has to show."""
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png")
+    with style():
+        drawn.savefig(buffer, format="png")
     return SECTION.format(
         title=f"<h1>{escape(title)}</h1>" if title else "",
         lead=escape(headline(result)),

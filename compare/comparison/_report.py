@@ -7,6 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from ..._support import results as _results
+from ..._support.style import style
 from ._figure import figure
 from ._page import page
 from ._table import aligned, table
@@ -52,7 +53,7 @@ def report(result: xr.Dataset, out: str | Path) -> str:
     drawn = {name: figure(one_model(result, name)) for name in models} if models else {"": figure(result)}
     try:
         for path, picture in zip(pictures(result, out), drawn.values(), strict=True):
-            with _results.atomic_path(path) as temporary:
+            with style(), _results.atomic_path(path) as temporary:
                 picture.savefig(temporary, format="png")
         _results.write_text(out / "report.html", page(result, drawn if models else drawn[""]))
     finally:

@@ -6,7 +6,9 @@ and `accuracy` (..., concept, step), the share with that concept right. Other di
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from ..._support import checks as check
 from ..._support.types import ArrayLike, FilePath
 from ...errors import ArgumentError, DataFileError, ShapeError, UnknownNameError
 from ...theory.composition.laws import accuracies
+
+ROUNDED = 0.0101  # by which two accuracies printed with two digits may miss their order
 
 
 def concept_curves(
@@ -50,7 +54,7 @@ def concept_curves(
     Raises
     ------
     ArgumentError
-        For values outside [0, 1] or steps that do not increase.
+        For values outside [0, 1], steps that do not increase, or a joint accuracy above that of a concept.
     ShapeError
         For curves of unequal length.
 
@@ -81,13 +85,27 @@ def checked(curves: xr.Dataset) -> xr.Dataset:
     for name, dims in (("joint", {"step"}), ("accuracy", {"concept", "step"})):
         if name not in curves or not dims <= set(curves[name].dims):
             raise ShapeError("curves", f"holds no '{name}' over {sorted(dims)}", "build it with concept_curves")
-        accuracies(f"curves.{name}", curves[name].values)
+        curves = curves.assign({name: curves[name].copy(data=accuracies(f"curves.{name}", curves[name].values))})
     if bool((np.diff(curves.step.values) <= 0).any()) or curves.sizes["step"] < 2:
         raise ArgumentError("curves.step", "does not increase", "pass at least two increasing training steps")
     if set(curves.accuracy.dims) - {"concept"} != set(curves.joint.dims):
         found = f"{tuple(curves.accuracy.dims)} and {tuple(curves.joint.dims)}"
         raise ShapeError("curves", f"has dimensions {found}", "give accuracy those of joint and 'concept'")
-    return curves.transpose("concept", ..., "step")
+    curves = curves.transpose("concept", ..., "step")
+    _refuse_joint_above_a_concept(curves)
+    return curves
+
+
+def _refuse_joint_above_a_concept(curves: xr.Dataset) -> None:
+    """Samples with every concept right are among those with one right: a joint accuracy above that is a mix-up."""
+    above = (curves.joint - curves.accuracy).transpose("concept", ..., "step")
+    if not bool((above > ROUNDED).any()):
+        return
+    place = above.argmax(...)
+    where = {str(dim): int(index) for dim, index in place.items()}
+    one, joint = curves.accuracy[where], curves.joint[{dim: at for dim, at in where.items() if dim != "concept"}]
+    problem = f"the joint accuracy ({float(joint):.4g}) exceeds that of {one.concept.item()} ({float(one):.4g})"
+    raise ArgumentError("curves", f"{problem} at step {one.step.item():g}", "check which label is the joint one")
 
 
 def read_curves(
@@ -133,7 +151,7 @@ def read_curves(
     file = Path(path)
     if not file.is_file():
         raise DataFileError("path", f"{file} does not exist", "check the name")
-    with open(file, newline="", encoding="utf-8-sig") as stream:
+    with _text(file) as stream:
         reader = csv.DictReader(stream)
         for column in (label, step, value):
             if column not in (reader.fieldnames or ()):
@@ -151,6 +169,19 @@ def read_curves(
     if not rows:
         raise DataFileError("path", f"{file.name} holds no rows", "pass a table with a header and rows")
     return _array(rows, file.name, percent)
+
+
+def _text(file: Path) -> io.StringIO:
+    """The text of a table, in UTF-8 or in UTF-16 with its mark, as spreadsheets write it."""
+    content = file.read_bytes()
+    encoding = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise DataFileError("path", f"{file.name} is not a text file", "save the table as CSV in UTF-8")
+    return io.StringIO(text, newline="")
 
 
 def _array(rows: dict[str, dict[float, float]], name: str, percent: bool) -> xr.DataArray:
@@ -190,7 +221,7 @@ def curves_from_table(
     UnknownNameError
         For a label that the table does not hold.
     ArgumentError
-        For values outside [0, 1] or steps that do not increase.
+        For values outside [0, 1], steps that do not increase, or a joint accuracy above that of a concept.
 
     Examples
     --------

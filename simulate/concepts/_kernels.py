@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+
+from ..._support.compiled import compiled
 
 CIRCLE, TRIANGLE, SQUARE = 0, 1, 2
 SQUARE_HALF = math.sqrt(math.pi) / 2
@@ -13,7 +14,7 @@ TRIANGLE_INRADIUS = math.sqrt(math.pi / (3 * math.sqrt(3)))
 HALF_ROOT_THREE = math.sqrt(3) / 2
 
 
-@numba.njit(cache=True)
+@compiled()
 def _signed_distance(shape, x, y, radius):
     """Below 0 inside, above 0 outside; all shapes have the area of the circle of `radius`."""
     if shape == CIRCLE:
@@ -24,7 +25,7 @@ def _signed_distance(shape, x, y, radius):
     return max(slanted, y) - TRIANGLE_INRADIUS * radius
 
 
-@numba.njit(cache=True)
+@compiled()
 def paint(images, shapes, places, radii, colours, grounds):
     """Fill `images` (n, 3, h, w) in [-1, 1] from shapes (n,), places (n, 2), radii (n,), colours and grounds (n, 3).
 

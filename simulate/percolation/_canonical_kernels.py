@@ -2,12 +2,13 @@
 """Sums over the number n of occupied sites with binomial or Poisson weights, by recursion outward from the peak."""
 
 import numpy as np
-from numba import njit
+
+from ..._support.compiled import compiled
 
 CUT = 1e-18
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def window(n_total, mean, binomial):
     """First n and the normalised weights of all n whose weight is above CUT times the largest.
 
@@ -45,7 +46,7 @@ def window(n_total, mean, binomial):
     return first, weights[first - start : last - start + 1] / total
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def convolve(values, marks, n_total, means, binomial):
     """sum_n weight_n values_n for every mean, with `values[k]` at n = marks[k] and straight lines in between."""
     out = np.zeros((means.size, values.shape[1]))
@@ -67,7 +68,7 @@ def convolve(values, marks, n_total, means, binomial):
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def wrapping(wraps, n_total, means, binomial):
     """Mean over runs, and over runs of the square, of P(n >= first wrap): one direction, any, all, exactly one.
 

@@ -2,12 +2,12 @@
 """Overlapping disks and spheres of diameter 1 in a periodic box: who touches whom, found through a list of cells."""
 
 import numpy as np
-from numba import njit
 
+from ..._support.compiled import compiled
 from ._kernels import OPTIONS, splitmix
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def place(seed, size, dimension, positions):
     """Independent uniform positions, object after object; coordinates beyond `dimension` are 0."""
     state = seed
@@ -20,7 +20,7 @@ def place(seed, size, dimension, positions):
                 positions[i, a] = 0.0
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def sort_by_cell(positions, size, cells, start, sorted_positions, owner):
     """Counting sort of the objects by cell; cell c holds the places `start[c]` to `start[c + 1]` afterwards."""
     n = positions.shape[0]
@@ -44,7 +44,7 @@ def sort_by_cell(positions, size, cells, start, sorted_positions, owner):
                 start[c] += start[c - 1]
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def wrapped(x, side):
     """Coordinate of a cell inside the box, and how often the box was left."""
     if x >= side:
@@ -54,7 +54,7 @@ def wrapped(x, side):
     return x, 0
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def touching(positions, owner, start, size, cells, half, bits, later, earlier, seams):
     """Pairs closer than 1, each once: the later object, the earlier one, the seams crossed on the way to it.
 
@@ -94,7 +94,7 @@ def touching(positions, owner, start, size, cells, half, bits, later, earlier, s
     return n_pairs
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def table_of_pairs(later, earlier, pair_seams, first, jumps, seams):
     """The pairs as the table of bonds that `grow` reads: object i has its earlier neighbours as entries."""
     first[:] = 0

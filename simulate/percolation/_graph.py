@@ -35,7 +35,8 @@ def graph(
     ----------
     graph : networkx.Graph or array of int
         A networkx graph, or an edge list of shape (n_edges, 2) whose nodes are 0 ... n_nodes - 1. Parallel edges
-        count as separate bonds.
+        count as separate bonds; where every edge is listed in both directions, as in the non-zero entries of an
+        adjacency matrix, a warning says so.
     kind : str
         "site" or "bond": what is occupied.
     n_runs : int

@@ -12,13 +12,15 @@ integer, sum_i w_i 2^(bits i), so that adding vectors is adding integers.
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..._support.compiled import compiled
+
 # No kernel allocates, so none needs numba's reference counting, whose atomic increments at each call of a helper
 # cost more than the helper (measured: a factor 3).
-OPTIONS = dict(cache=True, nogil=True, _nrt=False, error_model="numpy")
+OPTIONS = dict(nogil=True, _nrt=False, error_model="numpy")
 
 EMPTY = np.int32(-(2**31))
 
@@ -45,7 +47,7 @@ def prefetch(typingctx, array, index):
     return types.void(array, types.int64), codegen
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def splitmix(state):
     """64 random bits of the SplitMix64 generator in its `state`."""
     z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -53,7 +55,7 @@ def splitmix(state):
     return z ^ (z >> np.uint64(31))
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def shuffle(order, state):
     """Uniform permutation in place (Fisher-Yates); unbiased bounded integers by multiply and reject (Lemire).
 
@@ -77,7 +79,7 @@ def shuffle(order, state):
         order[i], order[j] = order[j], order[i]
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def find(parent, s):
     """Root of s and its cluster's size, halving the path on the way."""
     p = parent[s]
@@ -91,7 +93,7 @@ def find(parent, s):
     return s, -np.int64(p)
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def find_winding(parent, winding, s):
     """Root of s, its cluster's size and the winding from s to the root, halving the path on the way."""
     total = np.int64(0)
@@ -109,7 +111,7 @@ def find_winding(parent, winding, s):
     return s, -np.int64(p), total
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def note_wrap(cycle, bits, n, wraps):
     """Set the first n at which a cluster winds around each direction; return how many directions are still open."""
     half = np.int64(1) << (bits - 1)
@@ -124,7 +126,7 @@ def note_wrap(cycle, bits, n, wraps):
     return still_open
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def note_size(size, stats, count):
     """Keep the two largest sizes when a cluster has grown to `size`; `count` is the histogram of sizes."""
     if size > stats[LARGEST]:
@@ -140,7 +142,7 @@ def note_size(size, stats, count):
         stats[SECOND] = size
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def note_merge(size, added, stats, count):
     """Two clusters have become one."""
     stats[SQUARES] += 2 * size * added
@@ -151,7 +153,7 @@ def note_merge(size, added, stats, count):
         count[size + added] += 1
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def note_growth(size, stats, count):
     """The largest clusters, after one has grown to `size`."""
     if count.size > 0:
@@ -160,7 +162,7 @@ def note_growth(size, stats, count):
         stats[LARGEST] = size
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def occupy(s, begin, end, jumps, seams, parent, winding, stats, count, bits, n, wraps, n_open):
     """Occupy site s, whose bonds are the entries from `begin` to `end`; return how many directions are still open.
 
@@ -210,7 +212,7 @@ def occupy(s, begin, end, jumps, seams, parent, winding, stats, count, bits, n, 
     return n_open
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def connect(u, v, seam, parent, winding, stats, count, bits, n, wraps, n_open):
     """Add the bond u-v, which crosses the seams `seam`; return how many directions are still open."""
     here, there = np.int64(0), np.int64(0)
@@ -236,7 +238,7 @@ def connect(u, v, seam, parent, winding, stats, count, bits, n, wraps, n_open):
     return n_open
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def clear(parent, winding, stats, count, occupied):
     """The state before the first step: nothing is there, or (bond percolation) every site is alone."""
     n_sites = parent.size
@@ -253,7 +255,7 @@ def clear(parent, winding, stats, count, occupied):
             count[1] = n_sites
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def add_row(row, stats, columns, sums):
     """Add the present state to a row of the sums; `columns[q]` is the column of quantity q, -1 if unwanted."""
     if columns[LARGEST] >= 0:
@@ -266,7 +268,7 @@ def add_row(row, stats, columns, sums):
         sums[row, columns[CLUSTERS]] += stats[CLUSTERS]
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def tail_of(bond, n_basis, tails):
     """The site at which a bond starts, and the bond's number within its cell."""
     cell = bond // tails.size
@@ -274,7 +276,7 @@ def tail_of(bond, n_basis, tails):
     return cell * n_basis + tails[j], j
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(**OPTIONS, forceinline=True)
 def fetch_ahead(n, order, rows, first, jumps, n_basis, tails, entries, parent, winding):
     """Ask for what the step AHEAD from now will need, and for the row of the one after twice as many."""
     if n + 2 * AHEAD >= order.size:
@@ -296,7 +298,7 @@ def fetch_ahead(n, order, rows, first, jumps, n_basis, tails, entries, parent, w
             prefetch(winding, s + jumps[k])
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def grow(
     rows, first, jumps, seams, bits, n_basis, tails, entries,
     parent, winding, stats, count, order, n_open, marks, columns, sums, wraps,
@@ -334,7 +336,7 @@ def grow(
             break
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def grow_many(
     seeds, members, rows, first, jumps, seams, bits, n_basis, tails, entries,
     parent, winding, stats, count, order, marks, columns, sums, wraps,
@@ -351,7 +353,7 @@ def grow_many(
         )  # fmt: skip
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def label_roots(parent, labels):
     """Number the clusters 1, 2, ... in the order of their first sites; return how many there are."""
     n_clusters = 0

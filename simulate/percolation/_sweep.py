@@ -146,7 +146,7 @@ def sweep_field(
     UnknownNameError
         For an unknown lattice or quantity.
     ArgumentError
-        Where a side of the field is too short for the lattice.
+        For a mask, which has no order, or where a side of the field is too short for the lattice.
     DeviceMemoryError
         Where the work would not fit into memory.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -72,11 +73,25 @@ def edges_of(graph: nx.Graph[Any] | ArrayLike, n_nodes: int | None) -> tuple[int
         n_nodes = check.integer("n_nodes", n_nodes, max(found, 1), MAX_SITES) if n_nodes is not None else found
         if len(edges) and edges.min() < 0:
             raise LatticeError("graph", "names negative nodes", "number the nodes from 0")
+        _notice_both_ways(edges)
     if len(edges) == 0:
         raise LatticeError("graph", f"has {n_nodes} nodes and no edges", "pass a graph with at least one edge")
     if bool((edges[:, 0] == edges[:, 1]).any()):
         raise LatticeError("graph", "has self-loops", "remove them (networkx.selfloop_edges): they join nothing")
     return n_nodes, edges, name
+
+
+def _notice_both_ways(edges: np.ndarray) -> None:
+    """Warn where every edge is listed once in each direction, as in the non-zero entries of an adjacency matrix."""
+    forward = edges[edges[:, 0] < edges[:, 1]]
+    backward = edges[edges[:, 0] > edges[:, 1]][:, ::-1]
+    twice = len(forward) > 0 and len(forward) == len(backward)
+    if twice and np.array_equal(np.unique(forward, axis=0), np.unique(backward, axis=0)):
+        text = (
+            f"graph: every edge is listed in both directions, so that {len(edges)} bonds are parallel in pairs; "
+            "for the graph itself pass edges[edges[:, 0] < edges[:, 1]]"
+        )
+        warnings.warn(text, stacklevel=4)
 
 
 def _is_graph(graph: nx.Graph[Any] | ArrayLike) -> TypeGuard[nx.Graph[Any]]:
@@ -85,6 +100,8 @@ def _is_graph(graph: nx.Graph[Any] | ArrayLike) -> TypeGuard[nx.Graph[Any]]:
 
 def field_of(field: ArrayLike, lattice: Lattice) -> tuple[np.ndarray, tuple[int, ...]]:
     """The values of all sites in order, and the sides of the box."""
+    if np.asarray(field).dtype == np.bool_:
+        raise ArgumentError("field", "is a mask, whose sites have no order", "label(mask) finds its clusters")
     values = np.asarray(field, dtype=np.float64)
     axes = lattice.dimension + (lattice.n_basis > 1)
     if values.ndim != axes or (lattice.n_basis > 1 and values.shape[-1] != lattice.n_basis):

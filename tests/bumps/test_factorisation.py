@@ -156,6 +156,24 @@ def test_betti_numbers_of_known_shapes():
     assert cloud[1:] == (0, 0)
 
 
+@pytest.mark.parametrize("size", [5, 8, 20])
+@pytest.mark.parametrize("count", [2, 3, 9, 12, 16, 20])
+def test_the_number_of_components_is_that_of_the_clusters(count, size):
+    pytest.importorskip("ripser")
+    generator = np.random.default_rng(count + 100 * size)
+    centres = np.column_stack([100.0 * np.arange(count), np.zeros(count)])
+    cloud = np.repeat(centres, size, 0) + 0.01 * generator.standard_normal((count * size, 2))
+    assert persistence(cloud).betti[0] == count
+    assert persistence(1e-6 * np.repeat(cloud, 2, 0)).betti[0] == count  # no scale, and duplicates are no clusters
+
+
+def test_one_cloud_is_one_component():
+    pytest.importorskip("ripser")
+    generator = np.random.default_rng(0)
+    clouds = [generator.standard_normal((n, d)) for n in (30, 60, 150) for d in (2, 3, 5)]
+    assert [persistence(cloud).betti[0] for cloud in clouds] == [1] * len(clouds)
+
+
 def test_crossings_and_power_laws():
     sizes = np.array([4.0, 8.0, 16.0, 32.0])
     for slope in (1.0, 2.0):

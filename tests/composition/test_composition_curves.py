@@ -206,3 +206,39 @@ def test_bad_curves_are_refused(change, error, words):
         composition(change(drawn(10)))
     with pytest.raises(ShapeError, match="size has 3 points"):
         concept_curves([0, 1], [0, 1], [[0, 1], [0, 1], [0, 1, 1]], NAMES)
+
+
+def test_a_joint_accuracy_above_that_of_a_concept_is_refused():
+    step, concept = np.arange(3.0), np.array([[0.1, 0.5, 0.9], [0.2, 0.6, 0.95]])
+    for joint, where in (
+        ([0.02, 0.99, 0.85], "step 1"),
+        ([0.02, 0.3, 0.93], r"\(0.93\) exceeds that of shape \(0.9\)"),
+    ):
+        with pytest.raises(ArgumentError, match=where):
+            concept_curves(step, joint, concept, ["shape", "color"])
+    concept_curves(step, [0.1, 0.51, 0.9], concept, ["shape", "color"])  # rounded to two digits
+    many = concept_curves(step, [0.02, 0.3, 0.85], concept, ["shape", "color"]).expand_dims({"seed": 3}).copy(deep=True)
+    many.joint[1, 2] = 0.97
+    with pytest.raises(ArgumentError, match="exceeds"):
+        composition(many)
+
+
+def test_accuracies_outside_by_rounding_are_put_on_the_edge():
+    curves = concept_curves([0, 1], [-1e-9, 1.0000001], [[0, 1.0000001], [0.1, 1]], ["a", "b"])
+    assert float(curves.joint.min()) == 0 and float(curves.accuracy.max()) == 1
+    with pytest.raises(ArgumentError, match=r"to 1\.001; pass accuracies in \[0, 1\]$"):
+        concept_curves([0, 1], [0, 1.001], [[0, 1]], ["a"])
+    with pytest.raises(ArgumentError, match="divide percent by 100"):
+        concept_curves([0, 1], [0, 85.0], [[0, 1]], ["a"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "binary", "latin-1"])
+def test_tables_in_other_encodings(tmp_path, encoding):
+    text = "label,timestep,acc\nshapé,0,0.1\nshapé,10,0.5\n"
+    path = tmp_path / "c.csv"
+    path.write_bytes(bytes(range(256)) if encoding == "binary" else text.encode(encoding))
+    if encoding in ("utf-16-le", "binary", "latin-1"):
+        with pytest.raises(DataFileError, match=r"c\.csv is not a text file"):
+            read_curves(path)
+    else:
+        assert read_curves(path).sel(label="shapé").values.tolist() == [0.1, 0.5]

@@ -155,3 +155,22 @@ def test_samples_follow_the_mixture():
 def test_bad_input_is_refused(error, make):
     with pytest.raises(error):
         make()
+
+
+@pytest.mark.parametrize("dim", [2, 3, 5])
+def test_one_covariance_of_all_components_is_not_taken_for_rows_of_variances(dim):
+    factor = np.random.default_rng(dim).normal(size=(dim, dim))
+    shared = factor @ factor.T
+    means, weights = np.eye(dim), np.full(dim, 1 / dim)
+    for square in (shared, torch.tensor(shared), np.diag(np.arange(1.0, dim + 1)), shared + 1e-17 * factor):
+        with pytest.raises(ShapeError, match="share"):
+            MixtureDenoiser(weights, means, square)
+    with pytest.raises(ShapeError, match="share"):
+        MixtureDenoiser([0.5, 0.5], np.zeros((2, 4)), np.eye(4))
+    rows = np.random.default_rng(0).random((dim, dim)) + 0.1
+    assert len(MixtureDenoiser(weights, means, rows).covariances) == dim
+    assert len(MixtureDenoiser(weights, means, np.ones((dim, dim))).covariances) == dim
+    understood = MixtureDenoiser(weights, means, [Covariance.full(shared)] * dim)
+    tensor = MixtureDenoiser(weights, means, np.stack([shared] * dim))
+    x = torch.randn(3, dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(understood(x, 0.7), tensor(x, 0.7))

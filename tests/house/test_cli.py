@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, one line on bad input, nothing lost."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -105,3 +106,70 @@ def test_a_model_of_other_data_is_refused(capsys, tmp_path):
     np.save(tmp_path / "tiny.npy", np.zeros((1, 8, 8)))
     code, _, err = run(capsys, "compare", str(tmp_path / "tiny.npy"))
     assert code == 2 and len(err.strip().splitlines()) == 1
+
+
+FOREIGN = [
+    ValueError("a value\nover two lines"),
+    RuntimeError("no"),
+    KeyError("alphas_cumprod"),
+    AttributeError("'NoneType' object has no attribute 'shape'"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    ImportError("no such library"),
+    OSError(28, "No space left on device"),
+    MemoryError(),
+    TypeError("x" * 5000),
+]
+
+
+@pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
+def test_an_error_of_another_library_is_one_line(capsys, monkeypatch, error):
+    from idealscore.cli import derive
+
+    def fails(self):
+        raise error
+
+    monkeypatch.setattr(derive.Command, "run", fails)
+    monkeypatch.delenv("IDEALSCORE_TRACEBACK", raising=False)
+    code, out, err = run(capsys, "derive", "speciation")
+    assert code == 2 and len(err.strip().splitlines()) == 1 and len(err) < 600 and "Traceback" not in err + out
+    assert type(error).__name__ in err and "IDEALSCORE_TRACEBACK" in err
+    monkeypatch.setenv("IDEALSCORE_TRACEBACK", "1")
+    with pytest.raises(type(error)):
+        main(["derive", "speciation"])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
+def test_a_terminal_without_a_character_gets_its_spelling(encoding):
+    code = (
+        "import sys; from idealscore.cli._terminal import plain_where_needed\n"
+        "with plain_where_needed(): print('0.5 \u00b1 0.1 \u2192 \u2603')\n"
+        "assert sys.stdout.errors == 'strict'"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding}, check=True)
+    told = done.stdout.decode(encoding).strip()
+    right = {"ascii": "0.5 +/- 0.1 -> ?", "latin-1": "0.5 \u00b1 0.1 -> ?", "cp437": "0.5 \u00b1 0.1 -> ?"}
+    assert told == right.get(encoding, "0.5 \u00b1 0.1 \u2192 \u2603")
+
+
+def test_kernels_are_compiled_without_a_cache_where_none_can_be_kept(monkeypatch):
+    from numba.core import caching
+
+    from idealscore._support.compiled import compiled
+
+    def nowhere(*_):
+        raise RuntimeError("cannot cache function 'f': no locator available for file '/read/only.py'")
+
+    monkeypatch.setattr(caching.FunctionCache, "__init__", nowhere)
+    assert compiled(nogil=True)(_twice)(21) == 42
+
+    def another(*_):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(caching.FunctionCache, "__init__", another)
+    with pytest.raises(RuntimeError, match="something else"):
+        compiled()(_twice)
+
+
+def _twice(x):
+    return 2 * x

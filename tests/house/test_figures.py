@@ -83,6 +83,20 @@ def test_settings_of_a_venue_end_with_the_drawing():
     assert all(0 < venue(place).column <= venue(place).page < 8 for place in VENUES)
 
 
+@pytest.mark.parametrize(
+    "setting", [{"text.usetex": True}, {"font.size": 30.0, "axes.labelsize": 30.0}, {"figure.figsize": (1.0, 1.0)}]
+)
+def test_a_figure_looks_the_same_whatever_the_user_has_set(tmp_path, monkeypatch, setting):
+    import matplotlib
+
+    name = "percolation_wrapping"
+    result = catalogue.saved(name)
+    as_shipped = catalogue.draw_to(name, result, tmp_path / "plain.png").read_bytes()
+    monkeypatch.setenv("PATH", "")  # no LaTeX
+    with matplotlib.rc_context(setting):
+        assert catalogue.draw_to(name, result, tmp_path / "user.png").read_bytes() == as_shipped
+
+
 @pytest.mark.parametrize(("suffix", "mark"), [("pdf", b"/FontFile2"), ("svg", b"<path")])
 def test_fonts_are_embedded(tmp_path, suffix, mark):
     name = "percolation_wrapping"

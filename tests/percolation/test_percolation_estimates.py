@@ -79,7 +79,7 @@ def test_other_refusals():
     with pytest.raises(NotFiniteError, match="field"):
         percolation.label(np.full((4, 4), np.nan), 0.5)
     with pytest.raises(ArgumentError, match="p: "):
-        percolation.label(np.zeros((4, 4)), 1.5)
+        percolation.label(np.zeros((4, 4)), np.inf)
 
 
 # ---------------------------------------------------------------- estimates

@@ -1,5 +1,7 @@
 """Percolation of graphs and of disks and spheres: against networkx, scipy and limits."""
 
+from typing import Any
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -149,3 +151,61 @@ def test_continuum_refusals():
         percolation.spheres(1e5, 1)
     with pytest.raises(DeviceMemoryError, match="GiB"):
         percolation.disks(2e4, 1)
+
+
+def test_the_clusters_of_a_mask_are_those_of_its_true_sites():
+    ndimage = pytest.importorskip("scipy.ndimage")
+    mask = np.random.default_rng(0).random((12, 17)) < 0.5
+    right: Any = ndimage.label(mask)
+    for given in (mask, mask.tolist(), np.asfortranarray(mask)):
+        labels, n_clusters = percolation.label(given, periodic=False)
+        assert n_clusters == right[1]
+        np.testing.assert_array_equal(labels > 0, mask)
+    assert percolation.label(~mask)[1] == percolation.label(mask.astype(float), 0.5)[1]
+    cubes = np.random.default_rng(1).random((5, 6, 7)) < 0.3
+    assert percolation.label(cubes, None, "cubic", periodic=False)[1] == ndimage.label(cubes)[1]
+
+
+@pytest.mark.parametrize(
+    ("field", "p", "words"),
+    [
+        (np.eye(4, dtype=bool), 0.5, "p: is 0.5, but the field is a mask"),
+        (np.eye(4, dtype=np.uint8), 0.5, "field: holds only the integers 0 and 1"),
+        (np.eye(4, dtype=int), 1, "field: holds only the integers 0 and 1"),
+        (np.eye(4), None, "p: is missing"),
+        (np.eye(4), np.nan, "p: is nan"),
+    ],
+)
+def test_a_field_that_may_be_meant_otherwise_is_refused(field, p, words):
+    with pytest.raises(ArgumentError, match=words):
+        percolation.label(field, p)
+
+
+def test_a_mask_has_no_order_to_sweep():
+    with pytest.raises(ArgumentError, match=r"label\(mask\)"):
+        percolation.sweep_field(np.eye(4, dtype=bool))
+
+
+def test_a_field_may_have_any_range():
+    field = np.random.default_rng(0).normal(size=(16, 16))
+    for p in (-0.3, 0.0, 2.5, 40.0):
+        labels, n_clusters = percolation.label(field, p)
+        np.testing.assert_array_equal(labels > 0, field < p)
+        scaled = percolation.label(1e4 * (field + 7), 1e4 * (p + 7))[1]
+        assert n_clusters == scaled == len(np.unique(labels[labels > 0]))
+
+
+def test_edges_listed_both_ways_are_warned_about():
+    import networkx as nx
+
+    grid = nx.grid_2d_graph(6, 6, periodic=True)
+    adjacency = nx.to_numpy_array(grid)
+    both = np.argwhere(adjacency)
+    scattered = np.random.default_rng(0).permutation(both)
+    for edges in (both, scattered, both.astype(np.uint16)):
+        with pytest.warns(UserWarning, match="both directions"):
+            percolation.graph(edges, "bond", 2)
+    once = both[both[:, 0] < both[:, 1]]
+    turned = np.where(np.arange(len(once))[:, None] % 2, once, once[:, ::-1])
+    for edges in (once, turned, np.concatenate([once, once[:3, ::-1]])):  # true parallel edges may stand beside others
+        percolation.graph(edges, "bond", 2)

@@ -127,12 +127,18 @@ def test_a_failing_point_is_recorded_and_stops_nothing(tmp_path):
     assert tried.sweep_error.values[1] == "ValueError: two is too much"
 
 
-@pytest.mark.parametrize(
-    ("function", "words"), [(functions.text, "returned str"), (functions.clash, "'a', which is an axis")]
-)
-def test_results_that_fit_no_grid_are_failures(tmp_path, function, words):
-    with pytest.raises(EmptyDataError, match=words):
-        sweep(function, {"a": [1]}, tmp_path / "s")
+def test_results_that_fit_no_grid_are_failures(tmp_path):
+    with pytest.raises(EmptyDataError, match="returned str"):
+        sweep(functions.text, {"a": [1]}, tmp_path / "s")
+
+
+@pytest.mark.parametrize("kind", ["number", "mapping", "variable", "dimension", "sweep_error"])
+def test_a_result_named_like_an_axis_stops_the_sweep_at_its_first_point(tmp_path, kind):
+    name = "sweep_error" if kind == "sweep_error" else "a"
+    with pytest.raises(ArgumentError, match=f"returns a '{name}'"):
+        sweep(functions.clashes, {"a": [1, 2, 3]}, tmp_path / "s", fixed={"kind": kind, "log": str(tmp_path / "log")})
+    assert (tmp_path / "log").read_text() == "1\n"
+    assert not list((tmp_path / "s").rglob("0000000.nc"))
 
 
 def test_points_of_different_shape_cannot_be_joined(tmp_path):

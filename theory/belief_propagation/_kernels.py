@@ -5,12 +5,13 @@ of the column, which it also returns; a column without any weight stays zero.
 """
 
 import numpy as np
-from numba import njit
+
+from ..._support.compiled import compiled
 
 WIDTH = 256
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _rescale(w, largest):
     """Divide the columns of `w` (rows, width) by their largest entry."""
     for row in range(w.shape[0]):
@@ -22,7 +23,7 @@ def _rescale(w, largest):
                 w[row, c] /= largest[c]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def upward(children, rules, m):
     """sum_k prod_i children[rules[y m + k, i], i] as (n_symbols, columns)."""
     _, s, columns = children.shape
@@ -46,7 +47,7 @@ def upward(children, rules, m):
     return out, largest
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def downward(parent, children, rules, m):
     """Sum over the rules with x at position i of parent[y] prod_{j != i} children[., j], as (v, s, columns)."""
     _, s, columns = children.shape
@@ -73,7 +74,7 @@ def downward(parent, children, rules, m):
     return out, largest
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def marginals(up, down, place, batch):
     """up x down as probabilities (batch, nodes, symbols) with the nodes at `place`, and their sums (columns,)."""
     symbols, columns = up.shape
@@ -91,7 +92,7 @@ def marginals(up, down, place, batch):
     return out, total
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def evolve(messages, drawn, rules, m):
     """Upward messages (n, v) of parents whose i-th child sends the row `messages[drawn[., i]]`."""
     n, s = drawn.shape

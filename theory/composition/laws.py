@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 EPS = float(np.finfo(np.float64).eps)
+ROUNDING = 1e-5  # of a mean in float32, or of numbers printed with six digits
 
 
 class Law(NamedTuple):
@@ -36,12 +37,13 @@ class Law(NamedTuple):
 
 
 def accuracies(argument: str, value: ArrayLike) -> np.ndarray:
-    """`value` as float64 accuracies in [0, 1]."""
+    """`value` as float64 accuracies in [0, 1]; what a mean in float32 lies outside by rounding is put on the edge."""
     array = check.finite(argument, np.asarray(value, dtype=np.float64))
-    if array.size and (array.min() < 0 or array.max() > 1):
-        found = f"holds values from {array.min():.4g} to {array.max():.4g}"
-        raise ArgumentError(argument, found, "pass accuracies in [0, 1] (divide percent by 100)")
-    return array
+    if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
+        found = f"holds values from {array.min():.9g} to {array.max():.9g}"
+        percent = bool(2 <= array.max() <= 100 and array.min() >= 0)
+        raise ArgumentError(argument, found, f"pass accuracies in [0, 1]{' (divide percent by 100)' * percent}")
+    return np.clip(array, 0.0, 1.0)
 
 
 def _curves(curves: ArrayLike, stderr: ArrayLike | None, axis: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,73 @@
+"""The edge of the program: a terminal that lacks some characters, and errors that other libraries raise."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PLAIN = {
+    "±": "+/-",
+    "×": "x",
+    "·": ".",
+    "→": "->",
+    "≤": "<=",
+    "≥": ">=",
+    "≈": "~",
+    "∞": "inf",
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "σ": "sigma",
+    "²": "^2",
+}
+HANDLER = "idealscore.plain"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def plain(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal shows for characters that it lacks: a spelling in ASCII, else a question mark.
+
+    >>> codecs.register_error(HANDLER, plain)
+    >>> "0.5 ± 0.1 \\N{SNOWMAN}".encode("ascii", HANDLER)
+    b'0.5 +/- 0.1 ?'
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(PLAIN.get(character, "?") for character in missing), error.end
+
+
+@contextmanager
+def plain_where_needed() -> Iterator[None]:
+    """Inside, printing to a terminal without UTF-8 spells out what it lacks instead of raising UnicodeEncodeError."""
+    codecs.register_error(HANDLER, plain)
+    before = [(one, one.errors) for one in (sys.stdout, sys.stderr) if isinstance(one, io.TextIOWrapper)]
+    for stream, errors in before:
+        if errors == "strict":
+            stream.reconfigure(errors=HANDLER)
+    try:
+        yield
+    finally:
+        for stream, errors in before:
+            stream.reconfigure(errors=errors)
+
+
+def told(error: Exception) -> str:
+    """One line about an error that is not of our own kinds: what it says, where it came up, how to see more.
+
+    >>> told(KeyError("alphas"))
+    "KeyError 'alphas'; set IDEALSCORE_TRACEBACK=1 and repeat the command to see where"
+    """
+    words = " ".join(str(error).split())
+    words = words if len(words) <= 300 else f"{words[:300]} ..."
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if ROOT in Path(frame.filename).parents]
+    own = [frame for frame in frames if "site-packages" not in os.path.relpath(frame.filename, ROOT)]
+    where = f" (in {Path(own[-1].filename).relative_to(ROOT)}, line {own[-1].lineno})" if own else ""
+    return f"{type(error).__name__} {words}{where}; set IDEALSCORE_TRACEBACK=1 and repeat the command to see where"
