@@ -281,7 +281,8 @@ class NumpyMachine:
         self.put(np, "cumsum", self.cumsum)
         self.put(np, "sum", self.sum)
         self.put(np.linalg, "norm", self.norm)
-        self.put(np._core._methods, "umr_sum", self.sum)  # type: ignore[attr-defined]
+        core = getattr(np, "_core", None) or np.core  # NumPy 1 calls it core
+        self.put(core._methods, "umr_sum", self.sum)
         for name in (
             "exp",
             "expm1",

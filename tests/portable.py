@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -43,9 +45,10 @@ def flags() -> set[str]:
 
 def numpy_features(without: str | None) -> list[str]:
     """The instruction sets that NumPy shall not use, of those that it would choose here."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__  # type: ignore[import-not-found]
+    core = "numpy._core" if find_spec("numpy._core") else "numpy.core"  # NumPy 1
+    umath = import_module(f"{core}._multiarray_umath")
 
-    chosen = [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
+    chosen = [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name)]
     return {None: [], BASELINE: chosen, NO_AVX512: [name for name in chosen if name.startswith(("AVX512", "X86_V4"))]}[
         without
     ]
