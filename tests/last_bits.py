@@ -28,6 +28,8 @@ import math
 import sys
 import zlib
 from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -281,8 +283,8 @@ class NumpyMachine:
         self.put(np, "cumsum", self.cumsum)
         self.put(np, "sum", self.sum)
         self.put(np.linalg, "norm", self.norm)
-        core = getattr(np, "_core", None) or np.core  # NumPy 1 calls it core
-        self.put(core._methods, "umr_sum", self.sum)
+        core = "numpy._core" if find_spec("numpy._core") else "numpy.core"  # NumPy 1
+        self.put(import_module(f"{core}._methods"), "umr_sum", self.sum)
         for name in (
             "exp",
             "expm1",
