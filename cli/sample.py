@@ -43,7 +43,7 @@ class Command:
         from ..learned import checkpoint
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
-        from ..theory.known_levels import known_levels, within_known_range
+        from ..theory.levels import known_levels, within_known_range
         from ..theory.noise import karras_sigmas
 
         check.choice("method", self.method, METHODS)

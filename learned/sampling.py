@@ -17,7 +17,7 @@ from ..errors import ArgumentError, DataFileError
 from ..simulate.diffusion import sample, starting_noise
 from ..simulate.diffusion._trajectory import sampling_levels
 from ..theory.denoiser import Denoiser, with_condition
-from ..theory.known_levels import WIDEST, within_known_range
+from ..theory.levels import WIDEST, within_known_range
 from ..theory.noise import karras_sigmas
 
 

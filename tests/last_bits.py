@@ -285,21 +285,7 @@ class NumpyMachine:
         self.put(np.linalg, "norm", self.norm)
         core = "numpy._core" if find_spec("numpy._core") else "numpy.core"  # NumPy 1
         self.put(import_module(f"{core}._methods"), "umr_sum", self.sum)
-        for name in (
-            "exp",
-            "expm1",
-            "log",
-            "log1p",
-            "log2",
-            "log10",
-            "sin",
-            "cos",
-            "tan",
-            "tanh",
-            "erf",
-            "erfc",
-            "lgamma",
-        ):
+        for name in SCALARS:
             self.put(math, name, self.scalar(name))
 
     def remove(self) -> None:

@@ -50,14 +50,14 @@ from .identities import Symmetry as Symmetry
 from .identities import assert_identities as assert_identities
 from .identities import check as check
 from .identities import check_contract as check_contract
-from .known_levels import known_levels as known_levels
-from .known_levels import known_range as known_range
-from .known_levels import within_known_range as within_known_range
 from .learning import LinearLearning as LinearLearning
 from .learning import SwingBy as SwingBy
 from .learning import early_stopping as early_stopping
 from .learning import minibatch_error as minibatch_error
 from .learning import population_loss as population_loss
+from .levels import known_levels as known_levels
+from .levels import known_range as known_range
+from .levels import within_known_range as within_known_range
 from .local import LocalDenoiser as LocalDenoiser
 from .local import MaskedDenoiser as MaskedDenoiser
 from .local import PatchSchedule as PatchSchedule

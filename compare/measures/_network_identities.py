@@ -21,7 +21,7 @@ from ...learned.data.images import ImageData
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.identities import IDENTITIES, Report, check
-from ...theory.known_levels import known_range, within_known_range
+from ...theory.levels import known_range, within_known_range
 
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
 

@@ -24,7 +24,7 @@ from ..._support.streams import normal_batch
 from ..._support.types import Array, ArrayLike, Points
 from ...errors import NoiseLevelError
 from ...theory.denoiser import Denoiser
-from ...theory.known_levels import asked_levels
+from ...theory.levels import asked_levels
 from ._noised import indices_of
 
 METHODS = ("heun", "euler", "ddim", "ddpm")

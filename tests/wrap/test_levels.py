@@ -9,7 +9,7 @@ from idealscore.errors import ArgumentError, NoiseLevelError
 from idealscore.learned import wrap
 from idealscore.learned.sampling import sample_to_folder
 from idealscore.simulate.diffusion import sample, trajectory
-from idealscore.theory.known_levels import asked_levels, known_levels, known_range, within_known_range
+from idealscore.theory.levels import asked_levels, known_levels, known_range, within_known_range
 
 LINEAR = DiscreteSchedule.linear(1000)
 
