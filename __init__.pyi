@@ -13,6 +13,7 @@ from . import simulate as simulate
 from . import sweeping as sweeping
 from . import theory as theory
 from ._support.citations import cite as cite
+from .learned import load_network as load_network
 from .sweeping import sweep as sweep
 from .theory import DiscreteSchedule as DiscreteSchedule
 from .theory import NoiseLevel as NoiseLevel

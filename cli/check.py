@@ -16,13 +16,19 @@ class Command:
     """Print the relative violation of each identity per noise level: 0 holds exactly, 1 is as large as its terms."""
 
     run_dir: tyro.conf.Positional[str]
-    """run folder, .safetensors file, or diffusers pipeline"""
+    """run folder, .safetensors file, diffusers pipeline or its unet folder, hf:OWNER/NAME, or module:function"""
     data: str = ""
     """data of the averages (default: those of the run, where it names them)"""
     sigmas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     """noise levels"""
     label: int | None = None
     """class, for a conditional network"""
+    condition: str = ""
+    """the same as --label"""
+    variant: str = ""
+    """of the weights of a diffusers network, such as fp16"""
+    trust: bool = False
+    """run the code of module:function, and only of that"""
     member: int = 0
     """member of an ensemble"""
     points: int = 4
@@ -40,14 +46,14 @@ class Command:
 
     def run(self) -> None:
         from ..compare.measures._network_identities import identities_table, network_identities, rows
-        from ..learned import checkpoint
+        from ._network import network_of, one_class
 
-        network = checkpoint.load(self.run_dir, self.device)
+        network = network_of(self.run_dir, trust=self.trust, variant=self.variant, device=self.device)
         result = network_identities(
             network,
             self._data(network),
             self.sigmas,
-            condition=self.label,
+            condition=one_class(self.condition, self.label),
             member=self.member,
             n_points=self.points,
             n_samples=self.samples,

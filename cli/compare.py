@@ -13,6 +13,7 @@ from ..compare.comparison._table import rows
 from ..compare.comparison.job import run_comparison
 from ..compare.comparison.options import Comparison
 from ..compare.comparison.several_models import models_of, one_model, pair_rows
+from ._network import network_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,16 @@ class Command(Comparison):
     data: tyro.conf.Positional[str] = "digits"  # pyright: ignore[reportIncompatibleVariableOverride]
     """digits, a .parquet, .npz or .npy file, a folder of images, or hf:NAME"""
     model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
-    """run folder or .safetensors file of a network; repeat the option for several, to see whether they agree"""
+    """network: a run folder or .safetensors file, a diffusers pipeline or its unet folder, hf:OWNER/NAME of the hub, or
+    with --trust package.module:function; repeat the option for several, to see whether they agree"""
+    condition: str = ""
+    """of a network with classes: class (the labels of the data) or the number of one class, such as 3"""
+    guidance: float | None = None
+    """weight w of D_u + (1 + w) (D_c - D_u); 0 is the conditional network"""
+    variant: str = ""
+    """of the weights of a diffusers network, such as fp16"""
+    trust: bool = False
+    """run the code of package.module:function, and only of that"""
     out: str = ""
     """folder of the results (default: compare-DATA)"""
     json: bool = False
@@ -29,7 +39,13 @@ class Command(Comparison):
     def run(self) -> None:
         out = Path(self.out or f"compare-{Path(self.data).stem}")
         comparison = Comparison(**{field.name: getattr(self, field.name) for field in fields(Comparison)})
-        result = run_comparison(comparison, out / "network")
+        networks = {
+            path: network_of(
+                path, trust=self.trust, variant=self.variant, condition=self.condition, guidance=self.guidance
+            )
+            for path in comparison.model
+        }
+        result = run_comparison(comparison, out / "network", networks=networks)
         text = report(result, out)
         if self.json:
             import json

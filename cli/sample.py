@@ -14,7 +14,7 @@ class Command:
     """Sample from a run folder, a checkpoint or a saved diffusers pipeline. Repeat the command to go on."""
 
     run_dir: tyro.conf.Positional[str]
-    """run folder, .safetensors file, or diffusers pipeline"""
+    """run folder, .safetensors file, diffusers pipeline or its unet folder, hf:OWNER/NAME, or module:function"""
     n: int = 64
     """number of samples"""
     steps: int = 18
@@ -32,6 +32,16 @@ class Command:
     """samples at a time"""
     label: int | None = None
     """class, for a conditional network"""
+    condition: str = ""
+    """the same as --label"""
+    guidance: float | None = None
+    """weight w of D_u + (1 + w) (D_c - D_u); 0 is the conditional network"""
+    null: int | None = None
+    """the class that means none, where the network does not say it"""
+    variant: str = ""
+    """of the weights of a diffusers network, such as fp16"""
+    trust: bool = False
+    """run the code of module:function, and only of that"""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, ..."""
     out: str = ""
@@ -40,32 +50,42 @@ class Command:
     def run(self) -> None:
         from .._support import checks as check
         from .._support.device import best_device
-        from ..learned import checkpoint
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
         from ..theory.levels import known_levels, within_known_range
         from ..theory.noise import karras_sigmas
+        from ._network import network_of, one_class
 
         check.choice("method", self.method, METHODS)
         karras_sigmas(self.steps, self.sigma_min, self.sigma_max)
-        network = checkpoint.load(self.run_dir, best_device(self.device))
+        label = one_class(self.condition, self.label)
+        network = network_of(
+            self.run_dir,
+            trust=self.trust,
+            variant=self.variant,
+            guidance=self.guidance,
+            null=self.null,
+            device=best_device(self.device),
+        )
         low, high = within_known_range(network, self.sigma_min, self.sigma_max)
         if (low, high) != (self.sigma_min, self.sigma_max):
             print(f"noise levels from {low:.4g} to {high:.4g}, the part of those asked for that the network knows")
         levels = karras_sigmas(self.steps, low, high)
         sigmas = [*(known_levels(network, levels) if self.sigmas == "network" else levels), 0.0]
         source = Path(self.run_dir)
-        out = Path(self.out or (source if source.is_dir() else source.parent) / "samples")
+        kind = {"guidance": self.guidance, "variant": self.variant} if self.guidance or self.variant else {}
+        beside = source if source.is_dir() else source.parent if source.is_file() else Path()
+        out = Path(self.out or beside / "samples")
         path = sample_to_folder(
             network,
             out,
             self.n,
             sigmas=sigmas,
             method=self.method,
-            condition=self.label,
+            condition=label,
             seed=self.seed,
             batch=self.batch,
-            description={"network": str(source), "weights": _stamp(source)},
+            description={"network": self.run_dir, "weights": _stamp(source), **kind},
         )
         print(f"written: {path}")
 

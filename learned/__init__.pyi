@@ -6,7 +6,10 @@ from . import networks as networks
 from . import probes as probes
 from . import training as training
 from . import wrap as wrap
+from ._load_network import describe_network as describe_network
+from ._load_network import load_network as load_network
 from .data import ImageData as ImageData
+from .guided import GuidedDenoiser as GuidedDenoiser
 from .networks import EnsembleDenoiser as EnsembleDenoiser
 from .networks import HierarchyNet as HierarchyNet
 from .networks import LinearDenoiser as LinearDenoiser

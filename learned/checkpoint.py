@@ -86,7 +86,7 @@ def load(path: FilePath, device: Device = "cpu") -> NetworkDenoiser | EnsembleDe
     """
     path = Path(path)
     if (path / "model_index.json").is_file():
-        from .wrap._diffusers import diffusers_pipeline
+        from .wrap import diffusers_pipeline
 
         return diffusers_pipeline(path, device)
     path = path / "weights.safetensors" if path.is_dir() else path

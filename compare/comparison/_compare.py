@@ -6,21 +6,22 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any, cast
 
 import numpy as np
 import torch
 import xarray as xr
 
-from ...errors import CovarianceError, EmptyDataError, ShapeError
+from ...errors import ArgumentError, CovarianceError, EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
-from ...theory.denoiser import Denoiser
+from ...theory.denoiser import Denoiser, with_condition
 from ..measures.duplicates import exact_duplicates
 from ._optima import optima
 from ._predicted_transitions import as_variables, predicted_transitions
 from ._track import track
 from ._trained_range import Range, trained_range
-from .options import HELD_OUT, TRAINING, Comparison
+from .options import HELD_OUT, PER_IMAGE, TRAINING, Comparison
 
 N_EXAMPLE_LEVELS, EXAMPLE_RANGE = 5, (0.15, 0.77)  # where, in the list of noise levels, images differ most
 
@@ -119,15 +120,18 @@ def against(
 ) -> xr.Dataset:
     """`compare` with the given optima."""
     splits = {HELD_OUT: held_out, TRAINING: training}
+    labels = {name: labels_of(data, config) for name, data in splits.items()}
     tracks = [
         track(
             network, theories, data.images[: config.n_images], config.sigmas,
-            n_noise=config.n_noise, seed=config.seed, show=show,
+            n_noise=config.n_noise, seed=config.seed, condition=labels[name], show=show,
         )
-        for data in splits.values()
+        for name, data in splits.items()
     ]  # fmt: skip
     result = xr.concat(tracks, dim=xr.Variable("split", list(splits)), combine_attrs="override")
-    result = result.merge(_examples(network, theories, held_out.images[0], config))
+    first = labels[HELD_OUT]
+    shown = network if first is None else with_condition(cast("Any", network), first[:1])
+    result = result.merge(_examples(shown, theories, held_out.images[0], config))
     result = result.merge(as_variables(predicted_transitions(training, len(training))))
     low, high = trained_on or trained_range(network) or (0.0, np.inf)
     result["outside"] = ("sigma", (config.sigmas < low) | (config.sigmas > high))
@@ -140,6 +144,15 @@ def against(
         "configuration": json.dumps(asdict(config)),
     }
     return result
+
+
+def labels_of(data: ImageData, config: Comparison) -> torch.Tensor | None:
+    """The labels of the images that are noised, where the network shall be told them."""
+    if config.condition != PER_IMAGE:
+        return None
+    if data.labels is None:
+        raise ArgumentError("condition", f"is 'class', and {data.name} has no labels", "name one class, or pass labels")
+    return torch.as_tensor(data.labels)[: config.n_images]
 
 
 def _examples(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,9 +14,9 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.results import provenance
 from ..._support.types import ArrayLike
-from ...errors import DenoiserContractError, EmptyDataError
+from ...errors import DenoiserContractError, EmptyDataError, ShapeError
 from ...simulate.diffusion import noised
-from ...theory.denoiser import Denoiser
+from ...theory.denoiser import Denoiser, with_condition
 
 METRICS = {
     "score_error": "E|D_net - D_theory|^2 / E|D_theory - x|^2",
@@ -37,6 +38,7 @@ def track(
     n_noise: int = 1,
     seed: int = 0,
     batch_size: int = 256,
+    condition: ArrayLike | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
     """How far the score of a denoiser is from that of each theory, noise level by noise level.
@@ -60,6 +62,8 @@ def track(
         Of the noise.
     batch_size : int, optional
         Points denoised at once; it changes nothing but the memory needed.
+    condition : array_like, shape (n, ...), optional
+        What the network is told of each point, such as its class; the theories are not told.
     show : bool, optional
         Show a progress bar (default: on a terminal).
 
@@ -83,6 +87,8 @@ def track(
     ------
     EmptyDataError
         If there are fewer than two points, or no theory.
+    ShapeError
+        If `condition` has not one row for each point.
     NoiseLevelError
         If a noise level is not finite and > 0.
     DenoiserContractError
@@ -103,8 +109,11 @@ def track(
         raise EmptyDataError("theories", "is empty", "pass at least one {name: denoiser}")
     n_noise = check.integer("n_noise", n_noise, 1)
     batch_size = check.integer("batch_size", batch_size, 1)
+    told = None if condition is None else torch.as_tensor(condition)
+    if told is not None and len(told) != len(data):
+        raise ShapeError("condition", f"has {len(told)} rows for {len(data)} points", "pass one for each point")
     levels = [
-        _level(denoiser, theories, data, float(sigma), n_noise, seed, batch_size)
+        _level(denoiser, theories, data, float(sigma), n_noise, seed, batch_size, told)
         for sigma in progress.bar(grid, label="noise levels", show=show)
     ]
     result = xr.concat(levels, dim=xr.Variable("sigma", grid))
@@ -123,6 +132,7 @@ def _level(
     n_noise: int,
     seed: int,
     batch_size: int,
+    told: torch.Tensor | None,
 ) -> xr.Dataset:
     """All metrics at one noise level."""
     moments: dict[str, list[np.ndarray]] = {}
@@ -130,7 +140,9 @@ def _level(
         x0 = data[start : start + batch_size]
         indices = range(start, start + len(x0))
         draws = [noised(x0, sigma, seed, indices, draw) for draw in range(n_noise)]
-        for name, value in _mean_over_draws(denoiser, theories, x0, draws, sigma).items():
+        rows = None if told is None else told[start : start + batch_size]
+        network = denoiser if rows is None else with_condition(cast("Any", denoiser), rows)
+        for name, value in _mean_over_draws(network, theories, x0, draws, sigma).items():
             moments.setdefault(name, []).append(value)
     return _summary({name: np.concatenate(parts, axis=-1) for name, parts in moments.items()}, list(theories))
 

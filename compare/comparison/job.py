@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ...errors import ArgumentError, ShapeError
-from ...learned import checkpoint
+from ...learned import load_network
 from ...learned.data import ImageData, load
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
 from ._compare import compare
 from ._trained_range import Range, noise_range
-from .options import Comparison
+from .options import PER_IMAGE, Comparison
 from .several_models import compare_models
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ..._support.types import FilePath
-    from ...learned.wrap import WrappedDenoiser
+    from ...theory.denoiser import Denoiser
 
 
 def run_comparison(
-    comparison: Comparison | None = None, run_dir: FilePath | None = None, *, show: bool | None = None
+    comparison: Comparison | None = None,
+    run_dir: FilePath | None = None,
+    *,
+    networks: Mapping[str, Denoiser] | None = None,
+    show: bool | None = None,
 ) -> xr.Dataset:
     """Carry out a comparison from its options alone, as `idealscore compare` does.
 
@@ -36,6 +42,8 @@ def run_comparison(
         What to compare; the defaults train a small network on the digits.
     run_dir : path, optional
         Keeps the training of the small network, which a second call resumes.
+    networks : mapping of str to Denoiser, optional
+        Networks at hand, by what `comparison.model` calls them; the others are loaded.
     show : bool, optional
         Show progress bars (default: on a terminal).
 
@@ -61,13 +69,33 @@ def run_comparison(
     if not comparison.model:
         network, note, levels = _trained(comparison, training, run_dir, show)
         return compare(network, training, held_out, comparison, note=note, trained_on=levels, show=show)
-    paths = _names(comparison.model)
-    networks = {name: _loaded(path, training) for name, path in paths.items()}
-    notes = {name: _origin(Path(path), data, training) for name, path in paths.items()}
-    if len(networks) == 1:
-        [(name, network)] = networks.items()
+    paths, given = _names(comparison.model), networks or {}
+    loaded = {name: _fitting(path, given.get(path), comparison, training) for name, path in paths.items()}
+    notes = {name: _origin(Path(path), data, training) + _told(comparison) for name, path in paths.items()}
+    if comparison.condition not in ("", PER_IMAGE) and data.labels is not None:
+        training, held_out = (_of_class(part, int(comparison.condition)) for part in (training, held_out))
+    if len(loaded) == 1:
+        [(name, network)] = loaded.items()
         return compare(network, training, held_out, comparison, note=notes[name], show=show)
-    return compare_models(networks, training, held_out, comparison, notes=notes, show=show)
+    if comparison.condition == PER_IMAGE:
+        problem = "is 'class', and several models draw samples"
+        raise ArgumentError("condition", problem, "name one class, such as condition='3', or pass one model")
+    return compare_models(loaded, training, held_out, comparison, notes=notes, show=show)
+
+
+def _told(comparison: Comparison) -> str:
+    """What the report says of the condition."""
+    if comparison.condition == PER_IMAGE:
+        return "; it is told the class of each image, the theories are not"
+    return f"; asked for class {comparison.condition}" if comparison.condition else ""
+
+
+def _of_class(data: ImageData, label: int) -> ImageData:
+    """The images of one class."""
+    chosen = np.flatnonzero([] if data.labels is None else np.asarray(data.labels) == label)
+    if len(chosen) < 2:
+        raise ArgumentError("condition", f"is {label}, of which {data.name} has {len(chosen)} images", "name another")
+    return data.take(chosen, f"{data.name}[class {label}]")
 
 
 def small_network(training: ImageData, seed: int) -> tuple[NetworkDenoiser, TrainConfig]:
@@ -99,14 +127,18 @@ def _names(paths: Sequence[str]) -> dict[str, str]:
     return {path: path for path in paths}
 
 
-def _loaded(path: str, training: ImageData) -> NetworkDenoiser | WrappedDenoiser:
-    """The network of a run folder or a file, if it denoises images of the shape of `training`."""
-    network = checkpoint.load(path)
+def _fitting(path: str, given: Denoiser | None, comparison: Comparison, training: ImageData) -> Denoiser:
+    """The network at hand, or of a file, folder or id, if it denoises images of the shape of `training`."""
+    network: Any = given
+    if network is None:
+        label = None if comparison.condition in ("", PER_IMAGE) else int(comparison.condition)
+        network = load_network(path, variant=comparison.variant or None, condition=label, guidance=comparison.guidance)
     if isinstance(network, EnsembleDenoiser):
         problem = f"{path} holds an ensemble of {network.replicas} networks"
         raise ArgumentError("model", problem, "save one of them, `ensemble.network(0)`, and pass its file")
-    if network.shape is not None and tuple(network.shape) != training.shape:
-        raise ShapeError("model", f"denoises {tuple(network.shape)}", f"pass data of that shape, not {training.shape}")
+    shape = getattr(network, "shape", None)
+    if shape is not None and tuple(shape) != training.shape:
+        raise ShapeError("model", f"denoises {tuple(shape)}", f"pass data of that shape, not {training.shape}")
     return network
 
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from ..._support import checks as check
 from ..._support.types import Array
+from ...errors import ArgumentError
 from ._optima import THEORIES
 
 HELD_OUT, TRAINING = "held-out", "training"
+PER_IMAGE = "class"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class Comparison:
         Steps of training of the small network.
     n_samples : int, optional
         Samples drawn from each of several models, at least 2.
+    condition : str, optional
+        For networks with classes: "class" tells them the label of each image (the theories do not know it), the number
+        of a class asks them for that class, and holds them against the optima of its images.
+    guidance : float, optional
+        The weight w of D_u + (1 + w) (D_c - D_u), as in `GuidedDenoiser`.
+    variant : str, optional
+        Of the weights of a diffusers network, such as "fp16".
     seed : int, optional
         The seed of everything.
 
@@ -75,12 +84,20 @@ class Comparison:
     theories: tuple[str, ...] = THEORIES
     steps: int = 2500
     n_samples: int = 64
+    condition: str = ""
+    guidance: float | None = None
+    variant: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.model is None or isinstance(self.model, str):
             object.__setattr__(self, "model", (self.model,) if self.model else ())
         check.integer("n_samples", self.n_samples, 2)
+        if self.condition not in ("", PER_IMAGE) and not self.condition.lstrip("-").isdigit():
+            remedy = "pass the number of a class, or 'class' for the labels of the data"
+            raise ArgumentError("condition", f"is '{self.condition}'", remedy)
+        if self.guidance is not None and not self.condition:
+            raise ArgumentError("guidance", "is given without a condition", "pass condition='class' or a class")
         check.integer("levels", self.levels, 2)
         check.real("sigma_max", self.sigma_max, check.real("sigma_min", self.sigma_min, 1e-6))
         check.integer("n_images", self.n_images, 2)

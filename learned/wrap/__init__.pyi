@@ -3,7 +3,7 @@
 from ._azula import azula as azula
 from ._deepinv import deepinv as deepinv
 from ._diffusers import diffusers as diffusers
-from ._diffusers import diffusers_pipeline as diffusers_pipeline
+from ._diffusers_files import diffusers_pipeline as diffusers_pipeline
 from ._edm import edm as edm
 from ._function import function as function
 from ._k_diffusion import k_diffusion as k_diffusion

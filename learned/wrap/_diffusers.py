@@ -2,89 +2,137 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import warnings
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..._support.modules import floating_dtype
 from ..._support.shapes import per_row
-from ..._support.types import ArrayLike, Device, FilePath, Record
-from ...errors import ArgumentError, CheckpointError, MissingDependencyError
-from ...theory.noise import DiscreteSchedule
+from ..._support.types import ArrayLike, Record
+from ...errors import ArgumentError, MissingDependencyError
 from ..networks.preconditioning import Preconditioning
-from .clocks import Clock, time_of
+from ._library import labels, unwrapped, within
+from ._schedulers import Reading, reading
 from .denoiser import WrappedDenoiser
 from .predictions import to_denoised
 
-DIFFUSERS_PREDICTIONS = {"epsilon": "noise", "sample": "x0", "v_prediction": "v", "flow_prediction": "flow"}
+NETWORKS = ("UNet2DModel", "UNet2DConditionModel", "UNet1DModel", "DiTTransformer2DModel", "Transformer2DModel")
+MISSING = "pass one, on the command line --condition class (the labels of the data) or --condition 3"
 
 
 class _Diffusers(WrappedDenoiser):
-    """A UNet2DModel or UNet2DConditionModel on the clock of its scheduler."""
+    """A U-Net or diffusion transformer on the clock of its scheduler."""
 
-    def __init__(
-        self,
-        unet: nn.Module,
-        predicts: str,
-        clock: str,
-        schedule: DiscreteSchedule | None,
-        time_scale: float,
-        edm_data: float | None,
-    ) -> None:
+    def __init__(self, unet: nn.Module, how: Reading) -> None:
         config: Any = unet.config
-        size = config.sample_size
+        size = getattr(config, "sample_size", None)
         shape = None
         if size is not None:
-            shape = (config.in_channels, *((size, size) if isinstance(size, int) else tuple(size)))
-        super().__init__(unet, shape, Clock(clock, schedule, time_scale=time_scale))
-        self.unet_config = config
-        self.predicts, self.clock, self.schedule, self.time_scale = predicts, clock, schedule, time_scale
-        self.preconditioning = None if edm_data is None else Preconditioning("edm", edm_data)
+            plain = 1 if type(unet).__name__ == "UNet1DModel" else 2
+            sizes = (size,) * plain if isinstance(size, int) else tuple(size)
+            shape = (int(config.in_channels), *sizes)
+        range = None if how.data_range == (-1.0, 1.0) else how.data_range
+        super().__init__(unet, shape, how.clock, range=range)
+        self.how, self.predicts, self.clock, self.schedule = how, how.predicts, how.clock.name, how.clock.schedule
+        self.preconditioning = None if how.sigma_data is None else Preconditioning("edm", how.sigma_data)
+        self.text = getattr(config, "cross_attention_dim", None) is not None and _takes(unet, "encoder_hidden_states")
+        self.n_classes, self.null_condition = _classes(unet)
 
     def summary(self) -> list[str]:
-        return [f"predicts={self.predicts!r}", f"clock={self.clock!r}"]
+        clock = f"clock={self.how.words!r}" if self.how.words else f"clock={self.clock!r}"
+        classes = [f"classes={self.n_classes}"] if self.n_classes else ["text"] if self.text else []
+        return [f"predicts={self.predicts!r}", clock, *classes]
+
+    @property
+    def noise_range(self) -> tuple[float, float] | None:
+        if self.how.noise_range is None:
+            return super().noise_range
+        return self.how.noise_range[0] / self.gain, self.how.noise_range[1] / self.gain
 
     def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
-        if self.preconditioning is not None:
-            c = self.preconditioning(sigma)
-            out = self._predict(per_row(c.inner, x) * x, c.noise, condition)
-            sign = -1 if self.predicts == "v" else 1
-            return per_row(c.skip, x) * x + sign * per_row(c.out, x) * out
-        flow = self.clock == "flow_time"
-        scale = 1 / (1 + sigma) if flow else 1 / (1 + sigma**2).sqrt()
-        time = self.time_scale * time_of(sigma, self.clock, self.schedule)
-        out = self._predict(per_row(scale, x) * x, time, condition)
-        return to_denoised(self.predicts, x, out, sigma, scale)
+        self._within(sigma)
+        told = self.how.clock.time(sigma) if self.how.time is None else self.how.time(sigma)
+        if self.preconditioning is None:
+            scale = self.how.clock.scale(sigma)
+            return to_denoised(self.predicts, x, self._predict(per_row(scale, x) * x, told, condition), sigma, scale)
+        c, data, floor = self.preconditioning(sigma), self.preconditioning.sigma_data, self.how.floor
+        out = self._predict(per_row(c.inner, x) * x, told, condition)
+        skip = c.skip if not floor else data**2 / ((sigma - floor) ** 2 + data**2)
+        gain = c.out if not floor else c.out * (sigma - floor) / sigma
+        return per_row(skip, x) * x + (-1 if self.predicts == "v" else 1) * per_row(gain, x) * out
+
+    def _within(self, sigma: torch.Tensor) -> None:
+        if self.how.noise_range is not None:
+            within(sigma, self.how.noise_range, self.gain)
 
     def _predict(self, z: torch.Tensor, time: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
         options: Record = {}
-        if "encoder_hid_dim" in self.unet_config:
+        if self.text:
             if condition is None:
                 raise ArgumentError("condition", "is missing", "pass encoder_hidden_states (batch, tokens, width)")
-            states = torch.as_tensor(condition, device=z.device)
-            options["encoder_hidden_states"] = states.to(next(self.parameters()).dtype)
+            options["encoder_hidden_states"] = self._states(condition, z)
+        elif self.n_classes:
+            if condition is None:
+                raise ArgumentError("condition", f"is missing: the network has {self.n_classes} classes", MISSING)
+            options["class_labels"] = self._labels(condition, z)
         elif condition is not None:
-            options["class_labels"] = torch.as_tensor(condition, device=z.device).expand(len(z))
+            raise ArgumentError("condition", "is given to a network without classes", "leave it out")
         out = self.call(z, time, **options)
-        return out[:, : z.shape[1]]
+        return out[:, : z.shape[1]] if isinstance(out, torch.Tensor) else out
+
+    def _labels(self, condition: ArrayLike, z: torch.Tensor) -> torch.Tensor:
+        chosen = labels(condition, z)
+        most = self.n_classes if self.null_condition is None else self.null_condition + 1
+        if not bool(((chosen >= 0) & (chosen < most)).all()):
+            problem = f"holds {int(chosen.max() if chosen.max() >= most else chosen.min())}"
+            raise ArgumentError("condition", problem, f"pass classes from 0 to {self.n_classes - 1}")
+        return chosen
+
+    def _states(self, condition: ArrayLike, z: torch.Tensor) -> torch.Tensor:
+        states = torch.as_tensor(condition, device=z.device)
+        unet: Any = self.inner
+        width = unet.config.cross_attention_dim
+        states = states[None] if states.ndim == 2 else states
+        if states.ndim != 3 or len(states) not in (1, len(z)) or (isinstance(width, int) and states.shape[-1] != width):
+            problem = f"has shape {tuple(states.shape)}"
+            remedy = f"pass text embeddings (tokens, {width}), the same for all, or ({len(z)}, tokens, {width})"
+            raise ArgumentError("condition", problem, remedy)
+        return states.expand(len(z), -1, -1).to(floating_dtype(self, z.dtype))
+
+
+def _takes(module: nn.Module, name: str) -> bool:
+    import inspect
+
+    return name in inspect.signature(module.forward).parameters
+
+
+def _classes(unet: Any) -> tuple[int, int | None]:
+    """(number of classes, the label of "no class" where the network has one)."""
+    config = unet.config
+    if type(unet).__name__ in ("DiTTransformer2DModel", "Transformer2DModel"):
+        count = int(getattr(config, "num_embeds_ada_norm", 0) or 0)
+        return count, count or None
+    return int(getattr(config, "num_class_embeds", 0) or 0), None
 
 
 def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
-    """A denoiser from a U-Net of the `diffusers` library and the scheduler that it was trained for.
+    """A denoiser from a network of the `diffusers` library and the scheduler that it was trained for.
 
     What a scheduler does to the prediction when it samples (clipping, thresholding) is not part of the denoiser.
     Between the steps of a schedule the network is asked at fractional steps.
 
     Parameters
     ----------
-    unet : diffusers.UNet2DModel or diffusers.UNet2DConditionModel
-        The network. `condition` of the denoiser is its class label, or its `encoder_hidden_states` (batch, tokens,
-        width).
+    unet : diffusers.UNet2DModel or another
+        Also `UNet2DConditionModel`, `UNet1DModel`, `DiTTransformer2DModel`; compiled and data-parallel ones too.
+        `condition` of the denoiser is the class label, or the `encoder_hidden_states` (batch, tokens, width), of which
+        (1, tokens, width) holds for the whole batch.
     scheduler : object
-        One with `betas` (DDPM, DDIM, Euler, DPM-Solver, ...) and epsilon, sample or v prediction; one of EDM; one of
-        flow matching.
+        One with `betas` (DDPM, DDIM, Euler, DPM-Solver, ...) and epsilon, sample or v prediction, also rescaled to no
+        signal at the last step, which is left out; one of EDM, flow matching, IPNDM or ScoreSdeVe (whose data are in
+        [0, 1]); one of consistency models, whose answer is the end of the probability-flow path.
 
     Returns
     -------
@@ -98,6 +146,11 @@ def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
     ArgumentError
         For any other network or scheduler.
 
+    Warns
+    -----
+    UserWarning
+        For a consistency model: where its path ends is not E[x0 | x], which the theories give.
+
     Examples
     --------
     >>> import diffusers as library  # doctest: +SKIP
@@ -109,88 +162,17 @@ def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
     except ImportError:
         raise MissingDependencyError("diffusers", "hub") from None
     known: Any = library
-    if not isinstance(unet, (known.UNet2DModel, known.UNet2DConditionModel)):
+    unet = unwrapped(unet)
+    if not isinstance(unet, tuple(getattr(known, name) for name in NETWORKS if hasattr(known, name))):
         raise ArgumentError(
             "unet",
-            f"expected a UNet2DModel or UNet2DConditionModel, got {type(unet).__name__}",
+            f"expected a UNet2DModel or another of {', '.join(NETWORKS[1:])}, got {type(unet).__name__}",
             "pass one, or use wrap.function",
         )
-    return _Diffusers(unet, *_reading(scheduler))
-
-
-def _reading(scheduler: Any) -> tuple[str, str, DiscreteSchedule | None, float, float | None]:
-    """(prediction, clock, schedule, factor of the time, EDM's sigma_data) of a scheduler."""
-    name, config = type(scheduler).__name__, dict(getattr(scheduler, "config", {}))
-    flow = name.startswith("FlowMatch") or config.get("prediction_type") == "flow_prediction"
-    kind = "flow_prediction" if flow else config.get("prediction_type", "epsilon")
-    if kind not in DIFFUSERS_PREDICTIONS:
-        known = ", ".join(DIFFUSERS_PREDICTIONS)
-        raise ArgumentError("scheduler", f"has prediction type '{kind}'", f"supported are {known}")
-    predicts = DIFFUSERS_PREDICTIONS[kind]
-    if flow:
-        return predicts, "flow_time", None, float(config["num_train_timesteps"]), None
-    if hasattr(scheduler, "precondition_inputs"):
-        if predicts not in ("noise", "v"):
-            raise ArgumentError("scheduler", f"is {name} with '{kind}'", "supported are epsilon and v_prediction")
-        return predicts, "sigma", None, 1.0, float(config["sigma_data"])
-    betas = getattr(scheduler, "betas", None)
-    if betas is None:
-        raise ArgumentError("scheduler", f"is {name}, which has no betas", "pass a DDPM-like, EDM or FlowMatch one")
-    if float(scheduler.alphas_cumprod[-1]) < 1e-12:
-        raise ArgumentError("scheduler", "ends at zero signal", "rescale_betas_zero_snr is not supported")
-    betas = 1 - scheduler.alphas_cumprod.double() / torch.cat(
-        [torch.ones(1).double(), scheduler.alphas_cumprod[:-1].double()]
-    )
-    return predicts, "index", DiscreteSchedule(betas.numpy(), name=f"diffusers {name}"), 1.0, None
-
-
-def diffusers_pipeline(path: FilePath, device: Device = "cpu") -> WrappedDenoiser:
-    """The denoiser of a saved `diffusers` pipeline; only safetensors weights are read.
-
-    Parameters
-    ----------
-    path : str or Path
-        A folder with `model_index.json`, `unet/` and `scheduler/`.
-    device : str or torch.device
-        Where the network shall be.
-
-    Returns
-    -------
-    WrappedDenoiser
-        In evaluation mode, without gradients.
-
-    Raises
-    ------
-    MissingDependencyError
-        Without `diffusers`.
-    CheckpointError
-        Where something is missing, or a part is not of `diffusers`.
-    ArgumentError
-        Where the network or the scheduler is not supported.
-
-    Examples
-    --------
-    >>> diffusers_pipeline("FOLDER")  # doctest: +SKIP
-    WrappedDenoiser(UNet2DModel, predicts='noise', clock='index', event=(3, 32, 32), 35.75 M parameters, float32, cpu)
-    """
-    try:
-        import diffusers as library
-    except ImportError:
-        raise MissingDependencyError("diffusers", "hub") from None
-    index = Path(path) / "model_index.json"
-    try:
-        parts = json.loads(index.read_text(encoding="utf-8"))
-        loaded = {}
-        for part in ("unet", "scheduler"):
-            source, name = parts[part]
-            if source != "diffusers":
-                raise KeyError(f"{part} from {source}")
-            options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True} if part == "unet" else {}
-            loaded[part] = getattr(library, name).from_pretrained(str(path), subfolder=part, **options)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(
-            "path",
-            f"{path} is not a readable diffusers pipeline with safetensors weights ({type(error).__name__}: {error})",
-            "save it by pipeline.save_pretrained(path, safe_serialization=True)",
-        ) from None
-    return diffusers(loaded["unet"], loaded["scheduler"]).to(device).requires_grad_(False)
+    how = reading(scheduler)
+    if how.floor:
+        warnings.warn(
+            "a consistency model answers with the end of its probability-flow path, which is not E[x0 | x]",
+            stacklevel=2,
+        )
+    return _Diffusers(unet, how)

@@ -60,16 +60,21 @@ class LibraryDenoiser(WrappedDenoiser):
 
     def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
         if self._levels is not None:
-            low, high = self._levels
-            if not bool(((sigma >= low * (1 - SLACK)) & (sigma <= high * (1 + SLACK))).all()):
-                remedy = f"pass noise levels in [{low / self.gain:.4g}, {high / self.gain:.4g}]"
-                raise NoiseLevelError("sigma", "lies beyond the schedule of the network", remedy)
+            within(sigma, self._levels, self.gain)
         out = self.answer(x, sigma, condition)
         return out.to(x.dtype) if isinstance(out, torch.Tensor) else out
 
     def answer(self, x: torch.Tensor, sigma: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
         """E[x0 | x] in the unit of the library."""
         raise NotImplementedError
+
+
+def within(sigma: torch.Tensor, levels: tuple[float, float], gain: float = 1.0) -> None:
+    """NoiseLevelError where a noise level is beyond `levels`; both are in a unit that is `gain` times ours."""
+    low, high = levels
+    if not bool(((sigma >= low * (1 - SLACK)) & (sigma <= high * (1 + SLACK))).all()):
+        remedy = f"pass noise levels in [{low / gain:.4g}, {high / gain:.4g}]"
+        raise NoiseLevelError("sigma", "lies beyond the schedule of the network", remedy)
 
 
 def unwrapped(module: Any) -> Any:

@@ -1,0 +1,91 @@
+"""The network that a command line names, and the condition at which it is asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArgumentError, IdealScoreError
+
+CLASS = "class"
+
+
+def network_of(
+    source: str,
+    *,
+    trust: bool = False,
+    variant: str = "",
+    condition: str = "",
+    guidance: float | None = None,
+    null: int | None = None,
+    device: Any = "cpu",
+) -> Any:
+    """The denoiser of a path, an id or, with `trust`, a function of a module; a line on it goes to stderr."""
+    from ..learned import describe_network, load_network
+
+    named: Any = source
+    if is_reference(source):
+        if not trust:
+            problem = f"'{source}' names a function, whose code would run"
+            raise ArgumentError("model", problem, "add --trust if you trust it")
+        print(f"idealscore: --trust: the code of {source} runs", file=sys.stderr)
+        named = called(source)
+    network = load_network(
+        named,
+        variant=variant or None,
+        condition=label_of(condition) if condition != CLASS else None,
+        guidance=0.0 if condition == CLASS and guidance is None else guidance,
+        null=null,
+        device=device,
+    )
+    print(f"network: {describe_network(network)}", file=sys.stderr)
+    return network
+
+
+def label_of(condition: str) -> int | None:
+    """The class that `--condition 3` names; None for an empty one."""
+    if not condition:
+        return None
+    try:
+        return int(condition)
+    except ValueError:
+        remedy = "pass the number of a class, or 'class' for the labels of the data"
+        raise ArgumentError("condition", f"is '{condition}'", remedy) from None
+
+
+def one_class(condition: str, label: int | None) -> int | None:
+    """The class of a command that takes one: `--condition 3`, or `--label 3` as before."""
+    if condition == CLASS:
+        raise ArgumentError("condition", "is 'class'", "name one class, such as --condition 3")
+    return label if not condition else label_of(condition)
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text names a function of a module, `package.module:function`, instead of a path or an id."""
+    module, colon, name = text.partition(":")
+    parts = [*module.split("."), name]
+    return bool(colon) and all(part.isidentifier() for part in parts) and module != "hf" and not Path(text).exists()
+
+
+def called(reference: str) -> Any:
+    """The object that a reference names, imported and, where it is a plain function without arguments, called."""
+    import importlib
+    import inspect
+    import sys
+
+    module, _, name = reference.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), name)
+        plain = inspect.isfunction(found) and not inspect.signature(found).parameters
+        return found() if plain else found
+    except IdealScoreError:
+        raise
+    except Exception as error:  # whatever code of the user raises
+        text = " ".join(str(error).split())[:200]
+        problem = f"'{reference}' raises {type(error).__name__} ({text})"
+        raise ArgumentError(
+            "model", problem, "name a module on the path and a function that returns a network"
+        ) from error

@@ -1,0 +1,122 @@
+"""A class-conditional network at one class, or guided towards it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from .._support import checks as check
+from .._support.types import Array, ArrayLike, Points, Record, Sigma
+from ..errors import ArgumentError
+from ..theory.denoiser import Denoiser
+
+CONDITION = "pass one, on the command line --condition class (the labels of the data) or --condition 3"
+
+
+class GuidedDenoiser(nn.Module):
+    """D_u + (1 + w) (D_c - D_u), a conditional network guided with weight w [@Ho2022].
+
+    w = 0 is the conditional denoiser D_c itself, w = -1 the unconditional D_u. (Others write the scale s = 1 + w.) For
+    w > 0 this is no posterior mean of any data, so that no identity of an optimal denoiser holds.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+        A network that takes `condition=`.
+    condition : array_like, optional
+        The class, or any other condition, of all points; one may be passed to each call instead.
+    guidance : float
+        The weight w.
+    null : array_like, optional
+        The condition that means "none" (default: what the network says; for most none at all).
+
+    Attributes
+    ----------
+    shape : tuple of int or None
+        Event shape, where the network says it.
+    noise_range : (float, float) or None
+        The noise levels that the network knows.
+    grid : array or None
+        The levels of its steps.
+
+    Raises
+    ------
+    ArgumentError
+        When called without a condition, or where the network has no unconditional answer.
+
+    Examples
+    --------
+    >>> class Shift(nn.Module):
+    ...     def forward(self, x, sigma, condition=None):
+    ...         return x + (0 if condition is None else condition)
+    >>> GuidedDenoiser(Shift(), 2.0, guidance=0.5)(torch.zeros(1, 2), 1.0).tolist()
+    [[3.0, 3.0]]
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        condition: ArrayLike | None = None,
+        guidance: float = 0.0,
+        null: ArrayLike | None = None,
+    ) -> None:
+        super().__init__()
+        if not callable(denoiser):
+            raise ArgumentError("denoiser", f"expected a callable, got {type(denoiser).__name__}", "pass a network")
+        self.denoiser: Any = denoiser
+        self.condition = condition
+        self.guidance = check.real("guidance", guidance)
+        self.null = getattr(denoiser, "null_condition", None) if null is None else null
+        self.metadata: Record = dict(getattr(denoiser, "metadata", None) or {})
+        self.training = False
+
+    def __repr__(self) -> str:
+        at = [] if self.condition is None else [f"condition={self.condition}"]
+        strength = [f"guidance={self.guidance:g}"] if self.guidance else []
+        return f"GuidedDenoiser({', '.join([repr(self.denoiser), *at, *strength])})"
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        return getattr(self.denoiser, "shape", None)
+
+    @property
+    def noise_range(self) -> tuple[float, float] | None:
+        return getattr(self.denoiser, "noise_range", None)
+
+    @property
+    def grid(self) -> Array | None:
+        return getattr(self.denoiser, "grid", None)
+
+    def forward(self, x: Points, sigma: Sigma, condition: ArrayLike | None = None) -> Points:
+        """The guided answer.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            `(batch, *event)`.
+        sigma : float or torch.Tensor
+            Noise level.
+        condition : array_like, optional
+            Of these points, instead of the one of all.
+
+        Returns
+        -------
+        torch.Tensor
+            Like `x`.
+        """
+        chosen = self.condition if condition is None else condition
+        if chosen is None:
+            raise ArgumentError("condition", "is missing", CONDITION)
+        conditional = self.denoiser(x, sigma, condition=chosen)
+        if not self.guidance:
+            return conditional
+        try:
+            plain = self.denoiser(x, sigma, condition=self.null) if self.null is not None else self.denoiser(x, sigma)
+        except ArgumentError as error:
+            problem = f"asks for the answer without a condition, and the network has none ({error.problem})"
+            raise ArgumentError(
+                "guidance", problem, "pass null=, the condition that means none, or guidance=0"
+            ) from None
+        return cast(torch.Tensor, plain + (1 + self.guidance) * (conditional - plain))
