@@ -107,7 +107,7 @@ def memorisation(
     Examples
     --------
     >>> training = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
-    >>> found = memorisation(torch.tensor([[0.0, 0.0], [2.0, 1.0]]), training)
+    >>> found = memorisation(torch.tensor([[0.0, 0.0], [1.5, 1.0]]), training)
     >>> found.memorised.item(), found.copies.item(), found.neighbour.values.tolist()
     (0.5, 0.5, [0, 0])
     """
