@@ -72,6 +72,10 @@ class DataFileError(ArgumentError):
     """A data file is missing, unreadable, empty or of an unknown kind."""
 
 
+class DataWarning(UserWarning):
+    """Data were read, but something about their values is odd."""
+
+
 class CheckpointError(ArgumentError):
     """A checkpoint is missing, truncated, foreign or unsafe."""
 

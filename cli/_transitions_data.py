@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from ..learned.data._tell import load_data
+from ..learned.data.options import DataOptions
+
 if TYPE_CHECKING:
     from ..learned.data.images import ImageData
     from ..theory.transition import Transition
@@ -17,11 +20,11 @@ CLOCKS = ("alpha_bar", "OU time", "flow time", "DDPM step")
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(DataOptions):
     """Speciation, emergence of modes and collapse of a data set, with errors."""
 
     data: tyro.conf.Positional[str] = "digits"
-    """"digits", or a .parquet, .npz, .npy file or a folder of images"""
+    """digits, a file (.npy, .npz, .parquet, .csv, .safetensors, IDX, TIFF), a folder, or hf:NAME"""
     modes: int = 5
     """so many of the first eigenmodes"""
     draws: int = 1000
@@ -33,16 +36,14 @@ class Data:
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..learned.data import load
-
-        data = load(self.data)
+        data = load_data(self.data, self, self.json)
         found = self.transitions(data)
         if self.json:
             import json
 
             print(json.dumps({"data": data.name, "n": len(data), "transitions": records(found)}, indent=2))
         else:
-            print(f"{data.name}: {len(data)} images of shape {data.shape}, in [-1, 1]\n\n{table(found)}")
+            print(table(found))
 
     def transitions(self, data: ImageData) -> list[Transition]:
         """All of them, from the latest on the way back (the most noise) to the earliest within each kind."""
@@ -55,8 +56,8 @@ class Data:
         shared = spectrum(images)
         found = [*mode_emergence(shared, self.modes), speciation(shared)]
         if data.labels is not None and data.n_classes > 1:
-            pairs = sorted(class_speciation(images, data.labels).values(), key=lambda pair: -(pair.value or 0.0))
-            found += [pairs[0], pairs[-1]] if len(pairs) > 1 else pairs
+            pairs = sorted(class_speciation(images, data.labels).items(), key=lambda pair: -(pair[1].value or 0.0))
+            found += [_named(pair, data) for pair in ([pairs[0], pairs[-1]] if len(pairs) > 1 else pairs)]
         if self.symmetry:
             found += [symmetry_breaking(images, criterion) for criterion in ("variance", "bimodality", "sde")]
         found.append(replace(collapse(shared), name="collapse, Gaussian bound"))
@@ -64,6 +65,14 @@ class Data:
             by_entropy = collapse(images, criterion="entropy", n_draws=self.draws, seed=self.seed)
             found.append(replace(by_entropy, name="collapse, half of log n"))
         return found
+
+
+def _named(pair: tuple[tuple[int, int], Transition], data: ImageData) -> Transition:
+    """The speciation of a pair of classes under the names that the user knows."""
+    from dataclasses import replace
+
+    (a, b), transition = pair
+    return replace(transition, name=f"speciation {data.class_name(a)} | {data.class_name(b)}")
 
 
 def records(transitions: Sequence[Transition]) -> list[dict]:

@@ -13,13 +13,15 @@ from ..compare.comparison._table import rows
 from ..compare.comparison.job import run_comparison
 from ..compare.comparison.options import Comparison
 from ..compare.comparison.several_models import models_of, one_model, pair_rows
+from ..learned.data._tell import load_data
+from ..learned.data.options import DataOptions
 from ._network import network_of
 
 
 @dataclass(frozen=True)
-class Command(Comparison):
+class Command(DataOptions, Comparison):
     data: tyro.conf.Positional[str] = "digits"  # pyright: ignore[reportIncompatibleVariableOverride]
-    """digits, a .parquet, .npz or .npy file, a folder of images, or hf:NAME"""
+    """digits, a file (.npy, .npz, .parquet, .csv, .safetensors, IDX, TIFF), a folder, or hf:NAME"""
     model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
     """network: a run folder or .safetensors file, a diffusers pipeline or its unet folder, hf:OWNER/NAME of the hub, or
     with --trust package.module:function; repeat the option for several, to see whether they agree"""
@@ -38,6 +40,7 @@ class Command(Comparison):
 
     def run(self) -> None:
         out = Path(self.out or f"compare-{Path(self.data).stem}")
+        data = load_data(self.data, self, self.json)
         comparison = Comparison(**{field.name: getattr(self, field.name) for field in fields(Comparison)})
         networks = {
             path: network_of(
@@ -45,7 +48,7 @@ class Command(Comparison):
             )
             for path in comparison.model
         }
-        result = run_comparison(comparison, out / "network", networks=networks)
+        result = run_comparison(comparison, out / "network", networks=networks, data=data)
         text = report(result, out)
         if self.json:
             import json

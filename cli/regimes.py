@@ -14,13 +14,14 @@ from .._support.style import style
 from ..compare.regimes._regime_map import RegimePlan, regime_map
 from ..compare.regimes._table import rows, table
 from ..compare.regimes.figure import regime_figure
-from ..learned import data as data_module
+from ..learned.data._tell import load_data
+from ..learned.data.options import DataOptions
 
 
 @dataclass(frozen=True)
-class Command(RegimePlan):
+class Command(DataOptions, RegimePlan):
     data: tyro.conf.Positional[str] = "digits"
-    """digits, a .parquet, .npz or .npy file, a folder of images, or hf:NAME"""
+    """digits, a file (.npy, .npz, .parquet, .csv, .safetensors, IDX, TIFF), a folder, or hf:NAME"""
     out: str = ""
     """folder of networks and results (default: regimes-DATA); the same command goes on where a stopped one was"""
     workers: int = 1
@@ -34,7 +35,7 @@ class Command(RegimePlan):
         out = Path(self.out or f"regimes-{Path(self.data).stem}")
         plan = RegimePlan(**{field.name: getattr(self, field.name) for field in fields(RegimePlan)})
         device = best_device(self.device)
-        result = regime_map(data_module.load(self.data), plan, out, workers=self.workers, device=device)
+        result = regime_map(load_data(self.data, self, self.json), plan, out, workers=self.workers, device=device)
         _save_figure(result, out / "regimes.png")
         if self.json:
             import json

@@ -12,8 +12,9 @@ import tyro
 from .._support import checks as check
 from .._support.device import best_device
 from ..errors import ArgumentError
-from ..learned import data as data_module
+from ..learned.data._tell import load_data
 from ..learned.data.images import ImageData
+from ..learned.data.options import DataOptions
 from ..learned.networks import NETWORKS, NetworkDenoiser
 from ..learned.training import estimate, train
 from ..learned.training.config import TrainConfig
@@ -27,14 +28,14 @@ NETWORK_OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Command(TrainConfig):
+class Command(DataOptions, TrainConfig):
     """Train a denoiser on images. The same command goes on where a stopped one was.
 
     Options of the network apply where the network has them; what is not given is the network's own default.
     """
 
     data: tyro.conf.Positional[str] = "digits"
-    """digits, a .parquet, .npz or .npy file, a folder of images, or hf:NAME"""
+    """digits, a file (.npy, .npz, .parquet, .csv, .safetensors, IDX, TIFF), a folder, or hf:NAME"""
     out: str = ""
     """run folder (default: run-DATA)"""
     preset: str = ""
@@ -111,7 +112,7 @@ class Command(TrainConfig):
     ) -> tuple[list[NetworkDenoiser], list[ImageData]]:
         check.integer("ensemble", self.ensemble, 1)
         make = NETWORKS[check.choice("network", kind, NETWORKS)]
-        images = data_module.load(self.data)
+        images = load_data(self.data, self, self.dry_run)
         if self.held_out:
             share = self.held_out if self.held_out < 1 else int(self.held_out)
             images = images.split(share, self.seed)[0]

@@ -32,6 +32,7 @@ def run_comparison(
     run_dir: FilePath | None = None,
     *,
     networks: Mapping[str, Denoiser] | None = None,
+    data: ImageData | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
     """Carry out a comparison from its options alone, as `idealscore compare` does.
@@ -44,6 +45,8 @@ def run_comparison(
         Keeps the training of the small network, which a second call resumes.
     networks : mapping of str to Denoiser, optional
         Networks at hand, by what `comparison.model` calls them; the others are loaded.
+    data : ImageData, optional
+        The data, loaded with options of their own (default: `comparison.data` as `load` understands it).
     show : bool, optional
         Show progress bars (default: on a terminal).
 
@@ -64,7 +67,7 @@ def run_comparison(
     {'split': 2, 'sigma': 2, 'theory': 1}
     """
     comparison = comparison or Comparison()
-    data = load(comparison.data)
+    data = load(comparison.data) if data is None else data
     training, held_out = data.split(comparison.held_out, comparison.seed)
     if not comparison.model:
         network, note, levels = _trained(comparison, training, run_dir, show)

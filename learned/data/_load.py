@@ -1,7 +1,11 @@
-"""Loading images: "digits" (the 1797 real digits that ship with scikit-learn), files, folders, the hub."""
+"""Loading data: "digits" (the 1797 real digits that ship with scikit-learn), files, folders, the hub, objects."""
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,71 +14,145 @@ import torch
 
 from ..._support import checks as check
 from ..._support.memory import available_memory
-from ..._support.types import Array, FilePath
-from ...errors import ArgumentError, DataFileError, UnknownNameError
-from .images import ImageData, Normalisation
-from .readers import KINDS, Raw, read
+from ..._support.types import ArrayLike, FilePath
+from ...errors import DataFileError, DataWarning, IdealScoreError, UnknownNameError
+from .arrays import read_array, read_npy, read_npz, read_safetensors
+from .folders import read_folder
+from .hub import is_saved, is_table, read_hub, read_saved, read_table
+from .idx import is_idx, read_idx
+from .images import ImageData
+from .layout import Layout
+from .pictures import SUFFIXES
+from .ranges import SCALES, Range, doubts, normalisation_for
+from .readers import Raw, Reading
+from .stacks import stack
+from .tables import read_csv, read_parquet
+from .torch_datasets import is_dataset, read_dataset
+from .understood import Understood
 
 DATASETS = ("digits",)
+KINDS: dict[str, Callable[[Path, Reading], Raw]] = {
+    ".parquet": read_parquet, ".pq": read_parquet, ".npz": read_npz, ".npy": read_npy,
+    ".safetensors": read_safetensors, ".csv": read_csv, ".tsv": read_csv,
+}  # fmt: skip
+CHOICES = {
+    "scale": SCALES,
+    "mode": ("auto", "gray", "rgb"),
+    "alpha": ("drop", "white", "black", "keep"),
+    "on_error": ("stop", "skip"),
+}
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 
 
 def _digits() -> Raw:
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
-    return Raw(digits.images[:, None], digits.target, (0.0, 16.0), tuple("0123456789"))
+    values = Range(0.0, 16.0, "known of this data set")
+    return Raw(
+        digits.images[:, None], Layout("nhw", "known of this data set"), digits.target, tuple("0123456789"), values
+    )
 
 
-def value_range(array: Array) -> tuple[float, float]:
-    """The range that becomes [-1, 1]: of the type for integers; [-1, 1], [0, 1] or min-max for floats.
+def _file(path: Path, reading: Reading) -> Raw:
+    """Read whatever lies at `path`."""
+    if path.is_dir():
+        return read_saved(path, reading) if is_saved(path) else read_folder(path, reading)
+    suffix = path.suffix.lower()
+    if path.stat().st_size == 0:
+        raise DataFileError("data", f"{path} is empty", "write it again")
+    if suffix in SUFFIXES:
+        return stack(lambda: iter([(str(path), path)]), reading)[0]
+    if suffix in KINDS:
+        return KINDS[suffix](path, reading)
+    if suffix in PICKLES:
+        problem = f"{path} is a pickle, which can run code"
+        raise DataFileError("data", problem, "save the array by numpy.save, and load that")
+    if is_idx(path):
+        return read_idx(path, reading)
+    kinds = ", ".join((*KINDS, *SUFFIXES))
+    raise DataFileError("data", f"{path} is of an unknown kind", f"pass a folder, an IDX file or one of {kinds}")
 
-    >>> value_range(np.zeros(3, np.uint8)), value_range(np.array([0.2, 0.9])), value_range(np.array([3.0, 9.0]))
-    ((0.0, 255.0), (0.0, 1.0), (3.0, 9.0))
-    """
-    if array.dtype == bool:
-        return 0.0, 1.0
-    low, high = float(array.min()), float(array.max())
-    if array.dtype in (np.uint8, np.uint16):
-        return 0.0, float(np.iinfo(array.dtype).max)
-    if np.issubdtype(array.dtype, np.floating) and low >= -1 and high <= 1:
-        return (-1.0 if low < 0 else 0.0), 1.0
-    return (low, high) if high > low else (low - 1, low + 1)
+
+def _read(source: Any, reading: Reading) -> tuple[Raw, str]:
+    """What `source` holds, and what it is called."""
+    if not isinstance(source, (str, os.PathLike)):
+        if is_table(source):
+            return read_table(source, reading), f"a {type(source).__name__}"
+        if is_dataset(source):
+            return read_dataset(source, reading), f"a {type(source).__name__}"
+        return read_array(source, reading), f"a {type(source).__name__}"
+    name = str(source)
+    if name == "digits":
+        return _digits(), name
+    if name.startswith("hf:"):
+        return read_hub(name[3:], reading), name
+    path = Path(name)
+    if not path.exists():
+        if path.suffix.lower() in (*KINDS, *SUFFIXES, *PICKLES) or len(path.parts) > 1:
+            raise DataFileError("data", f"{name} does not exist", "check the path")
+        raise UnknownNameError("data", name, DATASETS)
+    return _file(path, reading), path.name
+
+
+def _unreadable(source: object, error: Exception) -> DataFileError:
+    said = str(error).splitlines()[0] if str(error) else ""
+    problem = f"{source} is unreadable ({type(error).__name__}: {said})"
+    return DataFileError("data", problem, "check that the file is whole and holds images")
 
 
 def load(
-    source: FilePath,
+    source: FilePath | ArrayLike | torch.utils.data.Dataset | object,
     *,
     column: str | None = None,
     label_column: str | None = None,
     values: tuple[float, float] | None = None,
-    split: str = "train",
+    split: str | None = None,
     memory_limit: int | None = None,
+    scale: str = "auto",
+    layout: str | None = None,
+    mode: str = "auto",
+    alpha: str = "drop",
+    on_error: str = "stop",
 ) -> ImageData:
-    """Load images and scale them to [-1, 1].
+    """Load data, say what was understood of them (`print(data)`), and scale them to [-1, 1] where their range is known.
 
     Parameters
     ----------
-    source : str or Path
+    source : str, Path, array, Dataset or DataLoader
         "digits" (the 1797 real digits that ship with scikit-learn); a .parquet (or .pq) file with a column of encoded
-        images or of arrays; an .npz or .npy file; a folder of images, in one sub-folder per class or in none;
-        `hf:NAME`, read by the `datasets` library. Arrays are (n, h, w), (n, h, w, c) or (n, c, h, w).
+        images or of arrays, or with columns of numbers; an .npz, .npy, .safetensors or .csv file; an IDX file, gzipped
+        or not; a picture of several pages; a folder of images, in one sub-folder per class or in none; a folder that
+        `save_to_disk` of the `datasets` library wrote; `hf:NAME`, read by that library. Or an object: an array, tensor
+        or memory map, a torch `Dataset` or `DataLoader`, a `Dataset` of the `datasets` library.
     column : str, optional
         Name of the images inside the file; by default a usual one ("images", "image", "x", ...).
     label_column : str, optional
         Name of the labels inside the file; by default a usual one ("labels", "label", "y", ...), none where there is
-        none.
+        none. "none" reads no labels.
     values : tuple of float, optional
-        The raw values that become -1 and 1. By default the range of the type for 8 and 16-bit integers; [-1, 1],
-        [0, 1] or (minimum, maximum) for others.
-    split : str
-        Of `hf:` data sets.
+        The raw values that are the lowest and the highest there can be. By default the range of the type for 8 and
+        16-bit integers; [-1, 1] or [0, 1] for floating-point pixels that lie in it; for others the range is measured.
+    split : str, optional
+        The part of a data set that has several.
     memory_limit : int, optional
         Largest size of the float32 images in bytes; by default half of the free memory.
+    scale : {"auto", "as-is", "-1..1", "0..1", "standardise"}
+        What the range becomes. "auto" is -1..1 where the range is known, and as-is where it was only measured: data of
+        an unknown unit are never stretched unasked.
+    layout : str, optional
+        The axes of an array, one letter each, such as "hwcn"; needed where its shape may mean two things.
+    mode : {"auto", "gray", "rgb"}
+        What pictures are brought to; "auto" is gray where all are gray, else rgb.
+    alpha : {"drop", "white", "black", "keep"}
+        What becomes of transparency: dropped, composited over a colour, or kept as a channel.
+    on_error : {"stop", "skip"}
+        What a broken picture does: it is named and stops, or it is skipped, counted and named.
 
     Returns
     -------
     ImageData
-        The images, float32 `(n, channels, height, width)`, with their labels.
+        The images, float32 `(n, channels, height, width)`, or points `(n, *event)`, with range, axes and labels.
 
     Raises
     ------
@@ -83,33 +161,54 @@ def load(
     ArgumentError
         Where `values` are not (low, high) with low < high.
     DataFileError
-        Where the file is missing, unreadable, empty or of an unknown kind, or lacks the named column.
+        Where the file is missing, unreadable, empty or of an unknown kind, lacks the named column, or may mean two
+        things.
     DeviceMemoryError
         Where the images need more than `memory_limit`; raised before the memory is taken.
     MissingDependencyError
         Without pillow, pyarrow or datasets, where the source needs them.
+
+    Warns
+    -----
+    DataWarning
+        Where less than half of the range is used, the deviation is far from the usual, or the range was guessed.
 
     Examples
     --------
     >>> load("digits")
     ImageData(n=1797, event=(1, 8, 8), classes=10, range=[-1, 1], 'digits')
     """
-    source = str(source)
     limit = available_memory() // 2 if memory_limit is None else check.integer("memory_limit", memory_limit, 1)
-    if source == "digits":
-        raw = _digits()
-    else:
-        if not source.startswith("hf:") and not Path(source).exists():
-            if Path(source).suffix.lower() in KINDS or len(Path(source).parts) > 1:
-                raise DataFileError("data", f"{source} does not exist", "check the path")
-            raise UnknownNameError("data", source, DATASETS)
-        raw = read(source, column, label_column, split, limit)
-    low, high = values or raw.values or value_range(raw.images)
-    if not low < high:
-        raise ArgumentError("values", f"are ({low}, {high})", "pass (low, high) with low < high")
-    normalisation = Normalisation(2 / (high - low), -(high + low) / (high - low))
-    images = torch.from_numpy(np.ascontiguousarray(raw.images, dtype=np.float32))
-    images = images.mul_(normalisation.scale).add_(normalisation.shift)
+    options: dict[str, Any] = {"scale": scale, "mode": mode, "alpha": alpha, "on_error": on_error}
+    for option, known in CHOICES.items():
+        check.choice(option, options[option], known)
+    given = None if values is None else Range(*values, "given")
+    options |= {"layout": layout, "column": column, "label_column": label_column, "split": split}
+    reading = Reading(values, limit=limit, **options)
+    if isinstance(source, ImageData):
+        return source
+    try:
+        raw, name = _read(source, reading)
+    except (IdealScoreError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise _unreadable(source if isinstance(source, (str, os.PathLike)) else type(source).__name__, error) from error
+    data = _scaled(raw, name, given, scale)
+    if data.understood.warnings:
+        warnings.warn(f"{name}: {'. '.join(data.understood.warnings)}", DataWarning, stacklevel=2)
+    return data
+
+
+def _scaled(raw: Raw, name: str, given: Range | None, scale: str) -> ImageData:
+    """Tensors of what was read, in the scale that was asked for."""
+    found = given or raw.values or Range.of(raw.images, raw.layout.image)
+    normalisation, words = normalisation_for(raw.images, found, scale)
+    images = torch.from_numpy(np.array(raw.images, dtype=np.float32, order="C"))
+    if (normalisation.scale, normalisation.shift) != (1.0, 0.0):
+        images = images.mul_(normalisation.scale).add_(normalisation.shift)
     labels = None if raw.labels is None else torch.from_numpy(np.asarray(raw.labels, dtype=np.int64))
-    name = source if source == "digits" or source.startswith("hf:") else Path(source).name
-    return ImageData(images, labels, name, normalisation, raw.class_names)
+    understood = Understood(found, str(raw.images.dtype), words, tuple(raw.notes), tuple(raw.skipped))
+    scaled = found.under(normalisation)
+    data = ImageData(images, labels, name, normalisation, raw.class_names, scaled, raw.layout, understood)
+    odd = tuple(doubts(raw.images, found, data.sigma_data))
+    return replace(data, understood=replace(understood, warnings=odd))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 
@@ -12,33 +12,19 @@ import torch
 
 from ..._support import checks as check
 from ..._support import streams as _streams
-from ..._support.types import Array, Points, Record
+from ..._support.labels import class_number
+from ..._support.types import Array, Record
 from ...errors import ArgumentError, ShapeError
+from .layout import Layout
+from .ranges import IDENTITY, Normalisation, Range
+from .understood import Understood
 
-
-@dataclass(frozen=True)
-class Normalisation:
-    """x = scale * raw + shift takes raw values to [-1, 1].
-
-    Parameters
-    ----------
-    scale : float
-        Factor of the raw values.
-    shift : float
-        What is added afterwards.
-    """
-
-    scale: float
-    shift: float
-
-    def undo(self, x: Points) -> Points:
-        """The raw values of `x`."""
-        return (x - self.shift) / self.scale
+MOST_CLASSES = 12
 
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """Images in [-1, 1], with their classes where they are known.
+    """Images, points or any other items, with their range, and their classes where they are known.
 
     Parameters
     ----------
@@ -52,6 +38,12 @@ class ImageData:
         How the raw values became those of `images`.
     class_names : tuple of str
         Names of the classes, in the order of their numbers; may be empty.
+    range : Range, optional
+        The values that `images` can take, and how that is known; by default the smallest and the largest of them.
+    layout : Layout, optional
+        The axes of the source; `images` are (n, channels, height, width) or (n, *event) whatever these were.
+    understood : Understood
+        What else was found in the source and done to it.
 
     Raises
     ------
@@ -69,12 +61,19 @@ class ImageData:
     images: torch.Tensor
     labels: torch.Tensor | None = None
     name: str = "images"
-    normalisation: Normalisation = Normalisation(1.0, 0.0)
+    normalisation: Normalisation = IDENTITY
     class_names: tuple[str, ...] = ()
+    range: Range = None  # type: ignore[assignment]  # set below where it is not given
+    layout: Layout = None  # type: ignore[assignment]
+    understood: Understood = field(default_factory=Understood)
 
     def __post_init__(self) -> None:
         images = check.dataset("images", self.images, dtype=torch.float32)
         object.__setattr__(self, "images", images)
+        if self.range is None:
+            object.__setattr__(self, "range", Range.of(images.numpy(force=True), pixels=False))
+        if self.layout is None:
+            object.__setattr__(self, "layout", Layout("nchw" if images.ndim == 4 else "n*", "as it was made"))
         if self.labels is None:
             return
         labels = torch.as_tensor(self.labels)
@@ -87,6 +86,32 @@ class ImageData:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __str__(self) -> str:
+        found = self.understood
+        kind = "images" if self.layout.image else "points" if len(self.shape) == 1 else "items"
+        raw = [] if found.raw is None else [("values", f"{found.dtype}, range {found.raw}, {found.raw.found}")]
+        lines = [
+            (kind, f"{len(self)} of shape {self.shape}"),
+            ("axes", f"{self.layout}, {self.layout.found}"),
+            *raw,
+            ("scaling", found.scaling),
+            ("now", f"range {self.range}, mean {float(self.images.mean()):.3g}, sigma_data {self.sigma_data:.4g}"),
+            ("classes", self._classes()),
+            *(("skipped", line) for line in found.skipped or ("nothing",)),
+            *(("note", line) for line in found.notes),
+            *(("warning", line) for line in found.warnings),
+        ]
+        return "\n".join([f"what was understood of {self.name}", *(f"  {name:<8} {text}" for name, text in lines)])
+
+    def _classes(self) -> str:
+        """The classes by name with their counts."""
+        if self.labels is None:
+            return "none: there are no labels"
+        counts = np.bincount(self.labels.numpy(), minlength=self.n_classes)
+        present = [f"{self.class_name(i)} ({count})" for i, count in enumerate(counts.tolist()) if count]
+        more = [f"... {present[-1]}"] if len(present) > MOST_CLASSES else []
+        return f"{len(present)}: " + ", ".join([*(present[: MOST_CLASSES - 1] if more else present), *more])
 
     def __repr__(self) -> str:
         low, high = (value.item() for value in self.images.aminmax())
@@ -107,6 +132,50 @@ class ImageData:
     def n_classes(self) -> int:
         """The largest label + 1; 0 without labels."""
         return 0 if self.labels is None else int(self.labels.max()) + 1
+
+    def class_name(self, number: int) -> str:
+        """The name of a class, which is its number where classes have no names.
+
+        Parameters
+        ----------
+        number : int
+            Of the class.
+
+        Returns
+        -------
+        str
+            As tables show it.
+        """
+        return self.class_names[number] if number < len(self.class_names) else str(number)
+
+    def class_number(self, label: int | str) -> int:
+        """The number of the class that is called `label`.
+
+        Parameters
+        ----------
+        label : int or str
+            A number, or a name.
+
+        Returns
+        -------
+        int
+            From 0 to `n_classes` - 1.
+
+        Raises
+        ------
+        UnknownNameError
+            Where no class has that name.
+        ArgumentError
+            Where there are no labels, or fewer classes.
+
+        Examples
+        --------
+        >>> ImageData(torch.zeros(2, 3), torch.tensor([0, 1]), class_names=("bird", "cat")).class_number("cat")
+        1
+        """
+        if self.labels is None:
+            raise ArgumentError("label", f"is {label!r}, but {self.name} has no classes", "load labels with the data")
+        return class_number("label", label, self.class_names, self.n_classes)
 
     @property
     def class_frequencies(self) -> Array:
@@ -216,7 +285,7 @@ class ImageData:
         Returns
         -------
         dict
-            Name, number and shape of the images, their fingerprint, their scale and shift, the names of the classes.
+            Name, number and shape of the images, their fingerprint, scaling, range, axes and classes.
         """
         return {
             "name": self.name,
@@ -225,5 +294,8 @@ class ImageData:
             "fingerprint": self.fingerprint,
             "scale": self.normalisation.scale,
             "shift": self.normalisation.shift,
+            "scaling": self.understood.scaling,
+            "range": self.range.describe(),
+            "layout": self.layout.axes,
             "class_names": list(self.class_names),
         }

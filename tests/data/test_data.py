@@ -10,6 +10,7 @@ from known import known
 from idealscore.errors import (
     ArgumentError,
     DataFileError,
+    DataWarning,
     DeviceMemoryError,
     EmptyDataError,
     MissingDependencyError,
@@ -79,7 +80,7 @@ def test_every_kind_of_source_gives_the_same_images(tmp_path, kind, channels):
             folder = path / f"class{label}" if kind == "class folders" else path
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{i}.png").write_bytes(png(array))
-    data = load(path)
+    data = load(path, alpha="keep")
     order = np.argsort(labels, kind="stable") if kind == "class folders" else np.arange(6)
     torch.testing.assert_close(data.images, expected(arrays)[order], rtol=0, atol=1e-6)
     if kind in ("npy", "folder"):
@@ -111,11 +112,13 @@ def test_channel_first_arrays_and_value_ranges(tmp_path):
     np.save(tmp_path / "a.npy", array)
     torch.testing.assert_close(load(tmp_path / "a.npy").images, torch.from_numpy(2 * array - 1).float())
     np.save(tmp_path / "b.npy", 10 * array)
-    wide = load(tmp_path / "b.npy", values=(0.0, 20.0))
+    with pytest.warns(DataWarning, match="of the range"):
+        wide = load(tmp_path / "b.npy", values=(0.0, 20.0))
     torch.testing.assert_close(wide.images, torch.from_numpy(array - 1).float())
     torch.testing.assert_close(wide.normalisation.undo(wide.images), torch.from_numpy(10 * array).float())
-    free = load(tmp_path / "b.npy").images
-    assert free.min() == pytest.approx(-1, abs=1e-5) and free.max() == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(load(tmp_path / "b.npy").images, torch.from_numpy(10 * array).float())
+    asked = load(tmp_path / "b.npy", scale="-1..1").images
+    assert asked.min() == pytest.approx(-1, abs=1e-5) and asked.max() == pytest.approx(1, abs=1e-5)
 
 
 def test_subsets_are_nested_and_splits_disjoint():

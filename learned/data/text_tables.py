@@ -1,0 +1,114 @@
+"""Tables as text, as programs of all countries write them: encoding, separator and decimal comma are found out."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import DataFileError
+
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+SEPARATORS = (",", ";", "\t", "|")
+BINARY = {b"PK\x03\x04": "an Excel or zip file", b"\xd0\xcf\x11\xe0": "an old Excel file", b"PAR1": "a parquet file"}
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+MISSING = ("", "nan", "na", "n/a", "null", "none", "-")
+LARGEST = 2**31
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table as it was written: names of the columns, cells as text, and how they were told apart."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+    separator: str
+    decimal: str
+
+    def column(self, name: str) -> list[str]:
+        """The cells of a column."""
+        index = self.columns.index(name)
+        return [row[index] for row in self.rows]
+
+    def number(self, cell: str) -> float | None:
+        """A cell as a number, with a decimal comma or a per cent sign; None where it is empty.
+
+        >>> table = TextTable("t", ("a",), (), (), separator=";", decimal=",")
+        >>> table.number("0,25"), table.number("50 %"), table.number("")
+        (0.25, 0.5, None)
+        """
+        text = cell.strip().replace("\N{MINUS SIGN}", "-")
+        if text.lower() in MISSING:
+            return None
+        percent = text.endswith("%")
+        text = text.rstrip("%").strip()
+        if self.decimal == ",":
+            text = text.replace(",", ".")
+        if not NUMBER.fullmatch(text):
+            raise ValueError(f"'{cell}' is no number")
+        return float(text) / 100 if percent else float(text)
+
+
+def decoded(path: Path) -> str:
+    """The text of a file in UTF-8, UTF-16 or UTF-32, with or without a byte-order mark, else Latin-1."""
+    if not path.is_file():
+        raise DataFileError("path", f"{path} does not exist", "check the name")
+    if path.stat().st_size > LARGEST:
+        raise DataFileError("path", f"{path} is larger than {LARGEST >> 30} GiB", "store it as parquet or .npz")
+    content = path.read_bytes()
+    for mark, kind in BINARY.items():
+        if content.startswith(mark):
+            raise DataFileError("path", f"{path} is {kind}, not a table of text", "save it as CSV")
+    encoding = next((name for mark, name in MARKS if content.startswith(mark)), None)
+    if encoding is None and b"\0" in content[:4096]:
+        even, odd = content[:4096:2].count(0), content[1:4096:2].count(0)
+        encoding = "utf-16-le" if odd > 8 * max(1, even) else "utf-16-be" if even > 8 * max(1, odd) else None
+        if encoding is None:
+            raise DataFileError("path", f"{path} is not text", "pass a table with a header, saved as CSV")
+    try:
+        return content.decode(encoding or "utf-8")
+    except UnicodeDecodeError:
+        if encoding is None and not any(byte < 9 for byte in content):
+            return content.decode("latin-1")
+        raise DataFileError("path", f"{path} is not text", "pass a table with a header, saved as CSV") from None
+
+
+def separator_of(text: str) -> str:
+    """The separator that the header has most of."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    unquoted = re.sub(r'"[^"]*"', "", first)
+    return max(SEPARATORS, key=unquoted.count)
+
+
+def read_text_table(path: Path) -> TextTable:
+    """A table with a header.
+
+    Raises
+    ------
+    DataFileError
+        Where the file is missing, is no text, has no header or no rows, or a row has too many cells.
+    """
+    text = decoded(path)
+    separator = separator_of(text)
+    reader = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+    try:
+        found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise DataFileError("path", f"{path.name} is not a table ({error})", "save it as CSV") from None
+    if len(found) < 2:
+        raise DataFileError("path", f"{path.name} holds no rows", "pass a table with a header and rows")
+    (_, header), *body = found
+    for line, row in body:
+        if len(row) > len(header):
+            problem = f"{path.name}, line {line} has {len(row)} cells for {len(header)} columns"
+            raise DataFileError("path", problem, "correct that line")
+    rows = tuple(tuple(row + [""] * (len(header) - len(row))) for _, row in body)
+    comma = separator != "," and any(re.fullmatch(r"[-+]?\d*,\d+\s*%?", cell) for row in rows for cell in row)
+    return TextTable(path.name, tuple(header), rows, tuple(line for line, _ in body), separator, "," if comma else ".")
