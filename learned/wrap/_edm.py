@@ -7,10 +7,18 @@ from torch import nn
 
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError
+from ._library import ADAPTERS, library_of, unwrapped
 from .denoiser import WrappedDenoiser
 
 
 class _EDM(WrappedDenoiser):
+    @property
+    def noise_range(self) -> tuple[float, float] | None:
+        low, high = (getattr(self.inner, name, None) for name in ("sigma_min", "sigma_max"))
+        if low is None or high is None or not 0 <= float(low) < float(high):
+            return None
+        return float(low), float(high)
+
     def summary(self) -> list[str]:
         return ["edm"]
 
@@ -30,8 +38,8 @@ def edm(module: nn.Module, shape: tuple[int, ...] | None = None) -> WrappedDenoi
     Parameters
     ----------
     module : torch.nn.Module
-        Takes x `(batch, *event)` and sigma `(batch,)`. A label as `condition` becomes one-hot where the module has a
-        `label_dim`.
+        Takes x `(batch, *event)` and sigma `(batch,)`; compiled and data-parallel ones too. A label as `condition`
+        becomes one-hot where the module has a `label_dim`.
     shape : tuple of int, optional
         Event shape; by default that of the attributes `img_channels` and `img_resolution`, where there are any.
 
@@ -43,7 +51,7 @@ def edm(module: nn.Module, shape: tuple[int, ...] | None = None) -> WrappedDenoi
     Raises
     ------
     ArgumentError
-        Where `module` is not a torch module.
+        Where `module` is not a torch module, or one of another library.
 
     Examples
     --------
@@ -53,6 +61,10 @@ def edm(module: nn.Module, shape: tuple[int, ...] | None = None) -> WrappedDenoi
     >>> edm(Wiener(), shape=(2,))(torch.ones(1, 2), 1.0).tolist()
     [[0.5, 0.5]]
     """
+    module = unwrapped(module)
+    other = library_of(module)
+    if other is not None and other != "diffusers":
+        raise ArgumentError("module", f"is one of {other}", f"use wrap.{ADAPTERS[other]}")
     if not isinstance(module, nn.Module):
         raise ArgumentError("module", f"expected a torch module, got {type(module).__name__}", "pass D(x, sigma)")
     channels, size = getattr(module, "img_channels", None), getattr(module, "img_resolution", None)

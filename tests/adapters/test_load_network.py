@@ -166,6 +166,12 @@ def test_objects_of_other_libraries_find_their_adapter():
 
     found = load_network(torch.nn.DataParallel(EDM()))
     torch.testing.assert_close(found(torch.ones(1, 1, 4, 4), 1.0), torch.full((1, 1, 4, 4), 0.5))
+    assert found.noise_range is None
+
+    class Ranged(EDM):
+        sigma_min, sigma_max = 0.002, 80.0
+
+    assert load_network(Ranged()).noise_range == (0.002, 80.0)
     with pytest.raises(ArgumentError, match=r"wrap\.function"):
         load_network(torch.nn.Identity())
 
