@@ -69,6 +69,11 @@ def finite(argument: str, array: T) -> T:
     return array
 
 
+def float_array(value: Any) -> np.ndarray:
+    """`value` as float64 in NumPy; of a tensor whatever its type, device and gradient."""
+    return np.asarray(value.detach().cpu().double() if _is_tensor(value) else value, dtype=np.float64)
+
+
 def as_float_tensor(argument: str, value: Any, dtype: torch.dtype | None = None) -> torch.Tensor:
     """`value` as a finite floating-point tensor: float tensors keep their dtype, all else becomes float64."""
     import torch

@@ -41,7 +41,7 @@ class SweepConfig:
         if path.stat().st_size > LARGEST:
             raise DataFileError("config", f"{path} is larger than {LARGEST >> 20} MiB", "use linspace for long axes")
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (ValueError, RecursionError, OverflowError) as error:
             problem = f"{path} is not a TOML file ({str(error) or type(error).__name__})"
             raise DataFileError("config", problem, "correct it") from None

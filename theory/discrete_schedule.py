@@ -47,7 +47,7 @@ class DiscreteSchedule:
     name: str = "custom"
 
     def __post_init__(self) -> None:
-        betas = np.asarray(self.betas, dtype=np.float64)
+        betas = check.float_array(self.betas)
         if betas.ndim != 1 or betas.size == 0 or not bool(np.all((betas > 0) & (betas < 1))):
             raise NoiseLevelError("betas", "are not a list of values in (0, 1)", "pass the variance of each step")
         if betas.size > 1 and betas[0] > 0.5 and bool(np.all(np.diff(betas) <= 0)):

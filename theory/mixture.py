@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from .._support import checks as check
+from .._support.labels import class_codes
 from .._support.streams import normal_batch, stream, stream_seed
 from .._support.types import ArrayLike, Points, Sigma
 from ..errors import ArgumentError, EmptyDataError, NoiseLevelError, ShapeError
@@ -146,7 +147,7 @@ class MixtureDenoiser(ClosedFormModule):
         data : array (n, *event)
             Training data.
         labels : array (n,), optional
-            The label of each datum.
+            The class of each datum, as a number or a name; data without one (-1, NaN, "") are refused.
         n_components : int
             How many components to find without labels.
         seed : int
@@ -167,7 +168,7 @@ class MixtureDenoiser(ClosedFormModule):
         if labels is None:
             weights, means, covariances = _expectation_maximisation(flat, n_components, floor, seed)
         else:
-            weights, means, covariances = _by_label(flat, torch.as_tensor(labels), floor)
+            weights, means, covariances = _by_label(flat, labels, floor)
         return cls(weights, means.reshape(-1, *data.shape[1:]), covariances)
 
     def _components_of(self, x: Points, sigma: Sigma) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -330,15 +331,10 @@ class MixtureDenoiser(ClosedFormModule):
 Fit = tuple[torch.Tensor, torch.Tensor, torch.Tensor | list[Covariance]]
 
 
-def _by_label(flat: torch.Tensor, labels: torch.Tensor, floor: float) -> Fit:
+def _by_label(flat: torch.Tensor, labels: ArrayLike, floor: float) -> Fit:
     """Weights, means and covariances of the classes."""
-    if tuple(labels.shape) != (flat.shape[0],):
-        raise ShapeError(
-            "labels",
-            f"expected one label per datum ({flat.shape[0]}), got shape {tuple(labels.shape)}",
-            "pass labels of shape (n,)",
-        )
-    groups = [flat[labels == label] for label in labels.unique()]
+    codes = torch.from_numpy(class_codes("labels", labels, flat.shape[0]).codes).to(flat.device)
+    groups = [flat[codes == code] for code in codes.unique()]
     fitted = [moments(group) for group in groups]
     weights = torch.tensor([len(group) / len(flat) for group in groups], dtype=flat.dtype)
     return weights, torch.stack([mean for mean, _ in fitted]), [_floored(c, floor) for _, c in fitted]

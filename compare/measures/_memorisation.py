@@ -23,6 +23,7 @@ from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error, wilson_interval
 from ..._support.results import provenance
 from ..._support.types import ArrayLike
+from ...learned.data.ranges import same_range
 from .duplicates import distinct, exact_duplicates
 from .neighbours import nearest_neighbours
 
@@ -97,7 +98,8 @@ def memorisation(
     ShapeError
         If the images differ in shape.
     ArgumentError
-        If `ratio`, `threshold` or `grey_level` is out of range.
+        If `ratio`, `threshold` or `grey_level` is out of range, or samples and training images are of different
+        ranges, such as bytes and [-1, 1].
 
     Warns
     -----
@@ -111,6 +113,7 @@ def memorisation(
     >>> found.memorised.item(), found.copies.item(), found.neighbour.values.tolist()
     (0.5, 0.5, [0, 0])
     """
+    same_range(samples=samples, training=training, **({} if held_out is None else {"held_out": held_out}))
     training = check.dataset("training", training, minimum=2)
     sets = {"samples": check.dataset("samples", samples, minimum=2)}
     if held_out is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -210,6 +211,36 @@ def normalisation_for(array: Array, raw: Range, scale: str) -> tuple[Normalisati
         return IDENTITY, "none: values are kept as they are"
     onto = Normalisation.onto(raw, *target)
     return onto, f"{raw} becomes [{target[0]:g}, {target[1]:g}]: x = {onto.scale:.6g} * value {onto.shift:+.6g}"
+
+
+def same_range(**arrays: Any) -> None:
+    """ArgumentError where two of the arrays are of different ranges, such as bytes against [-1, 1].
+
+    >>> same_range(samples=np.full((2, 16), 255, np.uint8), training=np.linspace(-1, 1, 32).reshape(2, 16))
+    Traceback (most recent call last):
+    ...
+    idealscore.errors.ArgumentError: samples: are of the range [0, 255], training of [-1, 1]; scale one as the other
+    """
+    units = {name: _unit(value) for name, value in arrays.items()}
+    (first, unit), *others = units.items()
+    for name, other in others:
+        overshoot = (unit, other) == ("[-1, 1]", "[0, 1]")  # of a poor network, or another range: not known
+        if unit and other and unit != other and not overshoot:
+            raise ArgumentError(first, f"are of the range {unit}, {name} of {other}", "scale one as the other")
+
+
+def _unit(value: Any) -> str:
+    """The range of pixels that an array is of, empty where it may be any."""
+    array = value.detach().cpu().double().numpy() if hasattr(value, "detach") else np.asarray(value)
+    whole = array.dtype == np.uint8 or str(getattr(value, "dtype", "")) == "torch.uint8"
+    if array.size == 0 or array.ndim < 2 or array.dtype.kind not in "iuf":
+        return ""
+    low, high = float(array.min()), float(array.max())
+    if (whole and high > 1) or (low >= 0 and 16 < high <= 255 and _whole(array)):
+        return "[0, 255]"
+    if array[0].size < 16 or high > 1 + HAIR:
+        return ""
+    return "[0, 1]" if low >= -HAIR else "[-1, 1]" if -1 - HAIR <= low < -0.5 else ""
 
 
 def doubts(array: Array, raw: Range, scaled_deviation: float) -> list[str]:
