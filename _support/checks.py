@@ -34,6 +34,20 @@ def _is_tensor(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def holds(condition: torch.Tensor) -> bool:
+    """Whether every entry is True, also of a tensor that a transform of torch.func carries.
+
+    Under `torch.compile` nothing is asked: the operators ask again when they run.
+    """
+    import torch
+
+    if torch.compiler.is_compiling():
+        return True
+    from .transforms import physical
+
+    return bool(physical(condition).all())
+
+
 def integer(argument: str, value: Any, minimum: int, maximum: int | None = None) -> int:
     """`value` as an int within [minimum, maximum]."""
     upper = "" if maximum is None else f" and <= {maximum}"
@@ -63,8 +77,8 @@ def choice(argument: str, value: Any, known: Iterable[str]) -> str:
 
 def finite(argument: str, array: T) -> T:
     """`array` (NumPy or torch) if every entry is finite."""
-    finite_entries: Any = array.isfinite() if _is_tensor(array) else np.isfinite(np.asarray(array))  # type: ignore
-    if not bool(finite_entries.all()):
+    entries: Any = array
+    if not (holds(entries.isfinite()) if _is_tensor(array) else bool(np.isfinite(np.asarray(entries)).all())):
         raise NotFiniteError(argument, "holds NaN or infinite values", "remove or replace them first")
     return array
 
@@ -96,10 +110,12 @@ def probabilities(argument: str, value: Any, n: int) -> torch.Tensor:
         raise ShapeError(
             argument, f"has shape {tuple(tensor.shape)}", f"pass one weight per datum or component, ({n},)"
         )
-    total = float(tensor.sum())
-    if bool((tensor < 0).any()) or abs(total - 1) > 1e-5:
+    total = tensor.sum()
+    if not holds(tensor >= 0) or not holds((total - 1).abs() <= 1e-5):
         raise WeightsError(
-            argument, f"hold negative values or sum to {total:.6g}", f"pass {argument} / {argument}.sum()"
+            argument,
+            f"hold negative values or sum to {float(total.detach()):.6g}",
+            f"pass {argument} / {argument}.sum()",
         )
     return tensor / total
 
@@ -143,7 +159,7 @@ def sigmas(argument: str, sigma: Any, like: torch.Tensor) -> torch.Tensor:
     tensor = torch.as_tensor(sigma, dtype=like.dtype, device=like.device)
     if tensor.ndim > 1 or (tensor.ndim == 1 and tensor.shape[0] not in (1, like.shape[0])):
         raise ShapeError(argument, f"has shape {tuple(tensor.shape)}", "pass a scalar or one value per sample")
-    if bool((tensor.isnan() | (tensor < 0)).any()):
+    if not holds(tensor >= 0):
         raise NoiseLevelError(argument, "is negative or NaN", "pass noise levels >= 0")
     return tensor.expand(like.shape[0])
 

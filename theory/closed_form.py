@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from .._support.types import Points, Sigma
+from ._opaque import ALIVE
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -27,6 +28,11 @@ class ClosedForm(ABC):
     >>> GaussianDenoiser(torch.zeros(2), torch.eye(2))
     GaussianDenoiser(rank=2, event=(2,), float32, cpu)
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)
+        ALIVE[id(made)] = made
+        return made
 
     @property
     @abstractmethod

@@ -78,8 +78,8 @@ class Covariance(nn.Module):
         matrix = check.as_float_tensor("covariance", matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.numel() == 0:
             raise ShapeError("covariance", f"has shape {tuple(matrix.shape)}", "pass a square matrix (d, d)")
-        asymmetry = float((matrix - matrix.T).abs().max())
-        if asymmetry > 1e3 * torch.finfo(matrix.dtype).eps * float(matrix.abs().max()):
+        asymmetry = float((matrix - matrix.T).detach().abs().max())
+        if asymmetry > 1e3 * torch.finfo(matrix.dtype).eps * float(matrix.detach().abs().max()):
             raise CovarianceError(
                 "covariance", f"is not symmetric (by {asymmetry:.3g})", "pass (C + C.T) / 2 if it should be"
             )
@@ -161,7 +161,7 @@ class Covariance(nn.Module):
     @property
     def trace(self) -> float:
         """The sum of all eigenvalues."""
-        return float(self.eigenvalues.sum() + self.dim * self.floor)
+        return float((self.eigenvalues.sum() + self.dim * self.floor).detach())
 
     @property
     def rank(self) -> int:

@@ -171,7 +171,9 @@ class GaussianDenoiser(ClosedFormModule):
             In nats, in the dtype of `x`.
         """
         u, sigma = self._centred(x, sigma)
-        if bool(sigma.isinf().any()) or (bool((sigma == 0).any()) and self.covariance.rank < self.covariance.dim):
+        if not check.holds(sigma.isfinite()) or (
+            not check.holds(sigma > 0) and self.covariance.rank < self.covariance.dim
+        ):
             raise NoiseLevelError("sigma", "is inf, or 0 with a singular covariance", "there is no density there")
         finite = torch.where(sigma > 0, sigma, torch.ones_like(sigma))
         constant, square = self.covariance.log_normal(u, finite)

@@ -14,6 +14,7 @@ from .._support.labels import class_codes
 from .._support.streams import normal_batch, stream, stream_seed
 from .._support.types import ArrayLike, Points, Sigma
 from ..errors import ArgumentError, EmptyDataError, NoiseLevelError, ShapeError
+from ._opaque import opaque
 from .closed_form import ClosedFormModule
 from .covariance import Covariance, moments
 
@@ -190,7 +191,7 @@ class MixtureDenoiser(ClosedFormModule):
         square = self._where_weighted(torch.stack([square for _, square in parts], dim=1))
         least = square.min(1, keepdim=True).values
         logits = self.log_weights + (constant - (square - least)) / 2
-        if bool(vanishing.any()):
+        if not check.holds(~vanishing):
             logits = torch.where(vanishing[:, None], self._limit_logits(offsets), logits)
         return logits, -least / 2
 
@@ -230,6 +231,7 @@ class MixtureDenoiser(ClosedFormModule):
         offsets, sigma = self._components_of(x, sigma)
         return torch.softmax(self._logits(offsets, sigma)[0], dim=1).to(x)
 
+    @opaque
     def forward(self, x: Points, sigma: Sigma) -> Points:
         """The posterior mean.
 
@@ -280,6 +282,7 @@ class MixtureDenoiser(ClosedFormModule):
             result[i] = torch.softmax(torch.stack(logs), 0) @ torch.stack(posteriors)
         return result.reshape(x.shape)
 
+    @opaque
     def log_density(self, x: Points, sigma: Sigma) -> torch.Tensor:
         """log sum_k pi_k N(x; mu_k, C_k + sigma^2 I).
 
@@ -296,7 +299,7 @@ class MixtureDenoiser(ClosedFormModule):
             In nats, in the dtype of `x`.
         """
         offsets, sigma = self._components_of(x, sigma)
-        if not bool(((sigma > 0) & sigma.isfinite()).all()):
+        if not check.holds((sigma > 0) & sigma.isfinite()):
             raise NoiseLevelError("sigma", "holds 0 or inf", "pass finite noise levels > 0")
         shared = offsets[0].shape[1] * (math.log(2 * math.pi) / 2 + sigma.log())
         logits, shift = self._logits(offsets, sigma)

@@ -22,14 +22,8 @@ from torch import nn
 
 from ..._support import checks as check
 from ..._support.streams import stream
-from ...errors import (
-    ArgumentError,
-    EmptyDataError,
-    InconsistentEvidenceError,
-    NotFiniteError,
-    ShapeError,
-    WeightsError,
-)
+from ..._support.transforms import batched
+from ...errors import ArgumentError, EmptyDataError, InconsistentEvidenceError, NotFiniteError, ShapeError, WeightsError
 from ..grammar import Grammar
 from . import _kernels
 from .arithmetic import Logarithmic, Plain
@@ -43,6 +37,7 @@ from .messages import (
     Upward,
     Work,
     all_but_one,
+    as_samples,
     draw,
     has_kernel,
     least,
@@ -254,9 +249,9 @@ class BeliefPropagation(nn.Module):
         likelihood = check.batch("likelihood", likelihood, (self.grammar.leaves, self.grammar.v))
         if likelihood.shape[0] == 0:
             raise EmptyDataError("likelihood", "holds no sample", "pass at least one")
-        if log and bool((likelihood.isnan() | (likelihood == torch.inf)).any()):
+        if log and not check.holds(likelihood < torch.inf):
             raise NotFiniteError("likelihood", "holds NaN or +inf", "pass logarithms < inf (-inf excludes a symbol)")
-        if not log and not bool(((likelihood >= 0) & likelihood.isfinite()).all()):
+        if not log and not check.holds((likelihood >= 0) & likelihood.isfinite()):
             raise ArgumentError("likelihood", "holds negative or non-finite values", "pass finite numbers >= 0")
         # the passes keep the first children of all parents together, then the second ones, and so on
         return Evidence(likelihood.index_select(1, self.get_buffer("order")).permute(2, 1, 0).contiguous(), log)
@@ -269,12 +264,16 @@ class BeliefPropagation(nn.Module):
         prior = check.as_float_tensor("prior", prior).to(likelihood)
         if prior.shape not in ((n,), (batch, n)):
             raise ShapeError("prior", f"has shape {tuple(prior.shape)}", f"pass ({n},) or ({batch}, {n})")
-        if bool((prior < 0).any()) or bool(((prior.sum(-1) - 1).abs() > 1e-5).any()):
+        if not check.holds(prior >= 0) or not check.holds((prior.sum(-1) - 1).abs() <= 1e-5):
             raise WeightsError("prior", "is negative or does not sum to one", "divide it by its sum")
         return prior.expand(batch, n).T.contiguous()
 
     def _safely(self, work: Work, evidence: Evidence, prior: torch.Tensor, *others: torch.Tensor) -> list[torch.Tensor]:
         """The results of `work`, with doubtful samples done again in logarithms and impossible ones refused."""
+        if batched(evidence.values, prior):
+            return as_samples(
+                self._safely, work, 1 if work == self._log_evidence else len(self._width) + 1, evidence, prior
+            )
         results, lost = work(Plain, evidence, prior, *others)
         limits = torch.finfo(prior.dtype)
         doubtful = (~(lost < math.log(limits.eps) - math.log(limits.tiny))).nonzero().flatten()

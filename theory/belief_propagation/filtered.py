@@ -24,6 +24,7 @@ from torch import nn
 from ..._support import checks as check
 from ..._support.types import Points, Sigma
 from ...errors import InconsistentEvidenceError, NoiseLevelError, NotFiniteError
+from .._opaque import opaque
 from ..closed_form import ClosedFormModule
 from ..grammar import Grammar
 from .channels import gaussian
@@ -176,7 +177,7 @@ class FilteredPropagation(nn.Module):
 
     def _evidence(self, log_likelihood: torch.Tensor) -> torch.Tensor:
         evidence = check.batch("log_likelihood", log_likelihood, (self.grammar.leaves, self.grammar.v))
-        if bool((evidence.isnan() | (evidence == torch.inf)).any()):
+        if not check.holds(evidence < torch.inf):
             raise NotFiniteError("log_likelihood", "holds NaN or +inf", "pass logarithms < inf")
         return evidence
 
@@ -189,10 +190,10 @@ class FilteredPropagation(nn.Module):
         """log D_j(b) from log U_j(b), both (batch, s^k, v)."""
         votes, paths = self._votes(up)
         total = votes.sum(1)
-        impossible = (total.amax(-1) == -torch.inf).nonzero().flatten().tolist()
-        if impossible:
+        if not check.holds(total.amax(-1) > -torch.inf):
+            first = int((total.amax(-1) == -torch.inf).nonzero()[0, 0])
             raise InconsistentEvidenceError(
-                "log_likelihood", f"fits no filtered string in sample {impossible[0]}", "soften the likelihood"
+                "log_likelihood", f"fits no filtered string in sample {first}", "soften the likelihood"
             )
         others = torch.stack([torch.cat([votes[:, :j], votes[:, j + 1 :]], 1).sum(1) for j in range(votes.shape[1])], 1)
         return (paths + others[..., None]).logsumexp(2)
@@ -248,6 +249,7 @@ class FilteredDenoiser(ClosedFormModule):
         grammar = self.propagation.grammar
         return {"k": self.propagation.k, "v": grammar.v, "m": grammar.m, "s": grammar.s, "depth": grammar.depth}
 
+    @opaque
     def forward(self, x: Points, sigma: Sigma) -> Points:
         """The posterior mean.
 
@@ -282,6 +284,7 @@ class FilteredDenoiser(ClosedFormModule):
         """
         return self.propagation.reference(self._log_likelihood(x.double(), sigma))
 
+    @opaque
     def log_density(self, x: Points, sigma: Sigma) -> torch.Tensor:
         """log p_sigma(x) of the k-filtered model; NoiseLevelError unless 0 < sigma < inf.
 
@@ -299,7 +302,7 @@ class FilteredDenoiser(ClosedFormModule):
         """
         logs = self._log_likelihood(x, sigma)
         sigma = check.sigmas("sigma", sigma, x)
-        if not bool(((sigma > 0) & sigma.isfinite()).all()):
+        if not check.holds((sigma > 0) & sigma.isfinite()):
             raise NoiseLevelError("sigma", "holds 0 or inf", "pass finite noise levels > 0 for a density")
         return self.propagation.log_evidence(logs) + gaussian.log_offset(x, sigma)
 

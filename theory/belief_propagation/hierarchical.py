@@ -10,6 +10,7 @@ from torch import nn
 from ..._support import checks as check
 from ..._support.types import ArrayLike, Points, Sigma
 from ...errors import ArgumentError, NoiseLevelError, ShapeError
+from .._opaque import opaque
 from ..closed_form import ClosedFormModule
 from ..grammar import Grammar
 from .channels import gaussian, one_hot
@@ -74,6 +75,7 @@ class HierarchicalDenoiser(ClosedFormModule):
     def _facts(self) -> dict[str, object]:
         return {name: getattr(self.grammar, name) for name in ("v", "m", "s", "depth", "n_classes")}
 
+    @opaque
     def forward(self, x: Points, sigma: Sigma, condition: ArrayLike | None = None) -> Points:
         """The posterior mean.
 
@@ -146,6 +148,7 @@ class HierarchicalDenoiser(ClosedFormModule):
         evidence = self._log_likelihood(x, sigma)
         return self.belief_propagation.marginals(evidence, self._class_prior(condition, x), log=True)
 
+    @opaque
     def log_density(self, x: Points, sigma: Sigma, condition: ArrayLike | None = None) -> torch.Tensor:
         """log p_sigma(x), given the class if `condition` is.
 
@@ -209,6 +212,6 @@ class HierarchicalDenoiser(ClosedFormModule):
 
     def _positive(self, x: torch.Tensor, sigma: Sigma) -> torch.Tensor:
         sigma = check.sigmas("sigma", sigma, x)
-        if not bool(((sigma > 0) & sigma.isfinite()).all()):
+        if not check.holds((sigma > 0) & sigma.isfinite()):
             raise NoiseLevelError("sigma", "holds 0 or inf", "pass finite noise levels > 0 for a density")
         return sigma

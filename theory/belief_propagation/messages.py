@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import torch
 
+from ..._support.transforms import asks
 from ..._support.types import ArrayLike
+from .._streamed import rowwise
 from .arithmetic import Logarithmic, Plain
 
 Times = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -66,9 +68,21 @@ def least(scale: torch.Tensor, batch: int) -> torch.Tensor:
 
 def has_kernel(arithmetic: Arithmetic, *messages: torch.Tensor) -> bool:
     """Whether the compiled loops apply: plain numbers on the CPU that autograd does not follow."""
-    return arithmetic.compiled and all(
-        w.device.type == "cpu" and w.dtype in (torch.float32, torch.float64) and not w.requires_grad for w in messages
-    )
+    plain = all(w.device.type == "cpu" and w.dtype in (torch.float32, torch.float64) for w in messages)
+    return arithmetic.compiled and plain and not any(map(asks, messages))
+
+
+def as_samples(
+    safely: Callable[..., list[torch.Tensor]], work: Work, results: int, evidence: Evidence, prior: torch.Tensor
+) -> list[torch.Tensor]:
+    """So many results of `work`, done `safely`, where `vmap` carries the evidence: its batch becomes samples."""
+
+    def function(values: torch.Tensor, prior: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        again = Evidence(values.permute(1, 2, 0).contiguous(), evidence.log)
+        return tuple(safely(work, again, prior.T.contiguous()))
+
+    found = rowwise(function, results, evidence.values.permute(2, 0, 1), prior.T)
+    return [result.to(prior.dtype) for result in found]
 
 
 def draw(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:

@@ -1,124 +1,198 @@
-"""Posterior means of a cloud as differentiable functions of the point, to any order.
+"""Posterior means of a cloud as differentiable functions of the point, the noise level, the data and their weights.
 
-With w the posterior weights, a a fixed anchor and M(x; v_1 ... v_k) = E_w[(y - a) prod_j (y - a).v_j],
+With a the posterior mean at the given x and sigma, taken as a constant, z = y - a, u = x - a and
 
-    grad_x   (g.M) = (M(x; v_1 ... v_k, g) - M(x) (g.M(x; v_1 ... v_k))) / sigma^2
-    grad_v_j (g.M) = M(x; v_1 ... v_k with g in the place of v_j)
+    N = sum_i p_i z_i,   Z = sum_i p_i,   p_i ~ pi_i exp(-(|z_i|^2 / 2 - z_i.u) / sigma^2)  scaled to Z = 1
 
-so that every derivative is again a moment: one pass over the data in blocks, nothing kept in between. The anchor
-is the mean, which keeps the differences small and makes M(x) vanish, though not its derivatives.
+the mean is a + N / Z, whatever a is, and log p_sigma(x) = log Z - |u|^2 / 2 sigma^2 - k log sigma + const. At the given
+x, N = 0 and Z = 1 are known, so that only their derivatives take passes over the data, in differences from a.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 
-from .point_sets import PointSet
+from ..._support.transforms import tracked
+from .._streamed import Fixed, Kernel, Piece, Tensors, change, stream, unbatched
+from .point_sets import PointSet, Query
+from .training_sets import LivePoints, TrainingSet
 from .weighted_sums import inverse_square
 
 
 def mean(
-    x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor, columns: slice | torch.Tensor = slice(None)
+    x: torch.Tensor, cloud: PointSet | LivePoints, sigma: torch.Tensor, columns: slice | torch.Tensor = slice(None)
 ) -> torch.Tensor:
     """E_w[y] at x (q, k), sigma (q,): all (q, k) of it or the given columns."""
-    return cast(torch.Tensor, _Mean.apply(x, cloud, sigma, columns))
+    live = cloud.live if isinstance(cloud, LivePoints) else ()
+    if not tracked(x, sigma, *live):
+        held = cloud.now() if isinstance(cloud, LivePoints) else cloud
+        sums = held.sums(held.query(x, sigma), columns)
+        return (sums.mean + held.centre[columns]).to(x.dtype)
+    source, rows = _Posterior(cloud, x.dtype), (x.double(), sigma.double())
+    at = constants(_at, source, rows, live)
+    first, total = stream(source, MEAN, (*rows, *at[:4]), live)
+    return (at[0] + first / total.unsqueeze(1))[:, columns].to(x.dtype)
 
 
-def log_density(x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
+def log_density(x: torch.Tensor, cloud: PointSet | LivePoints, sigma: torch.Tensor) -> torch.Tensor:
     """log sum_i pi_i N(x; y_i, sigma^2 I) as (q,)."""
-    return cast(torch.Tensor, _LogDensity.apply(x, cloud, sigma))
+    live = cloud.live if isinstance(cloud, LivePoints) else ()
+    source, rows = _Posterior(cloud, x.dtype), (x.double(), sigma.double())
+    at = constants(_at, source, rows, live)
+    if not tracked(*rows, *live):
+        return at[4].to(x.dtype)
+    total = stream(source, MEAN, (*rows, *at[:4]), live)[1]
+    gauge = -(rows[0] - at[0]).square().sum(1) * rate_of(rows[1]) / 2 - x.shape[1] * rows[1].log()
+    return (at[4] + total.log() + change(gauge)).to(x.dtype)
 
 
-def _vanishing(x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
-    """M(x) at the anchor E_w[y]: zero, with the derivatives of the mean."""
-    if not torch.is_grad_enabled():
-        return torch.zeros_like(x)
-    moving = mean(x, cloud, sigma)
-    return moving - moving.detach()
+def entropy(x: torch.Tensor, cloud: PointSet | LivePoints, sigma: torch.Tensor) -> torch.Tensor:
+    """-sum_i w_i log w_i as (q,)."""
+    live = cloud.live if isinstance(cloud, LivePoints) else ()
+    source, rows = _Posterior(cloud, x.dtype), (x.double(), sigma.double())
+    if not tracked(*rows, *live):
+        return constants(_entropy, source, rows, live)[0].to(x.dtype)
+    at = (*constants(_at, source, rows, live)[:4], *constants(_entropy, source, rows, live))
+    total, cross = stream(source, ENTROPY, (*rows, *at), live)
+    return (total.log() - cross / total).to(x.dtype)
 
 
-class _Mean(torch.autograd.Function):
+def weights(x: torch.Tensor, cloud: PointSet | LivePoints, sigma: torch.Tensor) -> torch.Tensor:
+    """All posterior weights w_i as (q, n); differentiated where the points are at hand."""
+    live = cloud.live if isinstance(cloud, LivePoints) else ()
+    source, rows = _Posterior(cloud, x.dtype), (x.double(), sigma.double())
+    (found,) = constants(_weights, source, rows, live)
+    if not tracked(*rows, *live):
+        return found.to(x.dtype)
+    points, *prior = (value.double() for value in live or (_all_points(cloud),))
+    gap = points.square().sum(1) / 2 - rows[0] @ points.T
+    logs = -rate_of(rows[1]).unsqueeze(1) * gap
+    if prior:
+        logs = logs + torch.where(prior[0] > 0, prior[0], 1).log()
+    p = found * change(logs).exp()
+    return (p / p.sum(1, keepdim=True)).to(x.dtype)
+
+
+def rate_of(sigma: torch.Tensor) -> torch.Tensor:
+    """1 / sigma^2, and 0 at sigma = 0, where the mean is constant almost everywhere."""
+    alive = (sigma > 0) & inverse_square(sigma).isfinite()
+    safe = torch.where(alive, sigma, 1)
+    return torch.where(alive, 1 / safe / safe, 0)
+
+
+def _weighted(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[torch.Tensor, torch.Tensor]:
+    """The points and p (rows, points), from x, sigma and a; points and prior weights are data or fixed."""
+    x, sigma, anchor = rows[:3]
+    points, *prior = data or (fixed["points"],)
+    gap = points.square().sum(1) / 2 - x @ points.T - (anchor * (anchor / 2 - x)).sum(1, keepdim=True)
+    logs = -rate_of(sigma).unsqueeze(1) * gap
+    logs = logs - fixed["shift"].unsqueeze(1) if "shift" in fixed else change(logs)
+    if prior:  # one that is 0 may have the largest likelihood of all
+        logs = logs.clamp(max=80)
+    return points, logs.exp() * (fixed["scale"].unsqueeze(1) * (prior[0] if prior else fixed["prior"]))
+
+
+def _mean(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[Tensors, Tensors]:
+    points, p = _weighted(fixed, rows, data)
+    total = p.sum(1)
+    return (p @ points - rows[2] * total.unsqueeze(1), total), ()
+
+
+def _cross(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[Tensors, Tensors]:
+    p = _weighted(fixed, rows, data)[1]
+    return (p.sum(1), torch.where(p > 0, p * torch.where(p > 0, p, 1).log(), 0).sum(1)), ()
+
+
+MEAN = Kernel(_mean, 2, 0, known=lambda rows, data: (torch.zeros_like(rows[0]), torch.ones_like(rows[1])))
+"""N and Z."""
+ENTROPY = Kernel(_cross, 2, 0, known=lambda rows, data: (torch.ones_like(rows[1]), -rows[6]))
+"""Z and sum p log p, which is minus the entropy, the seventh tensor of the rows."""
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """The points of a cloud for x of some dtype."""
+
+    cloud: PointSet | LivePoints
+    dtype: torch.dtype
+
+    @property
+    def n(self) -> int:
+        return self.cloud.n
+
+    def pieces(self, rows: Tensors, data: Tensors) -> Iterator[Piece]:
+        return self.cloud.at(data).pieces(rows, data, self.dtype)
+
+    def total(self, sums: Tensors) -> Tensors:
+        return sums if isinstance(self.cloud, LivePoints) else self.cloud.total(sums)
+
+
+Ask = Callable[[PointSet, Query], Tensors]
+
+
+def _at(cloud: PointSet, query: Query) -> Tensors:
+    """Mean, lowest energy, peak and total of `WeightedSums`, and log p_sigma."""
+    sums = cloud.sums(query)
+    offset = query.x.shape[1] * (query.sigma.log() + math.log(2 * math.pi) / 2)
+    return (
+        sums.mean + cloud.centre,
+        sums.energy.clone(),
+        sums.peak.clone(),
+        sums.total.clone(),
+        sums.log_total - cloud.log_mass - offset,
+    )
+
+
+def _entropy(cloud: PointSet, query: Query) -> Tensors:
+    return (cloud.sums(query, cross=True).entropy,)
+
+
+def _weights(cloud: PointSet, query: Query) -> Tensors:
+    return (cloud.weights(query),)
+
+
+def constants(ask: Ask, source: _Posterior, rows: Tensors, data: Tensors) -> Tensors:
+    """What the points answer at x and sigma, without derivatives."""
+    return cast(Tensors, _Constants.apply(ask, source, *rows, *data))
+
+
+def _all_points(cloud: PointSet | LivePoints) -> torch.Tensor:
+    """(n, k), read or gathered as a whole."""
+    if not isinstance(cloud, TrainingSet):
+        raise TypeError(f"{type(cloud).__name__} holds no training set")
+    return cloud.rows(slice(None)).flatten(1)
+
+
+class _Constants(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor, columns: slice | torch.Tensor
-    ) -> torch.Tensor:
-        relative = cloud.sums(cloud.query(x, sigma), columns).mean
-        ctx.fixed = cloud, sigma, columns
-        ctx.anchor = relative if columns == slice(None) else None
-        ctx.save_for_backward(x)
-        return (relative + cloud.centre[columns]).to(x.dtype)
+    def forward(ask: Ask, source: _Posterior, x: torch.Tensor, sigma: torch.Tensor, *data: torch.Tensor) -> Tensors:
+        cloud = source.cloud.at(data)
+        return ask(cloud, cloud.query(x.to(source.dtype), sigma))
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (grad,) = grads
-        (x,) = ctx.saved_tensors
-        cloud, sigma, columns = ctx.fixed
-        if ctx.anchor is None:
-            ctx.anchor = cloud.sums(cloud.query(x.detach(), sigma)).mean
-        direction = torch.zeros_like(x)
-        direction[:, columns] = grad
-        moment = _Moment.apply(x, cloud, sigma, ctx.anchor, direction)
-        vanishing = _vanishing(x, cloud, sigma)
-        correction = vanishing * (direction * vanishing).sum(1, keepdim=True)
-        return (moment - correction) * _rate(sigma, x), None, None, None
-
-
-class _Moment(torch.autograd.Function):
-    """M(x; v_1 ... v_k), k >= 1, the anchor being relative to the centre of the cloud."""
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.mark_non_differentiable(*output)
+        ctx.set_materialize_grads(False)
+        ctx.inputs, ctx.outputs = len(inputs), len(output)
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        cloud: PointSet,
-        sigma: torch.Tensor,
-        anchor: torch.Tensor,
-        *directions: torch.Tensor,
-    ) -> torch.Tensor:
-        ctx.fixed = cloud, sigma, anchor
-        ctx.save_for_backward(x, *directions)
-        query = cloud.query(x, sigma, anchor=anchor, directions=tuple(v.double() for v in directions))
-        sums = cloud.sums(query)
-        return ((sums.moment - anchor * sums.tilt.unsqueeze(1)) / sums.total.unsqueeze(1)).to(x.dtype)
+    def backward(ctx: Any, *grads: torch.Tensor | None) -> tuple[None, ...]:
+        return (None,) * ctx.inputs
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (grad,) = grads
-        x, *directions = ctx.saved_tensors
-        cloud, sigma, _ = ctx.fixed
-        grad_x = None
-        if ctx.needs_input_grad[0]:
-            moment = _Moment.apply(x, *ctx.fixed, *directions)
-            tilted = _Moment.apply(x, *ctx.fixed, *directions, grad)
-            correction = _vanishing(x, cloud, sigma) * (grad * moment).sum(1, keepdim=True)
-            grad_x = (tilted - correction) * _rate(sigma, x)
-        tilted_grads = [
-            _Moment.apply(x, *ctx.fixed, *directions[:k], grad, *directions[k + 1 :]) if needed else None
-            for k, needed in enumerate(ctx.needs_input_grad[4:])
-        ]
-        return grad_x, None, None, None, *tilted_grads
-
-
-class _LogDensity(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, cloud: PointSet, sigma: torch.Tensor) -> torch.Tensor:
-        ctx.fixed = cloud, sigma
-        ctx.save_for_backward(x)
-        log_total = cloud.sums(cloud.query(x, sigma)).log_total - cloud.log_mass
-        return (log_total - x.shape[1] * (sigma.double().log() + math.log(2 * math.pi) / 2)).to(x.dtype)
+    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> tuple[None, ...]:
+        return (None,) * ctx.outputs
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (grad,) = grads
-        (x,) = ctx.saved_tensors
-        cloud, sigma = ctx.fixed
-        return grad.unsqueeze(1) * (mean(x, cloud, sigma) - x) * _rate(sigma, x), None, None
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        ask, source, *tensors = args
 
+        def apply(*tensors: torch.Tensor) -> Tensors:
+            return cast(Tensors, _Constants.apply(ask, source, *tensors))
 
-def _rate(sigma: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """1 / sigma^2 as (q, 1); 0 at sigma = 0, where the mean is constant almost everywhere."""
-    rate = torch.where(sigma > 0, inverse_square(sigma), 0.0)
-    return rate.clamp(max=torch.finfo(like.dtype).max).to(like.dtype).unsqueeze(1)
+        return unbatched(info, in_dims[2:], apply, 2, *tensors)

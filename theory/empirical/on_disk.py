@@ -12,6 +12,7 @@ from ..._support import checks as check
 from ..._support.memory import available_memory, fits
 from ..._support.types import ArrayLike, Device, FilePath
 from ...errors import ArgumentError
+from .._streamed import Piece, Tensors
 from .disk_blocks import Sliceable, Source, as_block, open_source
 from .parts import centre_of, part_query, part_sums, share
 from .point_sets import ArrayCloud, Query
@@ -74,6 +75,10 @@ class DiskSet(TrainingSet):
         for index, sums in found:
             dense[:, index] *= share(sums, whole).unsqueeze(1)
         return dense
+
+    def pieces(self, rows: Tensors, data: Tensors, dtype: torch.dtype) -> Iterator[Piece]:
+        for _, part in self._parts():
+            yield from part.pieces(rows, data, dtype)
 
     def _blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """One pass over all rows, `(m, k)` at a time."""

@@ -6,9 +6,7 @@ For data y_1 ... y_n with prior weights pi_i, x = x0 + sigma n has the density a
     w_i(x) = pi_i exp(-|x - y_i|^2 / 2 sigma^2) / sum_j pi_j exp(-|x - y_j|^2 / 2 sigma^2)
     D(x, sigma) = sum_i w_i(x) y_i                                                       [@Li2024; @Biroli2024]
 
-The sums run over blocks of the data, so memory is O(batch x block). Squared distances come from matrix products
-of centred vectors where their rounding, about eps R^2 / sigma^2, is harmless; elsewhere the products only screen,
-and the pairs that may carry weight are computed again as differences in float64.
+The sums run over blocks of the data, by the routes of `point_sets`, so memory is O(batch x block).
 """
 
 from __future__ import annotations
@@ -22,13 +20,13 @@ from ..._support import checks as check
 from ..._support.streams import stream
 from ..._support.types import ArrayLike, Device, FilePath, Points, Sigma
 from ...errors import NoiseLevelError, WeightsError
+from .._opaque import opaque
 from ..closed_form import ClosedForm
 from . import derivatives
 from .disk_blocks import Sliceable
 from .on_disk import open_set
-from .point_sets import Query
 from .shards import sharded_set
-from .training_sets import MemorySet, TrainingSet
+from .training_sets import Held, LivePoints, TrainingSet, in_memory
 from .weighted_sums import WeightedSums
 
 if TYPE_CHECKING:
@@ -42,7 +40,8 @@ class EmpiricalDenoiser(ClosedForm):
     `from_disk` and `sharded` make the same class over data on disk or over several machines. The result is the same
     to rounding for any block size.
     sigma = 0 gives the nearest datum, ties averaged; sigma = inf the mean. Squared distances are ties when equal to
-    within float64 rounding. Differentiable in x, to any order, in the same memory.
+    within float64 rounding. Differentiable, to any order and in the same memory, in x, sigma, and in data and weights
+    (in memory) that require it; under the transforms of torch.func and torch.compile too.
 
     Parameters
     ----------
@@ -74,21 +73,19 @@ class EmpiricalDenoiser(ClosedForm):
             [0.]], dtype=torch.float64)
     """
 
-    training_set: TrainingSet
-    """The data, wherever they are kept, and the sums over them."""
+    live: tuple[torch.Tensor, ...]
+    """The data and prior weights that derivatives are taken in, if any."""
 
     def __init__(
-        self, data: ArrayLike | TrainingSet, weights: ArrayLike | None = None, *, block_size: int | None = None
+        self, data: ArrayLike | Held, weights: ArrayLike | None = None, *, block_size: int | None = None
     ) -> None:
-        if isinstance(data, TrainingSet):
+        if isinstance(data, (TrainingSet, LivePoints)):
             if weights is not None or block_size is not None:
                 raise WeightsError("weights", "cannot be given to a ready-made training set", "pass the data instead")
-            self.training_set = data
-            return
-        data = check.dataset("data", data)
-        prior = None if weights is None else check.probabilities("weights", weights, len(data))
-        block_size = None if block_size is None else check.integer("block_size", block_size, 1)
-        self.training_set = MemorySet(data, prior, block_size)
+            self._set = data
+        else:
+            self._set = in_memory(data, weights, block_size)
+        self.live = self._set.live if isinstance(self._set, LivePoints) else ()
 
     @staticmethod
     def sharded(
@@ -191,51 +188,61 @@ class EmpiricalDenoiser(ClosedForm):
         return EmpiricalDenoiser(open_set(data, weights, column, memory_limit, scale, shift, device))
 
     @property
+    def training_set(self) -> TrainingSet:
+        """The data, wherever they are kept, and the sums over them."""
+        return self._set.now() if isinstance(self._set, LivePoints) else self._set
+
+    @property
     def n(self) -> int:
         """Number of all data."""
-        return self.training_set.n
+        return self._set.n
 
     @property
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one datum."""
-        return self.training_set.event_shape
+        return tuple(self._set.event_shape)
 
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of the matrix products over the data: theirs, float32 at least."""
-        return self.training_set.dtype
+        return self._set.dtype
 
     @property
     def device(self) -> torch.device:
         """Where the sums are taken and x must lie."""
-        return self.training_set.device
+        return self._set.device
 
     @property
     def data(self) -> torch.Tensor:
         """All n data `(n, *event)`, in order: as given if in memory; else read from disk, or gathered, at each use."""
-        return self.training_set.rows(slice(None))
+        return self._set.data if isinstance(self._set, LivePoints) else self._set.rows(slice(None))
 
     @property
     def prior(self) -> torch.Tensor | None:
         """The prior weights `(n,)` of all data, None where all are equal."""
-        return self.training_set.prior
+        return self._set.prior
 
     @property
     def block_size(self) -> int | None:
         """The number of data read at once (on one rank), None where it is fitted to the caches."""
-        return self.training_set.block_size
+        return self._set.block_size
 
     def _facts(self) -> dict[str, object]:
         return {"n": self.n}
 
     def to(self, *args: Any, **kwargs: Any) -> EmpiricalDenoiser:
         example = torch.empty(0, dtype=self.dtype, device=self.device).to(*args, **kwargs)
-        return EmpiricalDenoiser(self.training_set.to(example.device, example.dtype))
+        return EmpiricalDenoiser(self._set.to(example.device, example.dtype))
 
+    def _made_of(self, data: torch.Tensor, *prior: torch.Tensor) -> EmpiricalDenoiser:
+        """The same optimum of other data (n, k) and prior weights (n,), like `live`, which are not checked."""
+        return EmpiricalDenoiser(LivePoints(data.reshape(-1, *self.event_shape), *prior, block_size=self.block_size))
+
+    @opaque
     def __call__(self, x: Points, sigma: Sigma) -> Points:
         """The posterior mean E[x0 | x], like `x`, computed the fast and safe way."""
         x, sigma = self._checked(x, sigma)
-        return derivatives.mean(x.flatten(1), self.training_set, sigma).reshape(x.shape)
+        return derivatives.mean(x.flatten(1), self._set, sigma).reshape(x.shape)
 
     def reference(self, x: Points, sigma: Sigma) -> Points:
         """The posterior mean by its formula, written literally in float64: what tests compare with.
@@ -259,11 +266,10 @@ class EmpiricalDenoiser(ClosedForm):
         if not bool(((variance > 0) & variance.isfinite()).all()):
             raise NoiseLevelError("sigma", "has a square of 0 or inf", "pass finite noise levels > 0")
         square = (x.double().flatten(1).unsqueeze(1) - y).square().sum(2)
-        logits = -square / (2 * variance)
-        if self.prior is not None:
-            logits = logits + self.prior.log()
+        logits = -square / (2 * variance) + (0.0 if self.prior is None else self.prior.log())
         return (torch.softmax(logits, 1) @ y).reshape(x.shape)
 
+    @opaque
     def log_density(self, x: Points, sigma: Sigma) -> torch.Tensor:
         """log p_sigma(x), whose gradient is the score (D(x, sigma) - x) / sigma^2; NoiseLevelError at 0 and inf.
 
@@ -286,9 +292,9 @@ class EmpiricalDenoiser(ClosedForm):
         tensor([-1.8379], dtype=torch.float64)
         """
         x, sigma = self._checked(x, sigma)
-        if not bool(((sigma > 0) & sigma.isfinite()).all()):
+        if not check.holds((sigma > 0) & sigma.isfinite()):
             raise NoiseLevelError("sigma", "holds 0 or inf", "the density has no limit there: pass 0 < sigma < inf")
-        return derivatives.log_density(x.flatten(1), self.training_set, sigma)
+        return derivatives.log_density(x.flatten(1), self._set, sigma)
 
     def weights(self, x: Points, sigma: Sigma) -> torch.Tensor:
         """The posterior weights w_i(x) of all data; this needs memory O(batch x n).
@@ -308,8 +314,9 @@ class EmpiricalDenoiser(ClosedForm):
             In the order of the data.
         """
         x, sigma = self._checked(x, sigma)
-        return self.training_set.weights(self._query(x, sigma)).to(x.dtype)
+        return derivatives.weights(x.flatten(1), self._set, sigma)
 
+    @opaque
     def entropy(self, x: Points, sigma: Sigma) -> torch.Tensor:
         """-sum_i w_i log w_i: log n when nothing is known, 0 when one datum is singled out.
 
@@ -334,7 +341,7 @@ class EmpiricalDenoiser(ClosedForm):
         tensor([0.6931], dtype=torch.float64)
         """
         x, sigma = self._checked(x, sigma)
-        return self.training_set.sums(self._query(x, sigma), cross=True).entropy.to(x.dtype)
+        return derivatives.entropy(x.flatten(1), self._set, sigma)
 
     def partial(self, x: Points, sigma: Sigma) -> WeightedSums:
         """The sums behind D(x, sigma) over all n data, to be merged with those of other parts of a training set.
@@ -362,7 +369,8 @@ class EmpiricalDenoiser(ClosedForm):
         True
         """
         x, sigma = self._checked(x, sigma)
-        sums = self.training_set.sums(self._query(x, sigma), cross=True)
+        held, point = self.training_set, x.detach().flatten(1)
+        sums = held.sums(held.query(point, sigma.detach()), cross=True)
         return replace(sums, moment=sums.moment + sums.tilt.unsqueeze(1) * self.training_set.centre)
 
     def sample(self, n: int, seed: int = 0) -> Points:
@@ -387,9 +395,5 @@ class EmpiricalDenoiser(ClosedForm):
         return self.training_set.rows(torch.searchsorted(edges / edges[-1], uniform, right=True))
 
     def _checked(self, x: Points, sigma: Sigma) -> tuple[torch.Tensor, torch.Tensor]:
-        x = check.batch("x", x, self.event_shape)
-        check.same_device("x", x, self.training_set.centre)
-        return x, check.sigmas("sigma", sigma, x).detach()
-
-    def _query(self, x: torch.Tensor, sigma: torch.Tensor) -> Query:
-        return self.training_set.query(x.detach().flatten(1), sigma)
+        x = check.same_device("x", check.batch("x", x, self.event_shape), torch.empty(0, device=self.device))
+        return x, check.sigmas("sigma", sigma, x)

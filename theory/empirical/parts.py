@@ -15,8 +15,7 @@ def part_query(query: Query, whole: PointSet, part: PointSet) -> Query:
     """The rows of `query`, which are relative to the centre of the whole, relative to that of a part."""
     shift = whole.centre - part.centre
     x = query.x + shift
-    anchor = None if query.anchor is None else query.anchor + shift
-    return replace(query, x=x, norm=safe_norm(x), anchor=anchor)
+    return replace(query, x=x, norm=safe_norm(x))
 
 
 def part_sums(

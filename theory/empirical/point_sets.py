@@ -16,6 +16,7 @@ from functools import reduce
 
 import torch
 
+from .._streamed import Fixed, Piece, Tensors
 from .weighted_sums import (
     WeightedSums,
     block_sums,
@@ -24,6 +25,7 @@ from .weighted_sums import (
     log_weights,
     pair_sums,
     safe_norm,
+    scaled_gap,
     tie_width,
 )
 
@@ -41,41 +43,21 @@ BLOCK_BYTES, PAIR_BYTES = 2**23, 2**24
 class Query:
     """Rows x (q, k) relative to the centre of a cloud, in float64, with their noise levels.
 
-    `anchor` and `directions` v ask for moments with the factor prod (y - anchor).v; `wide`: x came in a wider
-    dtype than the data.
+    `wide`: x came in a wider dtype than the data.
     """
 
     x: torch.Tensor
+    sigma: torch.Tensor
     rate: torch.Tensor
     variance: torch.Tensor
     norm: torch.Tensor
     scale: torch.Tensor
     wide: bool
-    anchor: torch.Tensor | None = None
-    directions: tuple[torch.Tensor, ...] = ()
 
     def rows(self, index: torch.Tensor) -> Query:
         """The rows of `index`."""
         picked = {name: value[index] for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
-        return replace(self, **picked, directions=tuple(v[index] for v in self.directions))
-
-    def factor(self, points: torch.Tensor) -> torch.Tensor | None:
-        """prod_v (y - anchor).v as (q, m), for all pairs of a row and one of `points` (m, k)."""
-        if self.anchor is None:
-            return None
-        shifts = [(v * self.anchor).sum(1, keepdim=True) for v in self.directions]
-        dots = [
-            (v.to(points.dtype) @ points.T).sub_(s.to(points.dtype))
-            for v, s in zip(self.directions, shifts, strict=True)
-        ]
-        return math.prod(dots[1:], start=dots[0])
-
-    def pair_factor(self, row: torch.Tensor, points: torch.Tensor) -> torch.Tensor | None:
-        """The same for pairs: row (p,), points (p, k)."""
-        if self.anchor is None:
-            return None
-        shifted = points - self.anchor[row]
-        return torch.stack([(shifted * v[row]).sum(1) for v in self.directions]).prod(0)
+        return replace(self, **picked)
 
 
 class PointSet(ABC):
@@ -99,19 +81,28 @@ class PointSet(ABC):
     def weights(self, query: Query) -> torch.Tensor:
         """The posterior weights, dense (q, n), in float64."""
 
-    def query(
-        self,
-        x: torch.Tensor,
-        sigma: torch.Tensor,
-        anchor: torch.Tensor | None = None,
-        directions: tuple[torch.Tensor, ...] = (),
-    ) -> Query:
-        """`x` (q, k) at `sigma` (q,) relative to the centre, with what is asked of the moments."""
+    @abstractmethod
+    def pieces(self, rows: Tensors, data: Tensors, dtype: torch.dtype) -> Iterator[Piece]:
+        """All points that carry weight at rows (x, sigma, posterior mean, lowest energy, peak, total, others ...).
+
+        x came in `dtype`. The last four are those of all `sums`; `data` (points, weights, others ...) are cut alike.
+        """
+
+    def total(self, sums: Tensors) -> Tensors:
+        """Sums over the pieces, as sums over all points."""
+        return sums
+
+    def at(self, data: Tensors) -> PointSet:
+        """Itself: it does not change."""
+        return self
+
+    def query(self, x: torch.Tensor, sigma: torch.Tensor) -> Query:
+        """`x` (q, k) at `sigma` (q,) relative to the centre."""
         sigma = sigma.double()
         centred = x.double() - self.centre
         wide = torch.promote_types(x.dtype, self.dtype) != self.dtype
         norm, scale = safe_norm(centred), safe_norm(x.double())
-        return Query(centred, inverse_square(sigma), sigma**2, norm, scale, wide, anchor, directions)
+        return Query(centred, sigma, inverse_square(sigma), sigma**2, norm, scale, wide)
 
 
 class Cloud(PointSet):
@@ -152,12 +143,16 @@ class Cloud(PointSet):
             size = max(256, min(BLOCK_BYTES // (itemsize * max(1, batch)), room))
         return (slice(start, min(start + size, self.n)) for start in range(0, self.n, size))
 
-    def groups(self, query: Query) -> Iterator[tuple[bool, torch.dtype, torch.Tensor, Query]]:
-        """(screen, dtype of the products, index, rows): the rows of `query` by route."""
+    def groups(
+        self, query: Query, near: torch.Tensor | None = None
+    ) -> Iterator[tuple[bool, torch.dtype, torch.Tensor, Query]]:
+        """(screen, dtype of the products, index, rows): the rows of `query` by route; those not `near` are screened."""
         wanted = torch.float64 if query.wide else self.dtype
         size = ROUNDING * (query.norm * self.radius + self.radius**2) * query.rate
         product = size * torch.finfo(wanted).eps <= TOLERANCE[wanted]
         product &= query.rate.to(wanted).isfinite()
+        if near is not None:
+            product &= near
         if bool(product.all()):
             yield False, wanted, torch.arange(len(product), device=product.device), query
             return
@@ -204,9 +199,7 @@ class Cloud(PointSet):
         rate, scale = query.rate.to(dtype), query.scale.to(dtype)
         for cut, energy, points in self._energies(query, dtype):
             log_prior = None if self.log_prior is None else self.log_prior[cut].to(dtype)
-            factor = query.factor(points)
-            values = points[:, columns]
-            yield block_sums(energy, values, rate, scale, log_prior=log_prior, factor=factor, cross=cross)
+            yield block_sums(energy, points[:, columns], rate, scale, log_prior=log_prior, cross=cross)
 
     def _pairs(self, query: Query) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
         """Row, datum, energy |x - y|^2 / 2 and centred y of the pairs that may carry weight, some at a time."""
@@ -227,9 +220,50 @@ class Cloud(PointSet):
     def _screened(self, query: Query, columns: slice | torch.Tensor) -> Iterator[WeightedSums]:
         for row, datum, energy, points in self._pairs(query):
             log_prior = None if self.log_prior is None else self.log_prior[datum]
-            factor = query.pair_factor(row, points)
-            values = points[:, columns]
-            yield pair_sums(row, energy, values, query.rate, query.scale, log_prior=log_prior, factor=factor)
+            yield pair_sums(row, energy, points[:, columns], query.rate, query.scale, log_prior=log_prior)
+
+    def pieces(self, rows: Tensors, data: Tensors, dtype: torch.dtype) -> Iterator[Piece]:
+        x, sigma, mean, low, peak, total, *others = rows
+        query, square = self.query(x.to(dtype), sigma), (x - mean).square().sum(1) / 2
+        near = ~(torch.finfo(torch.float64).eps * square * query.rate > TOLERANCE[torch.float32])
+        for screen, kind, index, part in self.groups(query, near):
+            rest = [values[index] for values in (low, peak, total, *others)]
+            if screen:
+                yield from self._paired(part, index, (x[index], sigma[index], mean[index], *rest), data)
+                continue
+            shift = peak[index] - part.rate * (low - square)[index]
+            fixed = {"scale": (1 / total[index]).to(kind), "shift": shift.to(kind)}
+            moved = (part.x, sigma[index], mean[index] - self.centre, *rest)
+            moved = tuple(values.to(kind) for values in moved)
+            for cut in self.slices(4 * len(index), kind.itemsize):
+                known = self._known(self.points(cut, kind)[0], cut) if not data else self._known(data[0][cut], cut)
+                given = _centred(tuple(values[cut] for values in data), self.centre, kind)
+                yield Piece(index, cut, moved, given, {**fixed, **known})
+
+    def _paired(self, query: Query, index: torch.Tensor, rows: Tensors, data: Tensors) -> Iterator[Piece]:
+        """The pairs that may carry weight, relative to the posterior mean of their row."""
+        x, sigma, mean, low, peak, total = rows[:6]
+        width = tie_width(low, query.scale)
+        for row, datum, energy, points in self._pairs(query):
+            if len(row):
+                gap = energy - low[row]
+                gap = scaled_gap(gap.masked_fill(gap <= width[row], 0), query.rate[row])
+                fixed = {"scale": (gap - peak[row]).exp() / total[row]}
+                known = self._known(points - (mean[row] - self.centre), datum)
+                origin = torch.zeros_like(points)
+                moved = (x[row] - mean[row], sigma[row], origin, *(values[row] for values in rows[3:]))
+                given = _centred(tuple(values[datum] for values in data), mean[row], torch.float64)
+                yield Piece(index[row], datum, moved, given, {**fixed, **known}, paired=True)
+
+    def _known(self, points: torch.Tensor, index: slice | torch.Tensor) -> Fixed:
+        """`points`, which are those of `index`, and their weights."""
+        prior = points.new_ones(len(points)) if self.log_prior is None else self.log_prior[index].exp().to(points)
+        return {"points": points, "prior": prior}
+
+
+def _centred(data: Tensors, origin: torch.Tensor, dtype: torch.dtype) -> Tensors:
+    """`data` in `dtype`, the first, which are points, relative to `origin`."""
+    return tuple((values - origin if i == 0 else values).to(dtype) for i, values in enumerate(data))
 
 
 class ArrayCloud(Cloud):

@@ -8,6 +8,7 @@ dimension k, not with the number of data. Only what has one entry per datum (all
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -16,6 +17,7 @@ import torch.distributed as dist
 from ..._support import checks as check
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, IdealScoreError, ShapeError, WeightsError
+from .._streamed import Piece, Tensors
 from .parts import part_query, part_sums, relative_to, share
 from .point_sets import Query
 from .training_sets import MemorySet, TrainingSet
@@ -65,6 +67,12 @@ class ShardedSet(TrainingSet):
         dense = query.x.new_zeros(query.x.shape[0], self.n)
         dense[:, self.first : self.first + self.part.n] = within * share(mine, self._reduced(mine)).unsqueeze(1)
         return self._reduce(dense, dist.ReduceOp.SUM)
+
+    def pieces(self, rows: Tensors, data: Tensors, dtype: torch.dtype) -> Iterator[Piece]:
+        return self.part.pieces(rows, data, dtype)
+
+    def total(self, sums: Tensors) -> Tensors:
+        return tuple(self._reduce(part, dist.ReduceOp.SUM) for part in sums)
 
     def _reduced(self, sums: WeightedSums) -> WeightedSums:
         energy = self._reduce(sums.energy, dist.ReduceOp.MIN)

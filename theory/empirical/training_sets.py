@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 
 import torch
 
+from ..._support import checks as check
+from ..._support.transforms import asks
+from ..._support.types import ArrayLike
+from .._streamed import Piece, Tensors
 from .point_sets import ArrayCloud, PointSet, Query
 from .weighted_sums import WeightedSums
 
@@ -57,10 +62,11 @@ class MemorySet(TrainingSet):
     """
 
     def __init__(self, data: torch.Tensor, prior: torch.Tensor | None = None, block_size: int | None = None) -> None:
+        data = data.detach()
         flat, log_prior = data.flatten(1), None
         self._kept: slice | torch.Tensor = slice(None)
         if prior is not None:
-            prior = prior.to(data.device)
+            prior = prior.detach().to(data.device)
             kept = prior.nonzero().flatten()
             log_prior = prior[kept].log()
             if kept.numel() < len(flat):
@@ -79,7 +85,58 @@ class MemorySet(TrainingSet):
     def sums(self, query: Query, columns: slice | torch.Tensor = slice(None), cross: bool = False) -> WeightedSums:
         return self._cloud.sums(query, columns, cross)
 
+    def pieces(self, rows: Tensors, data: Tensors, dtype: torch.dtype) -> Iterator[Piece]:
+        cloud = self._cloud
+        if data and self._kept != slice(None):  # data of weight 0 count as soon as their weights change
+            cloud = ArrayCloud(self.data.flatten(1), None, cloud.centre, cloud.block_size)
+            cloud.window = self._cloud.window
+        return cloud.pieces(rows, data, dtype)
+
     def weights(self, query: Query) -> torch.Tensor:
         dense = query.x.new_zeros(query.x.shape[0], self.n)
         dense[:, self._kept] = self._cloud.weights(query)
         return dense
+
+
+class LivePoints:
+    """A training set in memory that may change, or is differentiated: at each question the one that it is then.
+
+    `live` holds the data (n, k) and, where they are not equal, the prior weights (n,), both in the dtype of the data.
+    """
+
+    def __init__(self, data: torch.Tensor, prior: torch.Tensor | None = None, block_size: int | None = None) -> None:
+        self.data, self.prior, self.block_size = data, prior, block_size
+        self.n, self.dtype, self.live = len(data), torch.promote_types(data.dtype, torch.float32), (data.flatten(1),)
+        if prior is not None:
+            self.live = (*self.live, prior.to(data))
+        self.event_shape, self.device = tuple(data.shape[1:]), data.device
+        self._now: tuple[list[int], MemorySet] | None = None
+
+    def at(self, data: tuple[torch.Tensor, ...]) -> PointSet:
+        """The training set of these points and, where it has any, prior weights; the rest does not count."""
+        prior = data[1].double() if self.prior is not None else None
+        return MemorySet(data[0].detach(), prior, self.block_size)
+
+    def now(self) -> MemorySet:
+        """The training set as it is now."""
+        versions = [value._version for value in (self.data, self.prior) if value is not None]  # noqa: SLF001
+        if self._now is None or self._now[0] != versions:
+            self._now = versions, MemorySet(self.data, self.prior, self.block_size)
+        return self._now[1]
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> LivePoints:
+        """The same points elsewhere or in another dtype, still differentiated."""
+        prior = None if self.prior is None else self.prior.to(device)
+        return LivePoints(self.data.to(device, dtype), prior, self.block_size)
+
+
+Held = TrainingSet | LivePoints
+
+
+def in_memory(data: ArrayLike, weights: ArrayLike | None, block_size: int | None) -> MemorySet | LivePoints:
+    """The checked training set of an array, live where derivatives in it or its weights are asked for."""
+    data = check.dataset("data", data)
+    prior = None if weights is None else check.probabilities("weights", weights, len(data))
+    block_size = None if block_size is None else check.integer("block_size", block_size, 1)
+    live = asks(data) or (prior is not None and asks(prior))
+    return LivePoints(data, prior, block_size) if live else MemorySet(data, prior, block_size)
