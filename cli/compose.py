@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,8 @@ class Command:
         from ..compare.concepts.curves import curves_from_table, read_curves
 
         table = read_curves(self.curves, percent=self.percent)
+        if table.attrs.get("dropped"):
+            print(f"steps with a hole, dropped: {table.attrs['dropped']}", file=sys.stderr)
         labels = [str(label) for label in table.label.values]
         return curves_from_table(table, [x for x in labels if x not in (self.joint, *self.omit)], self.joint)
 

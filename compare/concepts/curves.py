@@ -6,9 +6,6 @@ and `accuracy` (..., concept, step), the share with that concept right. Other di
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,9 +15,13 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.types import ArrayLike, FilePath
 from ...errors import ArgumentError, DataFileError, ShapeError, UnknownNameError
+from ...learned.data.text_tables import TextTable, read_text_table
 from ...theory.composition.laws import accuracies
 
 ROUNDED = 0.0101  # by which two accuracies printed with two digits may miss their order
+
+
+WIDE_STEPS = ("step", "Step", "timestep", "_step", "steps", "iteration", "epoch")
 
 
 def concept_curves(
@@ -111,7 +112,11 @@ def _refuse_joint_above_a_concept(curves: xr.Dataset) -> None:
 def read_curves(
     path: FilePath, *, label: str = "label", step: str = "timestep", value: str = "acc", percent: bool = False
 ) -> xr.DataArray:
-    r"""Curves `(label, step)` from a CSV table with one row per label and step, e.g. `label,timestep,acc`.
+    r"""Curves `(label, step)` from a CSV table of one row per label and step, `label,timestep,acc`, or a wide one.
+
+    A wide table has a column of steps and one per curve, as experiment trackers export them ("run - metric", with
+    `__MIN` and `__MAX` left out); steps at which a curve has a hole are dropped, `attrs["dropped"]` counts them.
+    Encoding, separator, decimal commas and per cent signs are found out.
 
     Parameters
     ----------
@@ -147,41 +152,53 @@ def read_curves(
     ...     read_curves(path, percent=True).sel(label="shape").values.tolist()
     [0.2, 0.9]
     """
-    rows: dict[str, dict[float, float]] = {}
     file = Path(path)
-    if not file.is_file():
-        raise DataFileError("path", f"{file} does not exist", "check the name")
-    with _text(file) as stream:
-        reader = csv.DictReader(stream)
-        for column in (label, step, value):
-            if column not in (reader.fieldnames or ()):
-                raise UnknownNameError(f"column of {file.name}", column, reader.fieldnames or ())
-        for number, row in enumerate(reader, start=2):
-            try:
-                point, found = float(row[step]), float(row[value])
-            except (TypeError, ValueError):
-                raise DataFileError(
-                    "path", f"{file.name}, line {number} holds no number", "correct that line"
-                ) from None
-            if point in rows.setdefault(row[label], {}):
-                raise DataFileError("path", f"{file.name}, line {number} repeats {row[label]} at {point:g}", "drop it")
-            rows[row[label]][point] = found
-    if not rows:
-        raise DataFileError("path", f"{file.name} holds no rows", "pass a table with a header and rows")
+    table = read_text_table(file)
+    wide = [name for name in (step, *WIDE_STEPS) if name in table.columns]
+    if label not in table.columns and wide:
+        return _wide(table, wide[0], percent)
+    for column in (label, step, value):
+        if column not in table.columns:
+            raise UnknownNameError(f"column of {file.name}", column, table.columns)
+    rows: dict[str, dict[float, float]] = {}
+    cells = zip(table.lines, *(table.column(name) for name in (label, step, value)), strict=True)
+    for number, name, when, what in cells:
+        point, found = _number(table, number, when), _number(table, number, what)
+        if point is None or found is None:
+            raise DataFileError("path", f"{file.name}, line {number} holds no number", "correct that line")
+        if point in rows.setdefault(name, {}):
+            raise DataFileError("path", f"{file.name}, line {number} repeats {name} at {point:g}", "drop it")
+        rows[name][point] = found
     return _array(rows, file.name, percent)
 
 
-def _text(file: Path) -> io.StringIO:
-    """The text of a table, in UTF-8 or in UTF-16 with its mark, as spreadsheets write it."""
-    content = file.read_bytes()
-    encoding = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+def _number(table: TextTable, line: int, cell: str) -> float | None:
     try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise DataFileError("path", f"{file.name} is not a text file", "save the table as CSV in UTF-8")
-    return io.StringIO(text, newline="")
+        return table.number(cell)
+    except ValueError:
+        raise DataFileError("path", f"{table.name}, line {line} holds no number", "correct that line") from None
+
+
+def _wide(table: TextTable, step: str, percent: bool) -> xr.DataArray:
+    """One column per curve, named as in "run - metric" or plainly; steps at which one has a hole are dropped."""
+    names = [name for name in table.columns if name != step and not name.endswith(("__MIN", "__MAX"))]
+    short = [name.rsplit(" - ", 1)[-1] for name in names]
+    if len(set(short)) < len(short):
+        problem = f"{table.name} holds a curve twice: {', '.join(names)}"
+        raise DataFileError("path", problem, "keep one run, or average the runs first")
+    cells = [(line, row) for line, row in zip(table.lines, table.rows, strict=True)]
+    columns = [table.columns.index(name) for name in (step, *names)]
+    numbers = [[_number(table, line, row[column]) for column in columns] for line, row in cells]
+    whole = [[x for x in row if x is not None] for row in numbers if None not in row]
+    if not whole:
+        raise DataFileError("path", f"{table.name} has no step at which every curve has a value", "fill the holes")
+    steps = [row[0] for row in whole]
+    if len(set(steps)) < len(steps):
+        raise DataFileError("path", f"{table.name} repeats a step", "drop it")
+    rows = {name: {row[0]: row[i + 1] for row in whole} for i, name in enumerate(short)}
+    found = _array(rows, table.name, percent)
+    found.attrs["dropped"] = len(numbers) - len(whole)
+    return found
 
 
 def _array(rows: dict[str, dict[float, float]], name: str, percent: bool) -> xr.DataArray:

@@ -57,7 +57,7 @@ class TextTable:
 
 
 def decoded(path: Path) -> str:
-    """The text of a file in UTF-8, UTF-16 or UTF-32, with or without a byte-order mark, else Latin-1."""
+    """The text of a file in UTF-8, or in UTF-16 or UTF-32 with its byte-order mark."""
     if not path.is_file():
         raise DataFileError("path", f"{path} does not exist", "check the name")
     if path.stat().st_size > LARGEST:
@@ -65,19 +65,15 @@ def decoded(path: Path) -> str:
     content = path.read_bytes()
     for mark, kind in BINARY.items():
         if content.startswith(mark):
-            raise DataFileError("path", f"{path} is {kind}, not a table of text", "save it as CSV")
+            raise DataFileError("path", f"{path} is {kind}, which is not a text file", "save the table as CSV in UTF-8")
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), None)
-    if encoding is None and b"\0" in content[:4096]:
-        even, odd = content[:4096:2].count(0), content[1:4096:2].count(0)
-        encoding = "utf-16-le" if odd > 8 * max(1, even) else "utf-16-be" if even > 8 * max(1, odd) else None
-        if encoding is None:
-            raise DataFileError("path", f"{path} is not text", "pass a table with a header, saved as CSV")
     try:
-        return content.decode(encoding or "utf-8")
+        text = content.decode(encoding or "utf-8")
     except UnicodeDecodeError:
-        if encoding is None and not any(byte < 9 for byte in content):
-            return content.decode("latin-1")
-        raise DataFileError("path", f"{path} is not text", "pass a table with a header, saved as CSV") from None
+        text = "\0"
+    if "\0" in text:
+        raise DataFileError("path", f"{path} is not a text file", "save the table as CSV in UTF-8")
+    return text
 
 
 def separator_of(text: str) -> str:
