@@ -22,6 +22,11 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 class ClosedForm(ABC):
     """A denoiser `D(x, sigma) = E[x0 | x]` given by a formula, with `log_density`, `sample`, `fit` where they exist.
 
+    Parameters
+    ----------
+    *args, **kwargs
+        None: only the denoisers derived from it are constructed.
+
     Examples
     --------
     >>> from idealscore.theory import GaussianDenoiser

@@ -62,7 +62,7 @@ def test_ten_lines_lead_from_install_to_the_report_of_a_network(tmp_path, monkey
     from sklearn.datasets import load_digits
 
     pixels, _ = load_digits(return_X_y=True)
-    np.savez("my-images.npz", images=pixels.reshape(-1, 8, 8)[:200])
+    np.savez("my-images.npz", images=pixels.reshape(-1, 8, 8)[:200] / 8 - 1)
     namespace = {"net": lambda z, step: layer(z.flatten(1)).reshape(z.shape)}
     exec(block.replace("compare(network, training, held_out)", SHORT_COMPARISON), namespace)
     assert (tmp_path / "my-report" / "report.html").stat().st_size > 10_000
