@@ -9,15 +9,18 @@ mean under the distance that sees only its mask [@Lukoianov2025]:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Self, final
 
+import numpy as np
 import torch
 
 from ..._support import checks as check
-from ..._support.types import ArrayLike, Points, Sigma
+from ..._support.types import Array, ArrayLike, Points, Sigma
 from ...errors import ShapeError
 from ..closed_form import ClosedForm
+from .posterior import posterior_mean
 from .same_location import SameLocation
 
 Mask = torch.Tensor | Callable[[float], torch.Tensor]
@@ -58,9 +61,9 @@ class WienerMask:
 
     def __init__(self, data: ArrayLike, threshold: float = 0.05) -> None:
         self.threshold = check.real("threshold", threshold, 0.0, 1.0)
-        flat = check.dataset("data", data).flatten(1).double()
-        _, singular, axes = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
-        kept = singular > singular.max() * torch.finfo(torch.float64).eps * max(flat.shape)
+        flat = check.dataset("data", data).detach().flatten(1).double()
+        singular, axes = (part.cpu().numpy() for part in torch.linalg.svd(flat - flat.mean(0), full_matrices=False)[1:])
+        kept = singular > singular.max() * np.finfo(np.float64).eps * max(flat.shape)
         self._variances, self._axes = singular[kept] ** 2 / len(flat), axes[kept]
 
     def __repr__(self) -> str:
@@ -68,23 +71,43 @@ class WienerMask:
         return f"WienerMask(d={d}, rank={rank}, threshold={self.threshold:g})"
 
     def __call__(self, sigma: float) -> torch.Tensor:
-        sigma = float(check.sigmas("sigma", sigma, self._axes.new_empty(1)))
+        return torch.from_numpy(self.matrix(sigma))
+
+    def matrix(self, sigma: float) -> Array:
+        """The same mask as a NumPy array.
+
+        Parameters
+        ----------
+        sigma : float
+            Noise level.
+
+        Returns
+        -------
+        array (d, d), float64
+            Ones where the entries of a row see those of the columns.
+
+        Raises
+        ------
+        NoiseLevelError
+            Where sigma is negative or NaN.
+        """
+        sigma = float(check.sigmas("sigma", sigma, torch.empty(1, dtype=torch.float64)))
         gain = self._variances
         if len(gain) and sigma * sigma < 1e12 * float(gain.max()):
             gain = gain / (gain + sigma * sigma)
-        wiener = self._axes.T @ (gain.unsqueeze(1) * self._axes)
+        wiener = self._axes.T @ (gain[:, None] * self._axes)
         diagonal = wiener.diagonal()
-        rounding = 8 * torch.finfo(torch.float64).eps * len(wiener) * diagonal.max()
-        mask = wiener.abs() > self.threshold * diagonal.unsqueeze(1) + rounding
-        return (mask | torch.eye(len(mask), dtype=torch.bool, device=mask.device)).double()
+        rounding = 8 * np.finfo(np.float64).eps * len(wiener) * diagonal.max()
+        mask = np.abs(wiener) > self.threshold * diagonal[:, None] + rounding
+        return (mask | np.eye(len(mask), dtype=bool)).astype(np.float64)
 
 
 @final
 class MaskedDenoiser(ClosedForm):
     """Posterior mean of each entry under its own mask: the distance to the data sees the entries that the mask holds.
 
-    A mask of ones gives the `EmpiricalDenoiser`. Differentiable once in x. sigma may be 0 or inf; the result does not
-    depend on `block_size`. [@Lukoianov2025]
+    A mask of ones gives the `EmpiricalDenoiser`. Differentiable in x, sigma and the data, to any order. sigma may be 0
+    or inf; the result does not depend on `block_size`. [@Lukoianov2025]
 
     Parameters
     ----------
@@ -129,6 +152,7 @@ class MaskedDenoiser(ClosedForm):
         if mask is None:
             mask = WienerMask(self.data)
         self.mask = mask if callable(mask) else self._checked(mask)
+        self._fixed = np.empty((0, 0)) if callable(self.mask) else _as_matrix(self.mask)
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -166,14 +190,24 @@ class MaskedDenoiser(ClosedForm):
     def __call__(self, x: Points, sigma: Sigma) -> Points:
         event = self.data.shape[1:]
         x = check.same_device("x", check.batch("x", x, event), self.data)
-        sigma = check.sigmas("sigma", sigma, x).detach()
-        result = torch.zeros_like(x)
-        for level in sigma.unique():
-            rows = (sigma == level).nonzero().flatten()
-            columns = x[rows].flatten(1)[:, None, :, None]
-            machine = self._machine(self._mask_at(float(level)))
-            result[rows] = machine.mean(columns, sigma[rows]).reshape(-1, *event)
-        return result
+        sigma = check.sigmas("sigma", sigma, x)
+        pixels = self.data.flatten(1)[:, None, :, None]
+        if not callable(self.mask):
+            found = posterior_mean(self._engine(math.inf), x.flatten(1)[:, None, :, None], sigma, pixels)
+            return found.reshape(x.shape)
+        groups = [(sigma == level).nonzero().flatten() for level in sigma.detach().unique()]
+        if not groups:
+            return x
+        parts = [
+            posterior_mean(
+                self._engine(float(sigma[rows[0]])),
+                x[rows].flatten(1)[:, None, :, None],
+                sigma[rows],
+                pixels,
+            )
+            for rows in groups
+        ]
+        return torch.cat(parts)[torch.cat(groups).argsort()].reshape(-1, *event)
 
     def reference(self, x: Points, sigma: Sigma) -> Points:
         """sum_n softmax_n(-sum_j m_ij (x_j - y_nj)^2 / 2 sigma^2) y_ni for every entry i, in float64 [@Lukoianov2025].
@@ -193,21 +227,21 @@ class MaskedDenoiser(ClosedForm):
         y, flat = self.data.double().flatten(1), x.double().flatten(1)
         result = torch.zeros_like(flat)
         for k, s in enumerate(check.sigmas("sigma", sigma, flat)):
-            m = self._mask_at(float(s)).double()
+            m = torch.from_numpy(self._mask_at(float(s))).to(flat.device)
             for i in range(len(m)):
                 seen = (m[i] * (flat[k] - y) ** 2).sum(1)
                 result[k, i] = torch.softmax(-seen / (2 * s**2), dim=0) @ y[:, i]
         return result.reshape(x.shape)
 
-    def _mask_at(self, sigma: float) -> torch.Tensor:
-        """The mask at a noise level, next to the data."""
-        mask = self._checked(self.mask(sigma)) if callable(self.mask) else self.mask
-        return mask.to(device=self.data.device, dtype=torch.float64)
+    def _mask_at(self, sigma: float) -> Array:
+        """The mask at a noise level."""
+        if isinstance(self.mask, WienerMask):
+            return self.mask.matrix(sigma)
+        return _as_matrix(self._checked(self.mask(sigma))) if callable(self.mask) else self._fixed
 
-    def _machine(self, rows: torch.Tensor) -> SameLocation:
+    def _engine(self, sigma: float) -> SameLocation:
         """The entries as a row of pixels, each with the crop that its mask is."""
-        images = self.data.flatten(1).T[None, :, None, :]
-        return SameLocation(images, rows, rows.new_ones(1, 1), average=False, block_size=self.block_size)
+        return SameLocation(self._mask_at(sigma), np.ones((1, 1)), average=False, block_size=self.block_size)
 
     def _checked(self, mask: ArrayLike) -> torch.Tensor:
         """`mask` as a matrix (d, d)."""
@@ -216,3 +250,7 @@ class MaskedDenoiser(ClosedForm):
         if tuple(matrix.shape) != (d, d):
             raise ShapeError("mask", f"has shape {tuple(matrix.shape)}", f"pass a 0-1 matrix ({d}, {d})")
         return matrix
+
+
+def _as_matrix(mask: torch.Tensor) -> Array:
+    return mask.detach().cpu().double().numpy()

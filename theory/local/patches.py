@@ -27,11 +27,14 @@ from ...errors import ArgumentError, ShapeError
 from ..closed_form import ClosedForm
 from ._formula import averages, centres
 from .all_locations import AllLocations
+from .posterior import Engine, posterior_mean
 from .same_location import same_location
+from .windows import PackedImages, Windows
+
+FEW = 16
+"""Below this number of images, the groups of images that `Windows` compares at once would be mostly empty."""
 
 PatchSize = int | Callable[[float], int]
-
-Machine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @final
@@ -39,7 +42,8 @@ class LocalDenoiser(ClosedForm):
     """The best denoiser that sees a `patch_size` x `patch_size` window of an image [@Kamb2024; @Niedoba2024].
 
     sigma may be 0 (the most similar patch, ties averaged) or inf (the mean). Streams over the images in blocks; the
-    result does not depend on `block_size`. Differentiable in x: to any order if equivariant, once if not.
+    result does not depend on `block_size`. Differentiable in x, sigma and the data, to any order, in the same streaming
+    memory, by backward() and by torch.func.
 
     Parameters
     ----------
@@ -56,7 +60,8 @@ class LocalDenoiser(ClosedForm):
         "centre" predicts the centre of each patch; "average" takes all crops inside the image and gives each pixel
         the mean of those that hold it (padding plays no role).
     block_size : int, optional
-        Number of images or patches read at once; fitted to the caches when not given.
+        Number of images or patches read at once where "average", a GPU or derivatives are asked for; fitted to the
+        caches when not given.
 
     Raises
     ------
@@ -103,7 +108,8 @@ class LocalDenoiser(ClosedForm):
         self.combine = check.choice("combine", combine, ("centre", "average"))
         self.block_size = None if block_size is None else check.integer("block_size", block_size, 1)
         self.patch_size = patch_size if callable(patch_size) else self._fitting(patch_size)
-        self._machines: dict[int, Machine] = {}
+        self._engines: dict[int, Engine] = {}
+        self._packed = PackedImages()
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -149,12 +155,14 @@ class LocalDenoiser(ClosedForm):
 
     def __call__(self, x: Points, sigma: Sigma) -> Points:
         x = check.same_device("x", check.batch("x", x, self.event_shape), self.data)
-        sigma = check.sigmas("sigma", sigma, x).detach()
-        sizes = torch.tensor([self._size_at(level) for level in sigma.tolist()])
+        sigma = check.sigmas("sigma", sigma, x)
+        if not callable(self.patch_size):
+            return posterior_mean(self._engine(self.patch_size), x, sigma, self.data)
+        sizes = torch.tensor([self._size_at(level) for level in sigma.detach().tolist()])
         groups = [(sizes == size).nonzero().flatten().to(x.device) for size in sizes.unique()]
         if not groups:
             return x
-        parts = [self._machine(int(sizes[rows[0]]))(x[rows], sigma[rows]) for rows in groups]
+        parts = [posterior_mean(self._engine(int(sizes[rows[0]])), x[rows], sigma[rows], self.data) for rows in groups]
         return torch.cat(parts)[torch.cat(groups).argsort()]
 
     def reference(self, x: Points, sigma: Sigma) -> Points:
@@ -195,9 +203,17 @@ class LocalDenoiser(ClosedForm):
         """The patch size at a noise level."""
         return self._fitting(self.patch_size(sigma)) if callable(self.patch_size) else self.patch_size
 
-    def _machine(self, size: int) -> Machine:
+    def _engine(self, size: int) -> Engine:
         """What computes the posterior means of patches of one size."""
-        if size not in self._machines:
-            kind = AllLocations if self.equivariant else same_location
-            self._machines[size] = kind(self.data, size, self.padding, self.combine == "average", self.block_size)
-        return self._machines[size]
+        if size not in self._engines:
+            average, circular, windows = self.combine == "average", self.padding == "circular", None
+            few = self.equivariant and len(self.data) < FEW
+            if self.device.type == "cpu" and not average and not few:
+                height, width = self.data.shape[2:]
+                windows = Windows(height, width, size // 2, circular, self.equivariant, self._packed)
+            options = size, self.padding, average, self.block_size, windows
+            everywhere = self.equivariant
+            self._engines[size] = (
+                AllLocations(tuple(self.data.shape), *options) if everywhere else same_location(self.data, *options)
+            )
+        return self._engines[size]

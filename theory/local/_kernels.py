@@ -1,0 +1,273 @@
+# type: ignore
+"""Energies of all windows of an image against many others, and the sums of their weights, fused while in the cache.
+
+LANES images lie next to each other in memory, images[group, channel, row, column, lane], so that every operation runs
+over images and every number is used where it is made. A task (i, u, rows, j, v, columns) compares the windows around
+the pixels (i + a, j + b) of x with those around (u + a, v + b) of each image, a < rows, b < columns. The energy of two
+pixels, summed over channels, is
+
+    (x - y)^2 / 2   or, with `expanded`,   (y' / 2 - x') y' = (x - y)^2 / 2 - x'^2 / 2,    x' = x - centre,
+
+and that of a window their sum: down the columns, then along the rows, by additions only. The weight of an energy e
+relative to the lowest one so far is exp(-rate (e - low)). Where the rounding of e could matter, rate low > limit, the
+groups that come near the lowest energy are computed again in float64, window by window, and ties are recognised.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+LANES = 64
+
+OPTIONS = dict(cache=True, nogil=True, _nrt=False, error_model="numpy")
+SUMS = {"reassoc", "contract", "nsz", "arcp", "nnan"}
+
+LOG2_E = 1 / math.log(2)
+SINGLE = tuple(np.float32(math.log(2) ** k / math.factorial(k)) for k in range(7))
+DOUBLE = tuple(math.log(2) ** k / math.factorial(k) for k in range(14))
+
+
+def exp2(t):
+    """2^t for -120 < t <= 0 in the precision of t, by the Taylor series on [-1/2, 1/2]."""
+    return 2.0**t
+
+
+def exp2_single(t):
+    a, b, c, d, e, f, g = SINGLE
+    whole = np.floor(t + np.float32(0.5))
+    r = t - whole
+    value = a + r * (b + r * (c + r * (d + r * (e + r * (f + r * g)))))
+    return value * np.int32((np.int32(whole) + 127) << 23).view(np.float32)
+
+
+def exp2_double(t):
+    a, b, c, d, e, f, g, h, i, j, k, l, m, n = DOUBLE
+    whole = np.floor(t + 0.5)
+    r = t - whole
+    value = h + r * (i + r * (j + r * (k + r * (l + r * (m + r * n)))))
+    value = a + r * (b + r * (c + r * (d + r * (e + r * (f + r * (g + r * value))))))
+    return value * np.int64((np.int64(whole) + 1023) << 52).view(np.float64)
+
+
+@overload(exp2, jit_options={"fastmath": {"contract"}})
+def _exp2(t):
+    return exp2_single if t == types.float32 else exp2_double
+
+
+@njit(**OPTIONS, fastmath={"contract"})
+def add_pixels(x, y, centre, expanded, energy):
+    """Add the energies of one pixel x and LANES pixels y."""
+    half = y.dtype.type(0.5)
+    if expanded:
+        x -= centre
+        for l in range(LANES):
+            value = y[l] - centre
+            energy[l] += (half * value - x) * value
+    else:
+        for l in range(LANES):
+            difference = x - y[l]
+            energy[l] += half * difference * difference
+
+
+@njit(**OPTIONS)
+def pixel_row(x, y, i, u, j, v, circular, expanded, centre, energy):
+    """Energies of pixels (i, j + b) of x and (u, v + b) of y for all b, zero outside the image."""
+    channels, height, width = x.shape
+    energy[:] = 0
+    if circular:
+        i, u = i % height, u % height
+    elif not (0 <= i < height and 0 <= u < height):
+        return
+    for b in range(len(energy) // LANES):
+        k, w = j + b, v + b
+        if circular:
+            k, w = k % width, w % width
+        elif not (0 <= k < width and 0 <= w < width):
+            continue
+        for c in range(channels):
+            add_pixels(x[c, i, k], y[c, u, w], centre[c], expanded, energy[b * LANES : (b + 1) * LANES])
+
+
+@njit(**OPTIONS, fastmath={"contract"})
+def add_shifted(source, step, count, out):
+    """out[q] = sum over k < count of source[q + k step]; up to seven terms in one pass."""
+    n = len(out)
+    a, b, c = source[:n], source[step : step + n], source[2 * step : 2 * step + n]
+    d, e = source[3 * step : 3 * step + n], source[4 * step : 4 * step + n]
+    f, g = source[5 * step : 5 * step + n], source[6 * step : 6 * step + n]
+    if count >= 7:
+        for q in range(n):
+            out[q] = ((a[q] + b[q]) + (c[q] + d[q])) + ((e[q] + f[q]) + g[q])
+        k = 7
+    elif count >= 5:
+        for q in range(n):
+            out[q] = ((a[q] + b[q]) + (c[q] + d[q])) + e[q]
+        k = 5
+    elif count >= 3:
+        for q in range(n):
+            out[q] = a[q] + b[q] + c[q]
+        k = 3
+    else:
+        for q in range(n):
+            out[q] = a[q]
+        k = 1
+    while k + 4 <= count:
+        a, b = source[k * step : k * step + n], source[(k + 1) * step : (k + 1) * step + n]
+        c, d = source[(k + 2) * step : (k + 2) * step + n], source[(k + 3) * step : (k + 3) * step + n]
+        for q in range(n):
+            out[q] += (a[q] + b[q]) + (c[q] + d[q])
+        k += 4
+    while k < count:
+        a = source[k * step : k * step + n]
+        for q in range(n):
+            out[q] += a[q]
+        k += 1
+
+
+@njit(**OPTIONS, fastmath=SUMS)
+def lowest(energy, work):
+    """The lowest of LANES energies, by halving."""
+    for l in range(LANES // 2):
+        a, b = energy[l], energy[l + LANES // 2]
+        work[l] = a if a < b else b
+    for l in range(LANES // 4):
+        a, b = work[l], work[l + LANES // 4]
+        work[l] = a if a < b else b
+    for l in range(LANES // 8):
+        a, b = work[l], work[l + LANES // 8]
+        work[l] = a if a < b else b
+    low = work[0]
+    for l in range(1, LANES // 8):
+        low = work[l] if work[l] < low else low
+    return low
+
+
+@njit(**OPTIONS, fastmath=SUMS)
+def weigh(energy, low, rate, weight):
+    """The weights 2^(-rate (e - low)), and their sum."""
+    total = energy.dtype.type(0)
+    floor = energy.dtype.type(-100)
+    for l in range(LANES):
+        t = (low - energy[l]) * rate
+        t = t if t > floor else floor
+        weight[l] = exp2(t)
+        total += weight[l]
+    return total
+
+
+@njit(**OPTIONS, fastmath=SUMS)
+def moment_of(weight, values, centre):
+    total = weight.dtype.type(0)
+    for l in range(LANES):
+        total += weight[l] * (values[l] - centre)
+    return total
+
+
+@njit(**OPTIONS)
+def exact_energies(x, y, i, u, j, v, radius, circular, exact):
+    """Energies in float64 of the window of x around (i, j) and those of y around (u, v)."""
+    channels, height, width = x.shape
+    exact[:] = 0
+    for a in range(-radius, radius + 1):
+        i_a, u_a = i + a, u + a
+        if circular:
+            i_a, u_a = i_a % height, u_a % height
+        elif not (0 <= i_a < height and 0 <= u_a < height):
+            continue
+        for b in range(-radius, radius + 1):
+            j_b, v_b = j + b, v + b
+            if circular:
+                j_b, v_b = j_b % width, v_b % width
+            elif not (0 <= j_b < width and 0 <= v_b < width):
+                continue
+            for c in range(channels):
+                point, values = x[c, i_a, j_b], y[c, u_a, v_b]
+                for l in range(LANES):
+                    difference = point - np.float64(values[l])
+                    exact[l] += 0.5 * difference * difference
+
+
+@njit(**OPTIONS)
+def add_exact(exact, valid, y, u, v, rate, norm, centre, low, total, moment, i, j):
+    """Merge the sums of exact energies, ties averaged, into those of the window around (i, j)."""
+    least = low[i, j]
+    for l in range(valid):
+        least = min(least, exact[l])
+    width = 8 * 2.0**-52 * (least + norm * math.sqrt(least))
+    gap = low[i, j] - least
+    if gap > width:
+        factor = math.exp(-gap * rate) if total[i, j] > 0 else 0.0
+        total[i, j] *= factor
+        for c in range(len(moment)):
+            moment[c, i, j] *= factor
+    low[i, j] = least
+    for l in range(valid):
+        gap = exact[l] - least
+        weight = math.exp(-gap * rate) if gap > width else 1.0
+        if weight > 0:
+            total[i, j] += weight
+            for c in range(len(moment)):
+                moment[c, i, j] += weight * (np.float64(y[c, u, v, l]) - centre[c])
+
+
+@njit(**OPTIONS)
+def add_windows(
+    images, varied, n, tasks, radius, circular, centre, exact_centre, window, limit,
+    points, exact_points, rates, norms, expanded, lows, totals, moments, ring, column, energies, weight, exact,
+):  # fmt: skip
+    """Add all windows of `images`, n of them, to the sums of those of `points`, batch by batch and task by task.
+
+    What belongs to a point stands in the second line of arguments up to its sums; the rest is work space.
+    """
+    kind, size = images.dtype.type, 2 * radius + 1
+    for g in range(len(images)):
+        y, valid = images[g], min(LANES, n - g * LANES)
+        for p in range(len(points)):
+            x, rate, low, total, moment = points[p], rates[p], lows[p], totals[p], moments[p]
+            binary_rate = kind(rate * LOG2_E)
+            for task in range(len(tasks)):
+                i0, u0, rows, j0, v0, columns = tasks[task]
+                length = (columns + 2 * radius) * LANES
+                for s in range(-radius, rows + radius):
+                    place = (s + radius) % size * length
+                    pixel_row(
+                        x, y, i0 + s, u0 + s, j0 - radius, v0 - radius, circular, expanded[p], centre,
+                        ring[place : place + length],
+                    )  # fmt: skip
+                    if s < radius:
+                        continue
+                    i, u = i0 + s - radius, u0 + s - radius
+                    add_shifted(ring, length, size, column[:length])
+                    add_shifted(column, LANES, size, energies[: columns * LANES])
+                    for b in range(columns):
+                        j, v = j0 + b, v0 + b
+                        energy = energies[b * LANES : (b + 1) * LANES]
+                        if valid < LANES:
+                            energy[valid:] = np.inf
+                        several = varied[g, u, v]
+                        least = np.float64(lowest(energy, weight) if several else energy[0])
+                        if not min(least, low[i, j]) * rate <= limit:
+                            if not least > low[i, j] + window / rate + 1e-5 * (least + low[i, j]):
+                                exact_energies(exact_points[p], y, i, u, j, v, radius, circular, exact)
+                                add_exact(exact, valid, y, u, v, rate, norms[p], exact_centre, low, total, moment, i, j)
+                            continue
+                        if least < low[i, j]:
+                            factor = math.exp(-(low[i, j] - least) * rate) if total[i, j] > 0 else 0.0
+                            total[i, j] *= factor
+                            for c in range(len(moment)):
+                                moment[c, i, j] *= factor
+                            low[i, j] = least
+                        gap = (least - low[i, j]) * rate
+                        if gap > window:
+                            continue
+                        if several:
+                            total[i, j] += weigh(energy, kind(low[i, j]), binary_rate, weight)
+                            for c in range(len(moment)):
+                                moment[c, i, j] += moment_of(weight, y[c, u, v], centre[c])
+                        else:
+                            share = valid * math.exp(-gap)
+                            total[i, j] += share
+                            for c in range(len(moment)):
+                                moment[c, i, j] += share * (y[c, u, v, 0] - centre[c])

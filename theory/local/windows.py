@@ -1,0 +1,173 @@
+"""Posterior means of the centres of windows over all training images, on the processor.
+
+Everything is done by direct comparison: in float32 a pair of windows costs about a nanosecond, whatever their size. Its
+log weight has an error of about eps e / sigma^2, e being half the squared distance, or, with the squares multiplied
+out, of eps (|x| R + R^2 / 2) / sigma^2 for windows of norm R at most; each image takes the form with the smaller one.
+Where it exceeds TOLERANCE, the windows that carry weight are compared again in float64. Groups of images that are all
+alike in a window count as one, with its multiplicity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from itertools import pairwise, product, repeat
+
+import numpy as np
+import torch
+
+from ..._support import progress
+from ..._support.types import Array
+from ..empirical.weighted_sums import inverse_square, safe_norm
+from . import _kernels
+
+# numba's functions have no types that a checker could read.
+add_windows: Callable[..., None] = _kernels.add_windows
+LANES: int = _kernels.LANES
+
+TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-11}
+"""Accepted rounding of a log weight: it moves a mean by at most half of the spread of what is averaged times this."""
+
+WINDOW = 60.0
+"""Groups of windows below exp(-WINDOW) of the largest weight are left out."""
+
+PAIRS = 2**31
+"""Pairs of windows that one call of the kernel compares; between calls an interrupt is noticed."""
+
+
+class PackedImages:
+    """Images (n, c, h, w) as the kernel reads them, (groups, c, h, w, LANES); packed again where they were changed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[torch.dtype, tuple[object, Array]] = {}
+
+    def __call__(self, data: torch.Tensor, dtype: torch.dtype) -> tuple[object, Array]:
+        """What tells these data from others, and the packed images, the last group filled up by its first image."""
+        version = None if data.is_inference() else data._version  # noqa: SLF001
+        key = (data.data_ptr(), tuple(data.shape), version, dtype)
+        if dtype not in self._kept or self._kept[dtype][0] != key:
+            packed = np.empty((-(-len(data) // LANES), *data.shape[1:], LANES), str(dtype).removeprefix("torch."))
+            for group, part in zip(packed, data.detach().split(LANES), strict=True):
+                group[..., : len(part)] = part.permute(1, 2, 3, 0).to(dtype).numpy()
+                group[..., len(part) :] = group[..., :1]
+            self._kept[dtype] = key, packed
+        return self._kept[dtype]
+
+
+class Windows:
+    """Windows of (2 radius + 1)^2 pixels, compared with those at their own place or, `everywhere`, at all places."""
+
+    def __init__(
+        self, height: int, width: int, radius: int, circular: bool, everywhere: bool, packed: PackedImages
+    ) -> None:
+        self.radius: int = radius
+        self.circular: bool = circular
+        self._packed = packed
+        axes = [_pairs(length, radius, circular) if everywhere else [(0, 0, length)] for length in (height, width)]
+        self.tasks: Array = np.array([rows + columns for rows, columns in product(*axes)])
+        self._known: tuple[object, Array, Array, float] = None, np.empty(0), np.empty(0), 0.0
+
+    def __call__(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Posterior means like `x` and the lowest energies (batch, height, width), float64."""
+        dtype = torch.promote_types(torch.promote_types(x.dtype, data.dtype), torch.float32)
+        key, images = self._packed(data, dtype)
+        if self._known[0] != key:
+            self._known = key, *self._facts(images)
+        _, varied, centre, reach = self._known
+        exact = x.detach().double().contiguous()
+        rate = inverse_square(sigma.detach()).contiguous()
+        expanded = self._expanded(exact, rate, centre, reach) if dtype == torch.float32 else np.zeros(len(x), bool)
+        low = np.full((len(x), *x.shape[2:]), np.inf)
+        total, moment = np.zeros_like(low), np.zeros(tuple(x.shape))
+        points, norms = exact.to(dtype), safe_norm(exact.flatten(1))
+        per_image = [part.numpy() for part in (points, exact, rate, norms)] + [expanded, low, total, moment]
+        size, columns = 2 * self.radius + 1, x.shape[3] + 2 * self.radius
+        limit = TOLERANCE[dtype] / torch.finfo(dtype).eps
+        threads = torch.get_num_threads()
+        shares = _shares(len(x), x.shape[2], self.tasks, threads)
+        pairs = len(x) * LANES * int((self.tasks[:, 2] * self.tasks[:, 5]).sum())
+        step = max(1, PAIRS // max(1, pairs))
+
+        def work(share: tuple[slice, Array], first: int) -> None:
+            rows, tasks = share
+            scratch = [np.empty(k * LANES, images.dtype) for k in (size * columns, columns, x.shape[3], 1)]
+            mine = [part[rows] for part in per_image]
+            part, kinds = slice(first, first + step), centre.astype(images.dtype)
+            options = tasks, self.radius, self.circular, kinds, centre, WINDOW, limit
+            add_windows(
+                images[part], varied[part], len(data) - first * LANES, *options, *mine, *scratch, np.empty(LANES)
+            )
+
+        with _compiling(), ThreadPoolExecutor(threads) as pool:
+            for first in range(0, len(images), step):
+                if len(shares) == 1:
+                    work(shares[0], first)
+                else:
+                    list(pool.map(work, shares, repeat(first)))
+        mean = moment / total[:, None] + centre[:, None, None]
+        return torch.from_numpy(mean).to(x.dtype), torch.from_numpy(low)
+
+    def _facts(self, images: Array) -> tuple[Array, Array, float]:
+        """Which windows vary within a group (groups, h, w), the mean of each channel, the largest norm of a window."""
+        differ = np.stack([(group != group[..., :1]).any((0, 3)) for group in images])
+        varied = self._over_windows(torch.from_numpy(differ)) > 0
+        centre = np.mean([group.mean((1, 2, 3), dtype=np.float64) for group in images], 0)
+        largest = 0.0
+        for group in images:
+            squares = ((group - centre[:, None, None, None]) ** 2).sum(0)
+            largest = max(largest, float(self._over_windows(torch.from_numpy(squares).permute(2, 0, 1)).max()))
+        return varied.numpy(), centre, math.sqrt(largest)
+
+    def _expanded(self, x: torch.Tensor, rate: torch.Tensor, centre: Array, reach: float) -> Array:
+        """Which images have their squares multiplied out: those whose noise alone would cost more digits."""
+        squares = (x - torch.from_numpy(centre)[:, None, None]).square().sum(1)
+        norm = self._over_windows(squares).flatten(1).amax(1).sqrt()
+        noise = x.shape[1] * (2 * self.radius + 1) ** 2 / 2
+        return ((norm * reach + reach**2 / 2) * rate < noise).numpy()
+
+    def _over_windows(self, maps: torch.Tensor) -> torch.Tensor:
+        """Sums over all windows of maps (m, h, w)."""
+        r, maps = self.radius, maps.double().unsqueeze(1)
+        if self.circular and r:
+            maps = torch.nn.functional.pad(maps, (r, r, r, r), mode="circular")
+        padding = 0 if self.circular else r
+        return torch.nn.functional.avg_pool2d(maps, 2 * r + 1, 1, padding, divisor_override=1)[:, 0]
+
+
+def _pairs(length: int, radius: int, circular: bool) -> list[tuple[int, int, int]]:
+    """Along one axis, the (first, first of the other, count) of places whose windows the border cuts alike."""
+    if circular:
+        halves = [(0, s, length - s) for s in range(length)]
+        return halves + [(length - s, 0, s) for s in range(1, length)]
+    first, last = min(radius, length), max(min(radius, length), length - radius)
+    inside = [
+        (first + max(0, -s), first + max(0, s), last - first - abs(s)) for s in range(first - last + 1, last - first)
+    ]
+    return [(a, b, count) for a, b, count in [(0, 0, first), *inside, (last, last, length - last)] if count > 0]
+
+
+def _shares(batch: int, height: int, tasks: Array, threads: int) -> list[tuple[slice, Array]]:
+    """What each thread does: some of the images or, where they do not divide, some of the rows of all."""
+    if batch % threads == 0:
+        each = batch // threads
+        return [(slice(k * each, (k + 1) * each), tasks) for k in range(threads)]
+    edges = np.linspace(0, height, threads + 1).astype(int)
+    bands = [_band(tasks, first, last) for first, last in pairwise(edges)]
+    return [(slice(0, batch), band) for band in bands if len(band)]
+
+
+def _band(tasks: Array, first: int, last: int) -> Array:
+    """The part of the tasks that belongs to the rows from `first` to `last`."""
+    cut = tasks.copy()
+    cut[:, 0] = np.maximum(tasks[:, 0], first)
+    cut[:, 1] += cut[:, 0] - tasks[:, 0]
+    cut[:, 2] = np.minimum(tasks[:, 0] + tasks[:, 2], last) - cut[:, 0]
+    return cut[cut[:, 2] > 0]
+
+
+def _compiling() -> AbstractContextManager[None]:
+    """A note on screen while numba compiles."""
+    compiled = bool(getattr(add_windows, "signatures", ()))
+    return progress.message("compiling the kernel of the local optimum (once)", False if compiled else None)
