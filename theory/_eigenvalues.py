@@ -23,8 +23,9 @@ def rank_cut(eigenvalues: torch.Tensor, dim: int) -> torch.Tensor:
 
 def shrink(eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     """eigenvalue / (eigenvalue + sigma^2), 0 where the eigenvalue is 0."""
-    ratio = sigma / eigenvalue.sqrt()
-    return torch.where(eigenvalue > 0, 1 / (1 + ratio.square()), torch.zeros_like(ratio))
+    positive = eigenvalue > 0
+    ratio = sigma / torch.where(positive, eigenvalue, torch.ones_like(eigenvalue)).sqrt()  # no 0 / 0 in its derivative
+    return torch.where(positive, 1 / (1 + ratio.square()), torch.zeros_like(ratio))
 
 
 def log_ratio(eigenvalue: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

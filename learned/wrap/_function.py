@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from .denoiser import WrappedDenoiser
 from .predictions import PREDICTIONS, to_denoised
 
 
-class _Function(WrappedDenoiser):
+class FunctionDenoiser(WrappedDenoiser):
+    """What `function` makes."""
+
     timing: Clock
 
     def __init__(
@@ -31,9 +33,16 @@ class _Function(WrappedDenoiser):
         range: tuple[float, float] | None,
         integer: bool | None,
         split: str | None,
+        sign: float = 1.0,
     ) -> None:
         super().__init__(inner, shape, timing, range=range, integer=integer)
-        self.predicts, self.split = predicts, split
+        self.predicts, self.split, self.sign = predicts, split, sign
+
+    def changed(self, **options: object) -> FunctionDenoiser:
+        """The same with other options of the constructor."""
+        now = {"inner": self.inner, "predicts": self.predicts, "timing": self.timing, "shape": self.shape}
+        now |= {"range": self.data_range, "integer": self.integer, "split": self.split, "sign": self.sign}
+        return FunctionDenoiser(**cast("Any", now | options))
 
     def summary(self) -> list[str]:
         whole = ["integer=True"] if self.integer else []
@@ -48,8 +57,7 @@ class _Function(WrappedDenoiser):
             out = out[:, : x.shape[1]]
         if out.shape != x.shape:
             return out
-        if self.predicts == "flow" and self.timing.reverse:
-            out = -out
+        out = -self.sign * out if self.predicts == "flow" and self.timing.reverse else self.sign * out
         return to_denoised(self.predicts, x, out, level, self.timing.scale(level))
 
     def _predicted(
@@ -199,7 +207,7 @@ def function(
         raise ArgumentError("integer", "is set without whole steps", "use the clock 'index' or 'step', time_scale 1")
     if integer is None and not (timing.discrete and time_scale == 1):
         integer = False
-    return _Function(f, predicts, timing, shape, range, integer, split)
+    return FunctionDenoiser(f, predicts, timing, shape, range, integer, split)
 
 
 def _schedule(given: DiscreteSchedule | ArrayLike | None) -> DiscreteSchedule | None:
