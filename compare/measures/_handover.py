@@ -13,7 +13,7 @@ from ..._support.modules import in_evaluation
 from ..._support.types import Array, ArrayLike
 from ...theory.denoiser import Denoiser
 from ...theory.gaussian import GaussianDenoiser
-from ...theory.known_levels import known_range
+from ...theory.levels import known_range
 from .handover_causes import counting, findings, remedy
 from .handover_trial import ERRORS, Trial, behaviour
 
