@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -23,6 +23,15 @@ def bar(
     return make(
         cast("Iterable[T]", iterable), total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True
     )
+
+
+def overall(total: float, label: str, show: bool | None = None) -> tqdm[NoReturn]:
+    """One bar for a whole job, in any unit of work, with the time that is left."""
+    from tqdm import tqdm as make
+
+    disable = not (sys.stderr.isatty() if show is None else show)
+    shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
+    return make(total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True, bar_format=shape)
 
 
 @contextmanager

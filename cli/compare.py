@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -48,8 +50,11 @@ class Command(DataOptions, Comparison):
             )
             for path in comparison.model
         }
-        result = run_comparison(comparison, out / "network", networks=networks, data=data)
+        result = run_comparison(
+            comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=_tell
+        )
         text = report(result, out)
+        shutil.rmtree(out / "partial", ignore_errors=True)
         if self.json:
             import json
 
@@ -58,6 +63,10 @@ class Command(DataOptions, Comparison):
             print(text)
             written = [out / "compare.nc", *pictures(result, out), out / "report.html"]
             print(f"\nwritten: {', '.join(map(str, written))}")
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _plain(result: xr.Dataset) -> list | dict:

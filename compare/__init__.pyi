@@ -15,6 +15,7 @@ from .bumps import percolation_of_accuracy as percolation_of_accuracy
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .comparison import compare_models as compare_models
+from .comparison import explanation as explanation
 from .comparison import figure as figure
 from .comparison import noise_range as noise_range
 from .comparison import one_model as one_model

@@ -1,6 +1,7 @@
 """The main job: a network against the optima of its training set, as numbers, table, figure and page."""
 
 from ._compare import compare as compare
+from ._explanation import explanation as explanation
 from ._figure import figure as figure
 from ._optima import optima as optima
 from ._page import page as page

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, cast
 
 import numpy as np
 import torch
 import xarray as xr
 
+from ..._support.types import FilePath
 from ...errors import ArgumentError, CovarianceError, EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
-from ...theory.denoiser import Denoiser, with_condition
+from ...theory.denoiser import Denoiser
+from ...theory.local.patches import LocalDenoiser
 from ..measures.duplicates import exact_duplicates
-from ._optima import optima
+from ._optima import name_of, optima, own_callable
+from ._partial import Partial
+from ._patch_sizes import BANK, NETWORK, PROBES, candidates, choose_patch_sizes, sizes_at
 from ._predicted_transitions import as_variables, predicted_transitions
-from ._track import track
+from ._run import Announce, Run
+from ._track import conditioned, featureless
 from ._trained_range import Range, trained_range
 from .options import HELD_OUT, PER_IMAGE, TRAINING, Comparison
 
-N_EXAMPLE_LEVELS, EXAMPLE_RANGE = 5, (0.15, 0.77)  # where, in the list of noise levels, images differ most
+FIXED_PANELS = ("clean", "noisy", "network")
 
 
 def compare(
@@ -34,6 +39,8 @@ def compare(
     *,
     note: str = "",
     trained_on: Range | None = None,
+    partial: FilePath | None = None,
+    announce: Announce | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
     """`track` on held-out and on training images, with the predicted transitions and a few denoised examples.
@@ -53,14 +60,21 @@ def compare(
     trained_on : (float, float), optional
         The range of noise levels that the network was trained on; read from the network where it was loaded from a
         run, else without limits.
+    partial : path, optional
+        A folder that keeps every noise level as it is done: the same call goes on where a stopped one was, with the
+        same result.
+    announce : callable, optional
+        Is told, as text, the plan with its time and memory (from a probe of about a second of each part) before the
+        work starts, and what was left out. Without it nothing is probed, and what was left out is a warning.
     show : bool, optional
         Show progress bars (default: on a terminal).
 
     Returns
     -------
     xarray.Dataset
-        The variables of `track` with a dimension `split` ("held-out", "training") in front. `outside` (sigma) marks
-        levels outside of `trained_on`; `transition_sigma` (transition) with `_stderr`, `transition_equation` and
+        The variables of `track` with a dimension `split` ("held-out", "training") in front; the null knows the mean
+        and the variance of the training images. `patch_size` (sigma) is that of the local optimum. `outside` (sigma)
+        marks levels outside of `trained_on`; `transition_sigma` (transition) with `_stderr`, `transition_equation` and
         `transition_reference` are the predictions; `example` (panel, example_sigma, channel, height, width) is one
         held-out image at five noise levels: clean, noisy, and denoised by the network and by every theory.
 
@@ -72,11 +86,13 @@ def compare(
         If there are fewer than two images of a kind.
     CovarianceError
         If all training images are equal.
+    ArgumentError
+        If a patch is larger than the images, or the budget too small for one evaluation.
 
     Warns
     -----
     UserWarning
-        If held-out images are in the training set.
+        If held-out images are in the training set, or a theory gives NaN at a noise level.
 
     Examples
     --------
@@ -88,13 +104,20 @@ def compare(
     >>> result.closest.sel(split="held-out").values.tolist()
     ['gaussian', 'gaussian']
     """
-    config = config or Comparison()
-    theories = checked_optima(training, held_out, config)
-    return against(theories, network, training, held_out, config, note, trained_on, show)
+    config, started = config or Comparison(), time.monotonic()
+    checked(training, held_out, config)
+    warn_of_shared(training, held_out)
+    if announce is not None:
+        announce(preparing(training, config))
+    theories, reported = theories_for(network, training, held_out, config)
+    return against(
+        theories, network, training, reported, config, note, trained_on, show,
+        partial=partial, announce=announce, started=started,
+    )  # fmt: skip
 
 
-def checked_optima(training: ImageData, held_out: ImageData, config: Comparison) -> dict[str, Denoiser]:
-    """The optima of `training`, once training and held-out images are fit for a comparison."""
+def checked(training: ImageData, held_out: ImageData, config: Comparison) -> None:
+    """Errors, before any work, where the images are not fit for a comparison."""
     if held_out.shape != training.shape:
         raise ShapeError("held_out", f"has shape {held_out.shape}", f"pass images of shape {training.shape}")
     for name, images in {"training": training, "held_out": held_out}.items():
@@ -102,10 +125,47 @@ def checked_optima(training: ImageData, held_out: ImageData, config: Comparison)
             raise EmptyDataError(name, f"expected at least 2 images, got {len(images)}", "pass more images")
     if bool((training.images == training.images[0]).all()):
         raise CovarianceError("training", f"holds {len(training)} equal images", "pass images that differ")
+    if "local" in config.theories:
+        candidates(config.patch_sizes, training.shape)
+        if NETWORK in config.patch_sizes and len(held_out) < 4:
+            raise EmptyDataError("held_out", f"expected at least 4 images, got {len(held_out)}", "pass more images")
+    for theory in config.theories:
+        own_callable(theory)
+
+
+def warn_of_shared(training: ImageData, held_out: ImageData) -> None:
+    """A word where held-out images are in the training set."""
     shared = exact_duplicates(held_out.images, training.images)
     if shared:
         warnings.warn(f"{shared} of the held-out images are in the training set", stacklevel=3)
-    return optima(training, config.theories, config.patch_size, config.seed)
+
+
+def theories_for(
+    network: Denoiser,
+    training: ImageData,
+    held_out: ImageData,
+    config: Comparison,
+    known: Mapping[str, Denoiser] | None = None,
+) -> tuple[dict[str, Denoiser], ImageData]:
+    """The theories, the patch size chosen as told, and the held-out images that are left to report on.
+
+    `known` are theories that need not be made again; the local one is, where the network has a say in it.
+    """
+    sizes, reported = config.patch_sizes, held_out
+    if "local" not in config.theories:
+        return dict(known or optima(training, config.theories, None, config.seed)), reported
+    unreported = None
+    if NETWORK in sizes:
+        n = min(PROBES, len(held_out) // 2)
+        unreported = held_out.images[-n:]
+        network = conditioned(network, labels_of(held_out, config), slice(-n, None))
+        reported = held_out.take(range(len(held_out) - n), held_out.name)
+    if known and NETWORK not in sizes:
+        return dict(known), reported
+    chosen = choose_patch_sizes(training.images, config.sigmas, sizes, config.seed, network, unreported)
+    if known:
+        return {**known, "local": LocalDenoiser(training.images, chosen, equivariant=False)}, reported
+    return optima(training, config.theories, chosen, config.seed), reported
 
 
 def against(
@@ -117,30 +177,47 @@ def against(
     note: str,
     trained_on: Range | None,
     show: bool | None,
+    *,
+    partial: FilePath | None = None,
+    announce: Announce | None = None,
+    started: float | None = None,
 ) -> xr.Dataset:
-    """`compare` with the given optima."""
+    """`compare` with the given theories."""
+    n = config.images_for(len(training), training.images[0].numel())
     splits = {HELD_OUT: held_out, TRAINING: training}
-    labels = {name: labels_of(data, config) for name, data in splits.items()}
-    tracks = [
-        track(
-            network, theories, data.images[: config.n_images], config.sigmas,
-            n_noise=config.n_noise, seed=config.seed, condition=labels[name], show=show,
-        )
-        for name, data in splits.items()
-    ]  # fmt: skip
-    result = xr.concat(tracks, dim=xr.Variable("split", list(splits)), combine_attrs="override")
-    first = labels[HELD_OUT]
-    shown = network if first is None else with_condition(cast("Any", network), first[:1])
-    result = result.merge(_examples(shown, theories, held_out.images[0], config))
+    labels = {split: labels_of(data, config) for split, data in splits.items()}
+    run = Run(
+        network,
+        theories,
+        featureless(training.images),
+        {split: data.images[:n] for split, data in splits.items()},
+        labels,
+        config,
+        Partial(partial, config, training, held_out),
+        tuple(name_of(theory) for theory in config.theories if "=" in theory),
+        announce,
+        time.monotonic() if started is None else started,
+        show,
+    )
+    run.prepare()
+    tracks = run.tracks()
+    result = xr.concat(tracks, dim=xr.Variable("split", list(run.splits)), combine_attrs="override")
+    shown = conditioned(network, labels[HELD_OUT], slice(1))
+    result = result.merge(_examples(shown, run.theories, held_out.images[0], config))
     result = result.merge(as_variables(predicted_transitions(training, len(training))))
     low, high = trained_on or trained_range(network) or (0.0, np.inf)
     result["outside"] = ("sigma", (config.sigmas < low) | (config.sigmas > high))
+    local = run.theories.get("local")
+    if isinstance(local, LocalDenoiser):
+        result["patch_size"] = ("sigma", sizes_at(local.patch_size, config.sigmas))
     result.attrs = tracks[0].attrs | {
         "network": note,
         "data": training.name,
         "n_train": len(training),
         "held_out_in_training": exact_duplicates(held_out.images, training.images),
         "trained_on": (low, high),
+        "patch_sizes": _how(config, len(training)),
+        "left_out": [name for name in theories if name not in run.theories] or "",
         "configuration": json.dumps(asdict(config)),
     }
     return result
@@ -152,16 +229,35 @@ def labels_of(data: ImageData, config: Comparison) -> torch.Tensor | None:
         return None
     if data.labels is None:
         raise ArgumentError("condition", f"is 'class', and {data.name} has no labels", "name one class, or pass labels")
-    return torch.as_tensor(data.labels)[: config.n_images]
+    return torch.as_tensor(data.labels)
+
+
+def preparing(training: ImageData, config: Comparison) -> str:
+    """What is done before there is a plan."""
+    names = ", ".join(name_of(theory) for theory in config.theories)
+    sizes = f", patch sizes: {_how(config, len(training))}" if "local" in config.theories else ""
+    return f"preparing {names} of {len(training)} images{sizes} ..."
+
+
+def _how(config: Comparison, n_train: int) -> str:
+    """How the patch sizes came about, in words."""
+    if "local" not in config.theories:
+        return ""
+    among = [str(size) for size in config.patch_sizes if not isinstance(size, str)]
+    if len(among) == 1:
+        return f"{among[0]} as told"
+    bank = f"{min(BANK, n_train)} of the training images" if n_train > BANK else "the training images"
+    judge = "denoises left-out images best" if NETWORK not in config.patch_sizes else "explains the network best"
+    where = " (on held-out images that are not reported)" if NETWORK in config.patch_sizes else ""
+    return f"at each level, that which {judge}{where}, of {', '.join(among) or 'all odd sizes'}, by {bank}"
 
 
 def _examples(
     network: Denoiser, theories: Mapping[str, Denoiser], image: torch.Tensor, config: Comparison
 ) -> xr.Dataset:
     """One held-out image at five noise levels, denoised by the network and by every theory."""
-    chosen = np.unique((np.linspace(*EXAMPLE_RANGE, N_EXAMPLE_LEVELS) * (config.levels - 1)).round().astype(int))
-    levels = config.sigmas[chosen]
-    rows = {"clean": [], "noisy": [], "network": [], **{name: [] for name in theories}}
+    levels = config.example_sigmas
+    rows = {name: [] for name in (*FIXED_PANELS, *theories)}
     for sigma in levels:
         x = noised(image[None], float(sigma), config.seed)
         with torch.no_grad():

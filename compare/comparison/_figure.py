@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
+COMBINATION = "best convex combination"
+
+
 def figure(result: xr.Dataset) -> Figure:
     """Draw a comparison from its Dataset alone.
 
@@ -28,7 +31,8 @@ def figure(result: xr.Dataset) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Above: how much of the network's score each theory misses, with the predicted transitions; denoising errors on
+        Above: how much of the network's score each theory and their best convex combination miss, with the predicted
+        transitions and, at the top, the patch size of the local optimum; denoising errors on
         training over held-out images; denoising errors on held-out images. Below: one image at five noise levels,
         denoised by the network and by every theory.
 
@@ -53,8 +57,8 @@ def figure(result: xr.Dataset) -> Figure:
         _memory(axes[1], result)
         _errors(axes[2], result)
         letters(axes)
-        handles, names = axes[2].get_legend_handles_labels()
-        top.legend(handles, names, loc="outside lower center", ncols=len(names))
+        lines = {str(line.get_label()): line for ax in (axes[2], axes[0]) for line in ax.get_legend_handles_labels()[0]}
+        top.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=len(lines))
         _examples(bottom, result)
     return made
 
@@ -90,10 +94,28 @@ def _distances(ax: Axes, result: xr.Dataset) -> None:
     for name in part.theory.values:
         one = part.sel(theory=name)
         band(ax, one.sigma, 1 - one.explained_variance, one.explained_variance_stderr, str(name))
+    if "combination_explained" in part and part.sizes["theory"] > 1:
+        missed = 1 - part.combination_explained
+        ax.plot(part.sigma, missed, color=colour("network"), linestyle="--", linewidth=0.8, label=COMBINATION)
+    _patch_sizes(ax, result)
     ax.set_yscale("log")
     ax.set_ylabel("share of the network's score that\nthe theory misses (held-out images)")
     _transitions(ax, result)
     _noise_axis(ax, result)
+
+
+def _patch_sizes(ax: Axes, result: xr.Dataset) -> None:
+    """The patch size of the local optimum, written at the top where it changes."""
+    if "patch_size" not in result:
+        return
+    sizes = result.patch_size.values.astype(int)
+    changes = [k for k in range(len(sizes)) if k == 0 or sizes[k] != sizes[k - 1]]
+    for k in changes:
+        text = f"{sizes[k]} px" if k == changes[-1] else str(sizes[k])
+        ax.annotate(
+            text, (float(result.sigma[k]), 0.97), ha="left" if k == changes[-1] else "center", va="center", fontsize=5,
+            xycoords=ax.get_xaxis_transform(), color=colour("local"),
+        )  # fmt: skip
 
 
 def _memory(ax: Axes, result: xr.Dataset) -> None:

@@ -13,7 +13,8 @@ import xarray as xr
 
 from ..._support.citations import bibliography
 from ..._support.style import style
-from ._table import closest, legend, rows, transition_rows
+from ._explanation import explanation, shares
+from ._table import SHARES, closest, legend, rows, transition_rows
 from .options import HELD_OUT, TRAINING
 from .several_models import one_model, pair_legend, pair_rows
 
@@ -57,6 +58,10 @@ SECTION = """{title}
 <h2>Held-out images</h2>
 <div class="wide">{held_out}</div>
 <p>{legend}</p>
+<h2>What explains the network</h2>
+<p>{explanation}</p>
+<div class="wide">{shares}</div>
+<p>{shares_legend}</p>
 <h2>In pictures</h2>
 <img alt="Score errors, memorisation, denoising errors and denoised examples" src="data:image/png;base64,{picture}">
 <h2>Training images</h2>
@@ -99,11 +104,12 @@ def html_table(result: xr.Dataset, split: str) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def plain_table(cells: list[dict[str, str]]) -> str:
+def plain_table(cells: list[dict[str, str]], kind: str = "") -> str:
     """Rows of equal keys as an HTML table."""
+    opening = f'<table class="{kind}">' if kind else "<table>"
     head = "".join(f"<th>{escape(key)}</th>" for key in cells[0])
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>" for row in cells)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"{opening}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
@@ -116,6 +122,9 @@ def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
         lead=escape(headline(result)),
         held_out=html_table(result, HELD_OUT),
         training=html_table(result, TRAINING),
+        explanation=escape(explanation(result)),
+        shares=plain_table(shares(result), "shares"),
+        shares_legend=escape(SHARES),
         legend="<br>".join(escape(line) for line in legend(result, HELD_OUT)),
         picture=base64.b64encode(buffer.getvalue()).decode(),
     )

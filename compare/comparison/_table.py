@@ -9,8 +9,14 @@ import xarray as xr
 
 from ..._support.estimates import show
 from ...theory.noise import DiscreteSchedule, NoiseLevel
+from ._explanation import explanation, shares
 from .options import HELD_OUT
 
+SHARES = (
+    "explained by each theory: 1 - E|s_net - s_theory|^2 / E|s_net|^2 in percent (± standard error); best:"
+    " by the theory that is best on the other half of the points; combination: by the convex combination ('of') with"
+    " weights fitted on the other half; null: by the Gaussian that knows only mean and variance of the training images."
+)
 DDPM = DiscreteSchedule.linear(1000, 1e-4, 0.02)
 
 
@@ -21,14 +27,21 @@ def ddpm_step(sigma: float) -> str:
 
 
 def closest(level: xr.Dataset) -> str:
-    """The closest theory of one noise level; those that tie with it within two standard errors follow."""
+    """The closest theory of one noise level, or "none"; those that tie with it within two standard errors follow."""
     best = str(level.closest.item())
+    if best not in level.theory:
+        return best
     others = [str(name) for name in level.theory.values[level.tied.values.astype(bool)] if name != best]
     return " = ".join([best, *others])
 
 
 def _gap(level: xr.Dataset) -> str:
-    return f"{1 - float(level.explained_variance):.3g}"
+    return "not finite" if bool(level.get("failed", False)) else f"{1 - float(level.explained_variance):.3g}"
+
+
+def _missed(level: xr.Dataset) -> tuple[float, float]:
+    """The share of the network's score that a theory misses, and its error."""
+    return 1 - float(level.explained_variance), float(level.explained_variance_stderr)
 
 
 def rows(result: xr.Dataset, split: str = HELD_OUT) -> list[dict[str, str]]:
@@ -38,15 +51,16 @@ def rows(result: xr.Dataset, split: str = HELD_OUT) -> list[dict[str, str]]:
     made = []
     for sigma in part.sigma.values[::-1]:
         level = part.sel(sigma=sigma)
-        best = level.sel(theory=str(level.closest.item()))
+        best = level.sel(theory=name) if (name := str(level.closest.item())) in level.theory else None
         made.append(
             {
                 "sigma": f"{sigma:.3g}",
                 "DDPM step": ddpm_step(sigma),
                 **({"trained": "outside" if bool(level.outside) else "yes"} if flagged else {}),
                 "closest theory": closest(level),
-                "score gap": show(1 - float(best.explained_variance), float(best.explained_variance_stderr)),
-                "cosine": f"{float(best.cosine):.4f}",
+                "score gap": "-" if best is None else show(*_missed(best)),
+                "cosine": "-" if best is None else f"{float(best.cosine):.4f}",
+                **({"patch": f"{int(level.patch_size)}"} if "patch_size" in level else {}),
                 **{f"to {name}": _gap(level.sel(theory=name)) for name in part.theory.values},
             }
         )
@@ -85,7 +99,8 @@ def table(result: xr.Dataset, split: str = HELD_OUT) -> str:
     Returns
     -------
     str
-        The rows from the largest noise level to the smallest, and below them what the columns mean.
+        The rows from the largest noise level to the smallest, and below them what the columns mean; then the shares
+        of the score that each theory and the best combination explain, and one sentence that sums them up.
 
     Examples
     --------
@@ -107,7 +122,12 @@ def table(result: xr.Dataset, split: str = HELD_OUT) -> str:
             out.append(f"-- {pending.pop(0)[1]} ".ljust(len(line), "-"))
         out.append(text)
     out += [f"-- {sentence} ".ljust(len(line), "-") for _, sentence in pending]
-    return "\n".join([*out, *legend(result, split)])
+    return "\n".join([*out, *legend(result, split), "", shares_table(result, split), "", explanation(result, split)])
+
+
+def shares_table(result: xr.Dataset, split: str = HELD_OUT) -> str:
+    """What share of the score each theory explains, and all of them together, as text with what the columns mean."""
+    return "\n".join([*aligned(shares(result, split)), SHARES])
 
 
 def legend(result: xr.Dataset, split: str) -> list[str]:
@@ -115,8 +135,13 @@ def legend(result: xr.Dataset, split: str) -> list[str]:
     lines = [
         f"{result.attrs['n']} {split} images, each noised {result.attrs['n_noise']} times; {result.attrs['network']}.",
         "score gap: E|s_net - s_theory|^2 / E|s_net|^2, the share of the network's score that the closest theory misses"
-        " (± standard error); 'to NAME': the same for each theory; 'A = B': a tie within two standard errors.",
+        " (± standard error); 'to NAME': the same for each theory; 'A = B': a tie within two standard errors; 'none':"
+        " no theory explains any of the score.",
     ]
+    if result.attrs.get("patch_sizes"):
+        lines.append(f"patch: width of the patches of the local optimum in pixels, {result.attrs['patch_sizes']}.")
+    if len(left := np.atleast_1d(result.attrs.get("left_out", ""))) and left[0]:
+        lines.append(f"left out to keep the budget: {', '.join(map(str, left))}.")
     if "outside" in result and bool(result.outside.any()):
         low, high = result.attrs["trained_on"]
         lines.append(

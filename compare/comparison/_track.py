@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -16,7 +16,10 @@ from ..._support.results import provenance
 from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, EmptyDataError, ShapeError
 from ...simulate.diffusion import noised
+from ...theory.covariance import Covariance
 from ...theory.denoiser import Denoiser, with_condition
+from ...theory.gaussian import GaussianDenoiser
+from ._combination import beats, explained_by_all
 
 METRICS = {
     "score_error": "E|D_net - D_theory|^2 / E|D_theory - x|^2",
@@ -24,7 +27,13 @@ METRICS = {
     "explained_variance": "1 - E|s_net - s_theory|^2 / E|s_net|^2",
     "rmse": "E sqrt(|D_net - D_theory|^2 / d)",
     "denoising_error": "E|D_theory - x0|^2 / d",
+    "null_explained": "explained_variance of the Gaussian that knows only the mean and the variance of the data",
+    "best_explained": "explained_variance of the theory that is the best on the other half of the points",
+    "combination_explained": "explained_variance of the convex combination fitted on the other half of the points",
 }
+
+NONE = "none"
+"""What stands for the closest theory where none explains any of the score."""
 
 ROUNDING = 1e-12  # relative: distances closer than that are equal
 
@@ -39,6 +48,7 @@ def track(
     seed: int = 0,
     batch_size: int = 256,
     condition: ArrayLike | None = None,
+    null: Denoiser | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
     """How far the score of a denoiser is from that of each theory, noise level by noise level.
@@ -64,6 +74,8 @@ def track(
         Points denoised at once; it changes nothing but the memory needed.
     condition : array_like, shape (n, ...), optional
         What the network is told of each point, such as its class; the theories are not told.
+    null : Denoiser, optional
+        What knows nothing of the structure of the data (default: `featureless(data)`).
     show : bool, optional
         Show a progress bar (default: on a terminal).
 
@@ -80,8 +92,16 @@ def track(
         - `denoising_error` = E|D_theory - x0|^2 / d;
 
         over `(sigma)`: `network_denoising_error`; `closest`, the theory with the least mean squared distance (the first
-        of those that are equal but for rounding); over `(theory, sigma)`: `tied`, whether a theory's distance is within
-        two standard errors of the least, by a paired comparison on the same points (the closest itself is always tied).
+        of those that are equal but for rounding), "none" where that explains no part of the score (a share of 0 or
+        less) or points the other way (a negative cosine); over `(theory, sigma)`: `tied`, whether a theory's distance
+        is within two standard errors of the least, by a paired comparison on the same points (the closest itself is
+        always tied); `failed`, whether it gave NaN or inf, so that its numbers are NaN there.
+
+        How much all of them explain together, over `(sigma)` with `_stderr`: `null_explained`, the share that the
+        `null` explains; `best_explained` and `combination_explained`, those of the best theory and of the best convex
+        combination of theories, chosen on one half of the points and measured on the other; `combination_gain`, their
+        difference; over `(theory, sigma)`: `combination_weight`, and `beats_null`, whether a theory explains more than
+        the null by two standard errors.
 
     Raises
     ------
@@ -92,7 +112,7 @@ def track(
     NoiseLevelError
         If a noise level is not finite and > 0.
     DenoiserContractError
-        If a denoiser returns another shape, or values that are not finite.
+        If a denoiser returns another shape, or the network values that are not finite.
 
     Examples
     --------
@@ -112,11 +132,42 @@ def track(
     told = None if condition is None else torch.as_tensor(condition)
     if told is not None and len(told) != len(data):
         raise ShapeError("condition", f"has {len(told)} rows for {len(data)} points", "pass one for each point")
+    null = null or featureless(data)
+    options = {"n_noise": n_noise, "seed": seed, "batch_size": batch_size}
     levels = [
-        _level(denoiser, theories, data, float(sigma), n_noise, seed, batch_size, told)
+        track_level(denoiser, theories, null, data, float(sigma), told=told, **options)
         for sigma in progress.bar(grid, label="noise levels", show=show)
     ]
-    result = xr.concat(levels, dim=xr.Variable("sigma", grid))
+    return joined(levels, data, n_noise, seed)
+
+
+def featureless(data: ArrayLike) -> GaussianDenoiser:
+    """The Gaussian that knows the mean and the variance per entry of `data`, and nothing of their structure.
+
+    Parameters
+    ----------
+    data : array_like, shape (n, *event)
+        Points.
+
+    Returns
+    -------
+    GaussianDenoiser
+        D(x, sigma) = m + v / (v + sigma^2) (x - m).
+
+    Examples
+    --------
+    >>> featureless(torch.tensor([[1.0, 5.0], [3.0, 1.0]]))(torch.zeros(1, 2), 5.0**0.5 / 2**0.5)
+    tensor([[1.0000, 1.5000]])
+    """
+    points = check.dataset("data", data).double()
+    variance = points.var(0, correction=0).mean()
+    return GaussianDenoiser(points.mean(0), Covariance.isotropic(variance, points[0].numel()))
+
+
+def joined(levels: list[xr.Dataset], data: torch.Tensor, n_noise: int, seed: int) -> xr.Dataset:
+    """Levels, in their order, as one Dataset over `sigma` that says what was done."""
+    grid = np.array([float(level.attrs["sigma"]) for level in levels])
+    result = xr.concat(levels, dim=xr.Variable("sigma", grid), combine_attrs="drop")
     result.attrs |= provenance(seed=seed, device=str(data.device))
     result.attrs |= {"n": len(data), "n_noise": n_noise}
     for metric, meaning in METRICS.items():
@@ -124,58 +175,86 @@ def track(
     return result
 
 
-def _level(
+def conditioned(denoiser: Denoiser, told: torch.Tensor | None, rows: slice) -> Denoiser:
+    """The denoiser of some points of a set, told of each what `told` holds; as it is where nothing is told."""
+    return denoiser if told is None else with_condition(cast("Any", denoiser), told[rows])
+
+
+def track_level(
     denoiser: Denoiser,
     theories: Mapping[str, Denoiser],
+    null: Denoiser,
     data: torch.Tensor,
     sigma: float,
-    n_noise: int,
-    seed: int,
-    batch_size: int,
-    told: torch.Tensor | None,
+    *,
+    n_noise: int = 1,
+    seed: int = 0,
+    batch_size: int = 256,
+    told: torch.Tensor | None = None,
+    done: Callable[[str, int], object] = lambda name, count: None,
 ) -> xr.Dataset:
-    """All metrics at one noise level."""
+    """All that `track` measures, at one noise level; `done(name, n)` hears of every n points that the network
+    or a theory has denoised."""
     moments: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(data), batch_size):
         x0 = data[start : start + batch_size]
         indices = range(start, start + len(x0))
         draws = [noised(x0, sigma, seed, indices, draw) for draw in range(n_noise)]
-        rows = None if told is None else told[start : start + batch_size]
-        network = denoiser if rows is None else with_condition(cast("Any", denoiser), rows)
-        for name, value in _mean_over_draws(network, theories, x0, draws, sigma).items():
+        network = conditioned(denoiser, told, slice(start, start + batch_size))
+        for name, value in _mean_over_draws(network, theories, null, x0, draws, sigma, done).items():
             moments.setdefault(name, []).append(value)
-    return _summary({name: np.concatenate(parts, axis=-1) for name, parts in moments.items()}, list(theories))
+    found = _summary({name: np.concatenate(parts, axis=-1) for name, parts in moments.items()}, list(theories))
+    return found.assign_attrs(sigma=sigma)
 
 
 def _mean_over_draws(
     denoiser: Denoiser,
     theories: Mapping[str, Denoiser],
+    null: Denoiser,
     x0: torch.Tensor,
     draws: list[torch.Tensor],
     sigma: float,
+    done: Callable[[str, int], object],
 ) -> dict[str, np.ndarray]:
     """Per point (last axis) and theory (first axis): the squared distances that the metrics are made of."""
-    each = [_squares(denoiser, theories, x0, x, sigma) for x in draws]
+    each = [_squares(denoiser, theories, null, x0, x, sigma, done) for x in draws]
     return {name: np.mean([one[name] for one in each], axis=0) for name in each[0]}
 
 
 def _squares(
-    denoiser: Denoiser, theories: Mapping[str, Denoiser], x0: torch.Tensor, x: torch.Tensor, sigma: float
+    denoiser: Denoiser,
+    theories: Mapping[str, Denoiser],
+    null: Denoiser,
+    x0: torch.Tensor,
+    x: torch.Tensor,
+    sigma: float,
+    done: Callable[[str, int], object],
 ) -> dict[str, np.ndarray]:
+    denoised = []
     with torch.no_grad():
-        net = _evaluate("denoiser", denoiser, x, sigma)
-        optima = torch.stack([_evaluate(name, theory, x, sigma) for name, theory in theories.items()])
-    clean, net, x = (t.double().flatten(1) for t in (x0, net, x))
-    optima = optima.double().flatten(2)
+        for name, one in {"denoiser": denoiser, **{f"theory {key}": each for key, each in theories.items()}}.items():
+            denoised.append(_evaluate(name, one, x, sigma))
+            done("network" if name == "denoiser" else name.removeprefix("theory "), len(x))
+        nothing = null(x, sigma)
+    if not bool(denoised[0].isfinite().all()):
+        raise DenoiserContractError(
+            "denoiser", f"returned NaN or inf at sigma = {sigma:g}", "check it at this noise level"
+        )
+    clean, net, x, nothing = (t.double().flatten(1) for t in (x0, denoised[0], x, nothing))
+    optima = torch.stack(denoised[1:]).double().flatten(2)
+    optima[~optima.isfinite().all(2)] = torch.nan
     moved, theory_moved = net - x, optima - x
     norms = (moved.square().sum(-1) * theory_moved.square().sum(-1)).sqrt()
     inner = (moved * theory_moved).sum(-1)
-    distance = (net - optima).square().sum(-1)
+    gaps = optima - net
+    distance = gaps.square().sum(-1)
     values = {
         "distance": distance,
+        "gram": torch.einsum("knd,lnd->kln", gaps, gaps),
+        "null_distance": (nothing - net).square().sum(-1),
         "theory_move": theory_moved.square().sum(-1),
         "net_move": moved.square().sum(-1),
-        "cosine": torch.where(norms > 0, inner / norms, torch.ones_like(inner)),
+        "cosine": torch.where(norms == 0, torch.ones_like(inner), inner / norms),
         "rmse": (distance / x.shape[1]).sqrt(),
         "theory_error": (optima - clean).square().mean(-1),
         "net_error": (net - clean).square().mean(-1),
@@ -189,25 +268,40 @@ def _evaluate(name: str, denoiser: Denoiser, x: torch.Tensor, sigma: float) -> t
         raise DenoiserContractError(
             name, f"returned shape {tuple(denoised.shape)} for {tuple(x.shape)}", "return E[x0 | x] in the shape of x"
         )
-    if not bool(denoised.isfinite().all()):
-        raise DenoiserContractError(name, f"returned NaN or inf at sigma = {sigma:g}", "check it at this noise level")
     return denoised
 
 
 def _summary(values: dict[str, np.ndarray], names: list[str]) -> xr.Dataset:
-    distance = values["distance"]
-    unexplained, error = ratio_error(distance, np.broadcast_to(values["net_move"], distance.shape), axis=1)
+    distance, net_move = values["distance"], values["net_move"]
+    unexplained, error = ratio_error(distance, np.broadcast_to(net_move, distance.shape), axis=1)
+    null_missed, null_error = ratio_error(values["null_distance"], net_move)
+    cosine, cosine_error = mean_error(values["cosine"], axis=1)
     mean = distance.mean(1)
-    best = int(np.flatnonzero(mean <= mean.min() * (1 + ROUNDING))[0])
-    gap, gap_stderr = mean_error(distance - distance[best], axis=1)
+    failed = ~np.isfinite(mean)
+    tied, name = np.zeros(len(names), dtype=bool), NONE
+    if not failed.all():
+        best = int(np.flatnonzero(mean <= np.nanmin(mean) * (1 + ROUNDING))[0])
+        if not unexplained[best] >= 1 and not cosine[best] < 0:
+            gap, gap_stderr = mean_error(distance - distance[best], axis=1)
+            tied, name = gap <= 2 * gap_stderr + ROUNDING * mean, names[best]
     by_theory = estimates(
         "theory",
         score_error=ratio_error(distance, values["theory_move"], axis=1),
-        cosine=mean_error(values["cosine"], axis=1),
+        cosine=(cosine, cosine_error),
         explained_variance=(1 - unexplained, error),
         rmse=mean_error(values["rmse"], axis=1),
         denoising_error=mean_error(values["theory_error"], axis=1),
     )
-    of_network = estimates((), network_denoising_error=mean_error(values["net_error"]))
-    closest = {"tied": ("theory", gap <= 2 * gap_stderr + ROUNDING * mean), "closest": ((), names[best])}
-    return xr.Dataset({**by_theory, **of_network, **closest}, coords={"theory": names})
+    of_network = estimates(
+        (),
+        network_denoising_error=mean_error(values["net_error"]),
+        null_explained=(1 - null_missed, null_error),
+    )
+    words = {
+        "tied": ("theory", tied),
+        "failed": ("theory", failed),
+        "beats_null": ("theory", beats(values["null_distance"], distance)),
+        "closest": ((), name),
+    }
+    together = explained_by_all(values["gram"], net_move)
+    return xr.Dataset({**by_theory, **of_network, **words, **together.data_vars}, coords={"theory": names})

@@ -15,7 +15,8 @@ from ...learned import load_network
 from ...learned.data import ImageData, load
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
-from ._compare import compare
+from ._compare import checked, compare
+from ._run import Announce
 from ._trained_range import Range, noise_range
 from .options import PER_IMAGE, Comparison
 from .several_models import compare_models
@@ -33,6 +34,8 @@ def run_comparison(
     *,
     networks: Mapping[str, Denoiser] | None = None,
     data: ImageData | None = None,
+    partial: FilePath | None = None,
+    announce: Announce | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
     """Carry out a comparison from its options alone, as `idealscore compare` does.
@@ -47,6 +50,8 @@ def run_comparison(
         Networks at hand, by what `comparison.model` calls them; the others are loaded.
     data : ImageData, optional
         The data, loaded with options of their own (default: `comparison.data` as `load` understands it).
+    partial, announce
+        As of `compare`: a folder for what is done, and who is told the plan.
     show : bool, optional
         Show progress bars (default: on a terminal).
 
@@ -69,9 +74,11 @@ def run_comparison(
     comparison = comparison or Comparison()
     data = load(comparison.data) if data is None else data
     training, held_out = data.split(comparison.held_out, comparison.seed)
+    checked(training, held_out, comparison)
+    told = {"partial": partial, "announce": announce, "show": show}
     if not comparison.model:
         network, note, levels = _trained(comparison, training, run_dir, show)
-        return compare(network, training, held_out, comparison, note=note, trained_on=levels, show=show)
+        return compare(network, training, held_out, comparison, note=note, trained_on=levels, **told)
     paths, given = _names(comparison.model), networks or {}
     loaded = {name: _fitting(path, given.get(path), comparison, training) for name, path in paths.items()}
     notes = {name: _origin(Path(path), data, training) + _told(comparison) for name, path in paths.items()}
@@ -79,11 +86,11 @@ def run_comparison(
         training, held_out = (_of_class(part, int(comparison.condition)) for part in (training, held_out))
     if len(loaded) == 1:
         [(name, network)] = loaded.items()
-        return compare(network, training, held_out, comparison, note=notes[name], show=show)
+        return compare(network, training, held_out, comparison, note=notes[name], **told)
     if comparison.condition == PER_IMAGE:
         problem = "is 'class', and several models draw samples"
         raise ArgumentError("condition", problem, "name one class, such as condition='3', or pass one model")
-    return compare_models(loaded, training, held_out, comparison, notes=notes, show=show)
+    return compare_models(loaded, training, held_out, comparison, notes=notes, **told)
 
 
 def _told(comparison: Comparison) -> str:

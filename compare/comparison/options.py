@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.cost import read_duration
 from ..._support.types import Array
 from ...errors import ArgumentError
-from ._optima import THEORIES
+from ._optima import THEORIES, checked_theories
+from ._patch_sizes import checked_sizes
 
+N_EXAMPLE_LEVELS, EXAMPLE_RANGE = 5, (0.15, 0.77)
 HELD_OUT, TRAINING = "held-out", "training"
 PER_IMAGE = "class"
+MOST_IMAGES, FEWEST_IMAGES = 360, 24
+SMALL_WORK = 2e6  # entries of a training set up to which 360 images take seconds
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,16 @@ class Comparison:
     sigma_min, sigma_max : float, optional
         The lowest and the highest noise level.
     n_images : int, optional
-        At most so many held-out (and training) images are noised, at least 2.
+        At most so many held-out (and training) images are noised, at least 2 (default: 360, and fewer the larger the
+        training set, 62 for MNIST, see `images_for`).
     n_noise : int, optional
         How often each of them is noised.
     patch_size : int, optional
-        Width of the patches of the local optimum, in pixels.
+        Width of the patches of the local optimum at every noise level, in pixels: short for `patch_sizes=(n,)`.
     theories : tuple of str, optional
-        Which optima: "empirical", "gaussian", "mixture", "local".
+        Which optima: "empirical", "gaussian", "mixture", "local"; on request "masked" (locality from the covariance),
+        "clusters" (a mixture with more components than classes), or "name=package.module:function" for any denoiser
+        of your own, with "()" at the end for a function of the training images that returns one.
     steps : int, optional
         Steps of training of the small network.
     n_samples : int, optional
@@ -56,11 +65,18 @@ class Comparison:
         Of the weights of a diffusers network, such as "fp16".
     seed : int, optional
         The seed of everything.
+    patch_sizes : tuple of int or str, optional
+        The patch size of the local optimum at each noise level: "data", the one that denoises left-out training images
+        best; "network", the one that explains the network best, chosen on held-out images on which nothing is
+        reported; an odd number, that size everywhere; with several numbers the choice is among them.
+    budget : str, optional
+        The time that the comparison may take, as "90s", "3min" or "1h30min": images or theories are left out to keep
+        it, with a word (default: no limit). It needs a plan, so the command line or `announce`.
 
     Raises
     ------
     ArgumentError
-        If a number is out of its range.
+        If a number is out of its range, a patch size even, or a time not a time.
     UnknownNameError
         If `theories` holds an unknown name.
 
@@ -78,9 +94,9 @@ class Comparison:
     levels: int = 14
     sigma_min: float = 0.05
     sigma_max: float = 20.0
-    n_images: int = 360
+    n_images: int | None = None
     n_noise: int = 2
-    patch_size: int = 3
+    patch_size: int | None = None
     theories: tuple[str, ...] = THEORIES
     steps: int = 2500
     n_samples: int = 64
@@ -88,6 +104,8 @@ class Comparison:
     guidance: float | None = None
     variant: str = ""
     seed: int = 0
+    patch_sizes: tuple[int | Literal["data", "network"], ...] = ("data",)
+    budget: str = ""
 
     def __post_init__(self) -> None:
         if self.model is None or isinstance(self.model, str):
@@ -100,13 +118,49 @@ class Comparison:
             raise ArgumentError("guidance", "is given without a condition", "pass condition='class' or a class")
         check.integer("levels", self.levels, 2)
         check.real("sigma_max", self.sigma_max, check.real("sigma_min", self.sigma_min, 1e-6))
-        check.integer("n_images", self.n_images, 2)
+        if self.n_images is not None:
+            check.integer("n_images", self.n_images, 2)
         check.integer("n_noise", self.n_noise, 1)
         check.integer("steps", self.steps, 1)
-        for theory in self.theories:
-            check.choice("theories", theory, THEORIES)
+        checked_theories(self.theories)
+        if self.patch_size is not None:
+            object.__setattr__(self, "patch_sizes", (self.patch_size,))
+        checked_sizes(self.patch_sizes)
+        if self.budget:
+            read_duration("budget", self.budget)
 
     @property
     def sigmas(self) -> Array:
         """The noise levels `(levels,)`, increasing."""
         return np.geomspace(self.sigma_min, self.sigma_max, self.levels)
+
+    @property
+    def example_sigmas(self) -> Array:
+        """Those of the noise levels, up to five, at which an image is shown: where images differ most."""
+        chosen = (np.linspace(*EXAMPLE_RANGE, N_EXAMPLE_LEVELS) * (self.levels - 1)).round().astype(int)
+        return self.sigmas[np.unique(chosen)]
+
+    def images_for(self, n_train: int, entries: int) -> int:
+        """How many images of a kind are noised: `n_images`, or as many as keep the work on a training set in minutes.
+
+        Parameters
+        ----------
+        n_train : int
+            Images of the training set.
+        entries : int
+            Pixels times channels of an image.
+
+        Returns
+        -------
+        int
+            From 24 to 360 where `n_images` is None.
+
+        Examples
+        --------
+        >>> [Comparison().images_for(n, d) for n, d in ((1437, 64), (48_000, 784), (40_000, 3072))]
+        [360, 62, 30]
+        """
+        if self.n_images is not None:
+            return self.n_images
+        share = min(1.0, SMALL_WORK / (n_train * entries)) ** 0.6
+        return max(FEWEST_IMAGES, round(MOST_IMAGES * share))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from ..._support.cost import read_duration
 from ..._support.estimates import shown
+from ..._support.types import FilePath
 from ...errors import EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
-from ._compare import against, checked_optima
+from ._compare import FIXED_PANELS, against, checked, preparing, theories_for, warn_of_shared
+from ._run import Announce
 from ._trained_range import trained_range
 from .options import Comparison
 
@@ -29,6 +34,8 @@ def compare_models(
     config: Comparison | None = None,
     *,
     notes: Mapping[str, str] | None = None,
+    partial: FilePath | None = None,
+    announce: Announce | None = None,
     show: bool | None = None,
 ) -> xr.Dataset:
     """`compare` of each network, over `(model)`, and `reproducibility` of all of them and of the optima.
@@ -43,6 +50,8 @@ def compare_models(
         Noise levels, theories, numbers of images and draws; `config.n_samples` draws of each model.
     notes : mapping of str to str, optional
         What the report says of each network (default: its name).
+    partial, announce
+        As of `compare`.
     show : bool, optional
         Show progress bars (default: on a terminal).
 
@@ -86,11 +95,27 @@ def compare_models(
         if own is not None and tuple(own) != training.shape:
             problem = f"'{name}' denoises {tuple(own)}, the images are {training.shape}"
             raise ShapeError("networks", problem, "pass models of one event shape")
-    theories = checked_optima(training, held_out, config)
-    parts = [
-        against(theories, network, training, held_out, config, notes.get(name, name), None, show)
-        for name, network in networks.items()
-    ]
+    checked(training, held_out, config)
+    warn_of_shared(training, held_out)
+    if config.budget:
+        config = replace(config, budget=f"{read_duration('budget', config.budget) / len(networks):.17g}")
+    if announce is not None:
+        announce(preparing(training, config))
+    theories: dict[str, Denoiser] = {}
+    parts = []
+    for name, network in networks.items():
+        theories, reported = theories_for(network, training, held_out, config, theories or None)
+        folder = None if partial is None else Path(partial) / name
+        if announce is not None:
+            announce(f"{name}:")
+        parts.append(
+            against(
+                theories, network, training, reported, config, notes.get(name, name), None, show,
+                partial=folder, announce=announce,
+            )
+        )  # fmt: skip
+    everywhere = [name for name in parts[0].theory.values if all(name in part.theory for part in parts)]
+    parts = [part.sel(theory=everywhere, panel=[*FIXED_PANELS, *everywhere]) for part in parts]
     common = [name for name in parts[0].data_vars if str(name).startswith("transition_")]
     axis = xr.Variable("model", list(networks))
     result = xr.concat(

@@ -53,7 +53,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     plan = PLAN[check.choice("scale", scale, PLAN)]
     training, sigmas = part("all", seed), karras_sigmas(*GRID)
     first = network("mlp", "all", seed, scale)
-    theories = optima(training, seed=seed)
+    theories = optima(training, patch_size=3, seed=seed)
     models = {
         "network": first,
         "another architecture": network("unet", "all", seed, scale),

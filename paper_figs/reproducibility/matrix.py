@@ -32,7 +32,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
 
     n = PLAN[check.choice("scale", scale, PLAN)]
     everything, halves = part("all", seed), {name: part(name, seed) for name in "AB"}
-    theories = optima(everything, seed=seed)
+    theories = optima(everything, patch_size=3, seed=seed)
     models: dict[str, Any] = {
         "MLP": network("mlp", "all", seed, scale, seed),
         "MLP, other start": network("mlp", "all", seed + 1, scale, seed),
