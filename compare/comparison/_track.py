@@ -133,9 +133,10 @@ def track(
     if told is not None and len(told) != len(data):
         raise ShapeError("condition", f"has {len(told)} rows for {len(data)} points", "pass one for each point")
     null = null or featureless(data)
-    options = {"n_noise": n_noise, "seed": seed, "batch_size": batch_size}
     levels = [
-        track_level(denoiser, theories, null, data, float(sigma), told=told, **options)
+        track_level(
+            denoiser, theories, null, data, float(sigma), n_noise=n_noise, seed=seed, batch_size=batch_size, told=told
+        )
         for sigma in progress.bar(grid, label="noise levels", show=show)
     ]
     return joined(levels, data, n_noise, seed)
