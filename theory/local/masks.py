@@ -19,6 +19,7 @@ import torch
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike, Points, Sigma
 from ...errors import ShapeError
+from .._opaque import opaque
 from ..closed_form import ClosedForm
 from .posterior import posterior_mean
 from .same_location import SameLocation
@@ -187,17 +188,18 @@ class MaskedDenoiser(ClosedForm):
         """
         return type(self)(self.data.to(*args, **kwargs), self.mask, block_size=self.block_size)
 
+    @opaque
     def __call__(self, x: Points, sigma: Sigma) -> Points:
         event = self.data.shape[1:]
         x = check.same_device("x", check.batch("x", x, event), self.data)
         sigma = check.sigmas("sigma", sigma, x)
+        if not len(x):
+            return x
         pixels = self.data.flatten(1)[:, None, :, None]
         if not callable(self.mask):
             found = posterior_mean(self._engine(math.inf), x.flatten(1)[:, None, :, None], sigma, pixels)
             return found.reshape(x.shape)
         groups = [(sigma == level).nonzero().flatten() for level in sigma.detach().unique()]
-        if not groups:
-            return x
         parts = [
             posterior_mean(
                 self._engine(float(sigma[rows[0]])),

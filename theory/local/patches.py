@@ -24,6 +24,7 @@ import torch
 from ..._support import checks as check
 from ..._support.types import ArrayLike, Points, Sigma
 from ...errors import ArgumentError, ShapeError
+from .._opaque import opaque
 from ..closed_form import ClosedForm
 from ._formula import averages, centres
 from .all_locations import AllLocations
@@ -153,15 +154,16 @@ class LocalDenoiser(ClosedForm):
             block_size=self.block_size,
         )
 
+    @opaque
     def __call__(self, x: Points, sigma: Sigma) -> Points:
         x = check.same_device("x", check.batch("x", x, self.event_shape), self.data)
         sigma = check.sigmas("sigma", sigma, x)
+        if not len(x):
+            return x
         if not callable(self.patch_size):
             return posterior_mean(self._engine(self.patch_size), x, sigma, self.data)
         sizes = torch.tensor([self._size_at(level) for level in sigma.detach().tolist()])
         groups = [(sizes == size).nonzero().flatten().to(x.device) for size in sizes.unique()]
-        if not groups:
-            return x
         parts = [posterior_mean(self._engine(int(sizes[rows[0]])), x[rows], sigma[rows], self.data) for rows in groups]
         return torch.cat(parts)[torch.cat(groups).argsort()]
 
