@@ -28,6 +28,8 @@ class Engine(Protocol):
 
 def posterior_mean(engine: Engine, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
     """The mean of `engine` at x (batch, ...), sigma (batch,)."""
+    if len(x) == 0:
+        return x
     return _Mean.apply(x, sigma, data, engine)[0]  # type: ignore[no-any-return]
 
 
