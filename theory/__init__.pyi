@@ -6,6 +6,7 @@ from . import composition as composition
 from . import covariance as covariance
 from . import denoiser as denoiser
 from . import empirical as empirical
+from . import finite_sample as finite_sample
 from . import gaussian as gaussian
 from . import grammar as grammar
 from . import hierarchy as hierarchy
@@ -41,6 +42,7 @@ from .denoiser import velocity as velocity
 from .denoiser import with_condition as with_condition
 from .discrete_schedule import DiscreteSchedule as DiscreteSchedule
 from .empirical import EmpiricalDenoiser as EmpiricalDenoiser
+from .finite_sample import FiniteSampleDenoiser as FiniteSampleDenoiser
 from .gaussian import GaussianDenoiser as GaussianDenoiser
 from .grammar import Grammar as Grammar
 from .hierarchy import HierarchyTheory as HierarchyTheory

@@ -1,0 +1,88 @@
+"""Data are not Gaussian: by which factor the fourth moments change the disagreement of two training sets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from ..._support import checks as check
+from ..._support.estimates import mean_error
+from ..._support.types import ArrayLike
+from ...errors import EmptyDataError
+from ._kappa import check_sigma, check_spectrum, scaled_level, solve
+
+VALID = 0.1
+
+
+class KurtosisFactor(NamedTuple):
+    """The factor, its standard error over the data, and df1 / n, in which it is the first order."""
+
+    value: float
+    stderr: float
+    df1_over_n: float
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether df1 / n is below 0.1; beyond, the factor exaggerates."""
+        return self.df1_over_n < VALID
+
+
+def kurtosis_factor(data: ArrayLike, n: int, sigma: float) -> KurtosisFactor:
+    r"""The disagreement of two training sets of n data, over that of Gaussian data with the same covariance.
+
+    K = [E a b - tr(G C G^2 C)] / [tr(G C) tr(G^2 C) + tr(G C G^2 C)],  a = y'Gy, b = y'G^2 y, G = (C + kappa)^-1,
+
+    which is 1 for Gaussian y: to first order in 1 / n the scatter of the covariance of a sample is that of the fourth
+    moments of the data. Multiply `disagreement` of `errors` by it. Where df1 / n is not small the factor is too large
+    (`is_valid`), because the resolvent then bounds what an outlier can do.
+
+    Parameters
+    ----------
+    data : array (m, *event)
+        Data; their mean and covariance are taken for exact, so that m should be much larger than n and d.
+    n : int
+        Size of the training sets that are compared, at least 2.
+    sigma : float
+        Noise level, 0 < sigma < inf.
+
+    Returns
+    -------
+    KurtosisFactor
+        value, stderr, df1_over_n.
+
+    Raises
+    ------
+    ArgumentError
+        For n < 2 or a sigma that is not in (0, inf).
+    EmptyDataError
+        For fewer than 3 data, or data that do not vary.
+    ShapeError, NotFiniteError
+        For data that are not (m, *event) finite numbers.
+
+    Examples
+    --------
+    >>> y = torch.randn(4000, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    >>> found = kurtosis_factor(y, 1000, 1.0)
+    >>> abs(found.value - 1) < 4 * found.stderr, found.is_valid
+    (True, True)
+    """
+    points = check.dataset("data", data, minimum=3, dtype=torch.float64).flatten(1)
+    n, sigma = check.integer("n", n, 2), check_sigma(sigma)
+    check.positive_sigmas("sigma", sigma)
+    centred = points - points.mean(0)
+    if not bool(centred.any()):
+        raise EmptyDataError("data", "do not vary", "pass data that vary")
+    values, basis = torch.linalg.eigh(centred.T @ centred / len(centred))
+    positive = values > len(values) * torch.finfo(torch.float64).eps * values[-1]
+    c = values[positive]
+    spectrum = check_spectrum(c)
+    top = float(spectrum.max())
+    kappa = top * solve(spectrum / top, float(n), scaled_level(sigma, top))
+    g = 1 / (c + kappa)
+    modes = (centred @ basis[:, positive]).square()
+    products = ((modes @ g) * (modes @ g.square())).numpy()
+    mean, error = mean_error(products)
+    crossed = float((c.square() * g**3).sum())
+    scale = float((c * g).sum() * (c * g.square()).sum()) + crossed
+    return KurtosisFactor((float(mean) - crossed) / scale, float(error) / scale, float((c * g).sum()) / n)
