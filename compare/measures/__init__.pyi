@@ -1,7 +1,7 @@
 """Single measures of a trained denoiser: linearity, memorisation, reproducibility, distillation, learning of modes."""
 
-from ._handover import HandOver as HandOver
-from ._handover import handover as handover
+from ._hand_over import HandOver as HandOver
+from ._hand_over import handover as handover
 from ._linearity import linearity as linearity
 from ._memorisation import memorisation as memorisation
 from ._network_identities import identities_table as identities_table

@@ -107,7 +107,7 @@ def findings(dataset: xr.Dataset) -> Findings:
 
     def worst(name: str, data: str) -> str:
         ratio = dataset[name].sel(data=data) / dataset[f"{name}_predicted"] - 1
-        at = int(abs(ratio).argmax())
+        at = int(np.argmax(abs(ratio.values)))
         return f"{100 * float(ratio[at]):+.1f} % (n = {int(dataset.n_train[at])})"
 
     last = dataset.isel(n_train=-1)

@@ -1,5 +1,7 @@
 """What n samples teach a linear denoiser, from the spectrum alone: errors, disagreement, reproducibility."""
 
+from ._agreement_and_overfitting import agreement_size as agreement_size
+from ._agreement_and_overfitting import overfitting_noise as overfitting_noise
 from ._errors import FiniteSampleErrors as FiniteSampleErrors
 from ._errors import errors as errors
 from ._kappa import kappa as kappa
@@ -9,6 +11,4 @@ from ._reference import reference as reference
 from ._sample_cosine import sample_cosine as sample_cosine
 from ._sample_cosine import sample_cosine_stderr as sample_cosine_stderr
 from ._spiked_overlap import spiked_overlap as spiked_overlap
-from ._transitions import agreement_size as agreement_size
-from ._transitions import overfitting_noise as overfitting_noise
 from .denoiser import FiniteSampleDenoiser as FiniteSampleDenoiser

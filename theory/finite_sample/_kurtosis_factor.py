@@ -16,7 +16,22 @@ VALID = 0.1
 
 
 class KurtosisFactor(NamedTuple):
-    """The factor, its standard error over the data, and df1 / n, in which it is the first order."""
+    """The factor by which fourth moments raise the disagreement, to first order in df1 / n.
+
+    Parameters
+    ----------
+    value : float
+        The factor; 1 for Gaussian data.
+    stderr : float
+        Its standard error over the data.
+    df1_over_n : float
+        The degrees of freedom per datum, the small quantity of the expansion.
+
+    Examples
+    --------
+    >>> KurtosisFactor(1.2, 0.1, 0.05).is_valid
+    True
+    """
 
     value: float
     stderr: float
