@@ -98,7 +98,7 @@ def errors(spectrum: ArrayLike, n: int, sigma: float, *, spectrum_n: int | None 
     >>> round(errors([4.0] * 10 + [1.0] * 40 + [0.04] * 150, n=50, sigma=0.2).disagreement, 6)
     23.7957
     >>> round(errors([1.0] * 100, n=200, sigma=1.0, spectrum_n=1000).stderr["test"], 3)
-    0.329
+    0.142
     """
     spectrum, n, sigma = check_spectrum(spectrum), check.integer("n", n, 2), check_sigma(sigma)
     top = float(spectrum.max())

@@ -27,6 +27,11 @@ class KurtosisFactor(NamedTuple):
     df1_over_n : float
         The degrees of freedom per datum, the small quantity of the expansion.
 
+    Raises
+    ------
+    TypeError
+        Where one of the three is missing.
+
     Examples
     --------
     >>> KurtosisFactor(1.2, 0.1, 0.05).is_valid

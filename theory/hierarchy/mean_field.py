@@ -117,8 +117,8 @@ class HierarchyTheory(BeliefMaps):
 
         Examples
         --------
-        >>> HierarchyTheory(32, 8, 2).profile(10, 0.5)[0].round(10)
-        np.float64(0.980730004)
+        >>> float(HierarchyTheory(32, 8, 2).profile(10, 0.5)[0].round(10))
+        0.980730004
         """
         return self.posterior(*self.beliefs(depth, epsilon))
 
@@ -218,8 +218,8 @@ class HierarchyTheory(BeliefMaps):
 
         Examples
         --------
-        >>> HierarchyTheory(32, 8, 2).susceptibility(9, 0.7312).round(2)
-        np.float64(7.98)
+        >>> float(HierarchyTheory(32, 8, 2).susceptibility(9, 0.7312).round(2))
+        7.98
         """
         c = self.correlations(depth, epsilon)
         leaves = np.array([(self.s - 1) * self.s ** (k - 1) for k in range(1, depth + 1)], dtype=np.float64)
