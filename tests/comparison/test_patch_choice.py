@@ -62,7 +62,10 @@ def test_sizes_may_be_told(split):
     assert Comparison(patch_size=3).patch_sizes == (3,)
     among = compare(lambda x, s: 0 * x, training, held_out, Comparison(**base, patch_sizes=(5, 7)), show=False)
     assert set(among.patch_size.values.tolist()) <= {5, 7}
-    schedule = optima(training, ("local",))["local"].patch_size
+    local = optima(training, ("local",))["local"]
+    assert isinstance(local, LocalDenoiser)
+    schedule = local.patch_size
+    assert callable(schedule)
     assert schedule(0.05) < schedule(1.0)
 
 

@@ -95,7 +95,7 @@ def test_what_is_no_theory_is_refused_before_any_work(theory, error, words, modu
         raise AssertionError("the network was asked")
 
     with pytest.raises(error, match=words):
-        compare(untouched, *split, Comparison(theories=(theory,)))
+        compare(untouched, split[0], split[1], Comparison(theories=(theory,)))
     with pytest.raises(ArgumentError, match="twice"):
         Comparison(theories=("gaussian", "gaussian"))
 

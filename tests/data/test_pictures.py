@@ -1,6 +1,7 @@
 """Pictures as phones, microscopes, notebooks and other systems leave them."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_photographs_stand_upright(tmp_path, orientation):
 def test_pages_are_images(tmp_path, kind):
     pages = [Image.fromarray(image) for image in np.kron(digits(5)[0], np.ones((2, 2), np.uint8))]
     (tmp_path / "s").mkdir()
-    options = {"lossless": True} if kind == "webp" else {}
+    options: dict[str, Any] = {"lossless": True} if kind == "webp" else {}
     pages[0].save(tmp_path / "s" / f"stack.{kind}", save_all=True, append_images=pages[1:], **options)
     data = load(tmp_path / "s")
     assert len(data) == 5 and data.shape[1:] == (16, 16)

@@ -1,5 +1,7 @@
 """Ranges that meet, and inputs in the types of other libraries."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -24,7 +26,8 @@ def test_copies_in_bytes_are_not_called_new():
 
 def test_noise_levels_of_half_precision():
     assert NoiseLevel(torch.tensor(0.5, dtype=torch.bfloat16)).sigma == 0.5
-    assert DiscreteSchedule(torch.linspace(1e-4, 0.02, 10).bfloat16()).n == 10
+    betas: Any = torch.linspace(1e-4, 0.02, 10).bfloat16()
+    assert DiscreteSchedule(betas).n == 10
 
 
 def test_a_mixture_of_named_classes():

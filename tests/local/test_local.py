@@ -149,6 +149,7 @@ def test_calibration_finds_the_patch_size_of_a_local_network():
 
     schedule = calibrate_patch_size(network, data, images, [0.2, 0.5, 2.0], [1, 3, 5, 7], seed=3)
     assert schedule.sizes.tolist() == [3, 3, 7]
+    assert schedule.cosine is not None
     assert schedule.cosine.shape == (3, 4) and schedule.cosine.max() == pytest.approx(1)
     assert LocalDenoiser(data, schedule)(images, 0.1).shape == images.shape
 

@@ -1,5 +1,7 @@
 """Patch sizes from the data alone: held-out denoising errors."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -30,6 +32,7 @@ def test_errors_are_those_of_the_denoiser_on_images_it_has_not_seen():
     order = stream(4, "held-out images").permutation(30)
     out, kept = sorted(order[:6]), sorted(order[6:])
     noise = normal_batch(4, "held-out noise", range(6), (1, 8, 8))
+    assert schedule.error is not None and schedule.error_stderr is not None
     for i, sigma in enumerate((0.3, 2.0)):
         for j, size in enumerate((1, 3)):
             x = images[out] + sigma * noise
@@ -54,7 +57,8 @@ def test_patches_grow_with_the_noise_and_do_not_without_correlations():
 
 def test_bad_requests_are_refused_before_any_work():
     images = smooth_images(5)
-    for sizes in ([2], [-1], [0], [17], [3.0]):
+    wrong: list[Any] = [[2], [-1], [0], [17], [3.0]]
+    for sizes in wrong:
         with pytest.raises(errors.ArgumentError, match="patch_size"):
             PatchSchedule.calibrate(images, [1.0], sizes, n_held_out=2)
     with pytest.raises(errors.ArgumentError, match="sizes"):

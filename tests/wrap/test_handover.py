@@ -8,7 +8,7 @@ from idealscore import DiscreteSchedule
 from idealscore.compare.measures import handover
 from idealscore.errors import DenoiserContractError, EmptyDataError, NoiseLevelError
 from idealscore.learned import wrap
-from idealscore.theory import GaussianDenoiser, MixtureDenoiser
+from idealscore.theory import Denoiser, GaussianDenoiser, MixtureDenoiser
 
 SCHEDULE = DiscreteSchedule.linear(1000)
 FEW = DiscreteSchedule.linear(50, 0.002, 0.3)
@@ -37,7 +37,7 @@ def flow_one_at_data(z, t):
     return d - (x - d) / col(sigma)
 
 
-def ddpm(schedule=SCHEDULE, shift=0, ideal=IDEAL):
+def ddpm(schedule=SCHEDULE, shift=0, ideal: Denoiser = IDEAL):
     """Predicts the noise at index 0 ... n - 1, in whole numbers."""
     table = torch.from_numpy(schedule.alpha_bar[1:].copy())
 
