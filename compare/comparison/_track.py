@@ -201,7 +201,7 @@ def track_level(
         x0 = data[start : start + batch_size]
         indices = range(start, start + len(x0))
         draws = [noised(x0, sigma, seed, indices, draw) for draw in range(n_noise)]
-        network = conditioned(denoiser, told, slice(start, start + batch_size))
+        network = conditioned(denoiser, told, slice(start, start + len(x0)))
         for name, value in _mean_over_draws(network, theories, null, x0, draws, sigma, done).items():
             moments.setdefault(name, []).append(value)
     found = _summary({name: np.concatenate(parts, axis=-1) for name, parts in moments.items()}, list(theories))

@@ -48,14 +48,14 @@ def read_npz(path: Path, reading: Reading) -> Raw:
     """The images of an archive and their labels; what is not asked for is not opened."""
     headers = {}
     with zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            if not member.endswith(".npy"):
-                continue
-            with archive.open(member) as stream:
-                name = member.removesuffix(".npy")
-                if name in headers:
-                    raise DataFileError("data", f"{path} holds '{name}' twice", "write it again")
-                headers[name] = header(stream)
+        members = archive.namelist()
+        names = [member.removesuffix(".npy") for member in members]
+        for member, name in zip(members, names, strict=True):
+            if names.count(name) > 1:
+                raise DataFileError("data", f"{path} holds '{name}' twice", "write it again")
+            if member.endswith(".npy"):
+                with archive.open(member) as stream:
+                    headers[name] = header(stream)
     plain = [name for name, (_, dtype) in headers.items() if not dtype.hasobject]
     image = reading.image_name(headers)
     image = image or next((name for name in plain if len(headers[name][0]) >= 3), None)
