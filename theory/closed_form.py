@@ -24,7 +24,7 @@ class ClosedForm(ABC):
 
     Parameters
     ----------
-    *args, **kwargs
+    *args, **kwargs : object
         None: only the denoisers derived from it are constructed.
 
     Examples

@@ -18,6 +18,7 @@ from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
 from ...theory.local.patches import LocalDenoiser
+from ..measures import handover
 from ..measures.duplicates import exact_duplicates
 from ._optima import name_of, optima, own_callable
 from ._partial import Partial
@@ -28,6 +29,8 @@ from ._track import conditioned, featureless
 from ._trained_range import Range, trained_range
 from .options import HELD_OUT, PER_IMAGE, TRAINING, Comparison
 
+REFERENCE = 5000  # training images are enough for the Gaussian optimum that a network is tried against
+TRIED = 16  # held-out images at each of five noise levels
 FIXED_PANELS = ("clean", "noisy", "network")
 
 
@@ -109,11 +112,23 @@ def compare(
     warn_of_shared(training, held_out)
     if announce is not None:
         announce(preparing(training, config))
+    found = wrong_with(network, training, held_out, config)
+    if announce is not None and found:
+        announce("\n".join(found))
     theories, reported = theories_for(network, training, held_out, config)
-    return against(
+    result = against(
         theories, network, training, reported, config, note, trained_on, show,
         partial=partial, announce=announce, started=started,
     )  # fmt: skip
+    return result.assign_attrs(hand_over=found or "")
+
+
+def wrong_with(network: Denoiser, training: ImageData, held_out: ImageData, config: Comparison) -> list[str]:
+    """What the hand-over test finds wrong with the network; nothing is tried of one that is told each image's class."""
+    if config.condition == PER_IMAGE:
+        return []
+    images = training.images[:REFERENCE]
+    return list(handover(network, held_out.images, training=images, n_images=TRIED, seed=config.seed).warnings)
 
 
 def checked(training: ImageData, held_out: ImageData, config: Comparison) -> None:

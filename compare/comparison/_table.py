@@ -138,6 +138,8 @@ def legend(result: xr.Dataset, split: str) -> list[str]:
         " (± standard error); 'to NAME': the same for each theory; 'A = B': a tie within two standard errors; 'none':"
         " no theory explains any of the score.",
     ]
+    if len(found := np.atleast_1d(result.attrs.get("hand_over", ""))) and found[0]:
+        lines += [f"the network as it was handed over: {problem}" for problem in found]
     if result.attrs.get("patch_sizes"):
         lines.append(f"patch: width of the patches of the local optimum in pixels, {result.attrs['patch_sizes']}.")
     if len(left := np.atleast_1d(result.attrs.get("left_out", ""))) and left[0]:

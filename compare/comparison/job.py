@@ -17,7 +17,6 @@ from ...learned.data import ImageData, load
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
 from ...theory.levels import within_known_range
-from ..measures import handover
 from ._compare import checked, compare
 from ._run import Announce
 from ._trained_range import Range, noise_range
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
     from ..._support.types import FilePath
     from ...theory.denoiser import Denoiser
-
-REFERENCE = 5000  # training images are enough for the Gaussian optimum that a network is tried against
-TRIED = 16  # held-out images at each of five noise levels
 
 
 def run_comparison(
@@ -90,10 +86,7 @@ def run_comparison(
     notes = {name: _origin(Path(path), data, training) + _told(comparison) for name, path in paths.items()}
     if comparison.condition not in ("", PER_IMAGE) and data.labels is not None:
         training, held_out = (_of_class(part, int(comparison.condition)) for part in (training, held_out))
-    say = announce or _warn
-    comparison = _known_part(comparison, loaded, say)
-    if comparison.condition != PER_IMAGE:
-        _try_out(loaded, training, held_out, say)
+    comparison = _known_part(comparison, loaded, announce or _warn)
     if len(loaded) == 1:
         [(name, network)] = loaded.items()
         return compare(network, training, held_out, comparison, note=notes[name], **told)
@@ -113,16 +106,6 @@ def _known_part(comparison: Comparison, networks: Mapping[str, Denoiser], say: C
     say(f"noise levels from {low:.4g} to {high:.4g}, the part of {asked[0]:.4g} to {asked[1]:.4g} that is known")
     low, high = (level if level in asked else level * (1 + move) for level, move in ((low, 1e-9), (high, -1e-9)))
     return replace(comparison, sigma_min=low, sigma_max=high)
-
-
-def _try_out(
-    networks: Mapping[str, Denoiser], training: ImageData, held_out: ImageData, say: Callable[[str], object]
-) -> None:
-    """Say what the hand-over test finds wrong with a network, before a theory is held against it."""
-    for name, network in networks.items():
-        found = handover(network, held_out.images, training=training.images[:REFERENCE], n_images=TRIED)
-        for problem in found.warnings:
-            say(f"{name}: {problem}")
 
 
 def _warn(text: str) -> None:

@@ -10,6 +10,7 @@ import xarray as xr
 from idealscore._support.cost import Pace, duration, probe, read_duration
 from idealscore.cli import main
 from idealscore.compare import Comparison, compare
+from idealscore.compare.comparison._compare import wrong_with
 from idealscore.compare.comparison._plan import Cost
 from idealscore.errors import ArgumentError
 from idealscore.learned import checkpoint, data
@@ -37,17 +38,24 @@ class Stopping:
         return self.network(x, sigma)
 
 
+def calls_of_the_hand_over(network, training, held_out):
+    counted = Stopping(network, 10**6)
+    assert wrong_with(counted, training, held_out, CONFIG) == []
+    return 10**6 - counted.left
+
+
 def test_a_stopped_comparison_goes_on_where_it_was_with_the_same_result(split, tmp_path):
     training, held_out = split
     network = GaussianDenoiser.fit(held_out.images)
     whole = compare(network, training, held_out, CONFIG, show=False)
+    before = calls_of_the_hand_over(network, training, held_out)
     with pytest.raises(KeyboardInterrupt):
-        compare(Stopping(network, 3 + 4), training, held_out, CONFIG, partial=tmp_path, show=False)
+        compare(Stopping(network, before + 3 + 4), training, held_out, CONFIG, partial=tmp_path, show=False)
     kept = sorted(path.name for path in tmp_path.rglob("*-0*.nc"))
     assert kept == ["held-out-000.nc", "held-out-001.nc", "training-000.nc"]
     calls = Stopping(network, 10**6)
     resumed = compare(calls, training, held_out, CONFIG, partial=tmp_path, show=False)
-    assert 10**6 - calls.left == 3 + 5 + 3  # the answers, five levels, three examples
+    assert 10**6 - calls.left == before + 3 + 5 + 3  # the answers, five levels, three examples
     xr.testing.assert_identical(resumed.drop_attrs(), whole.drop_attrs())
     assert {k: v for k, v in resumed.attrs.items() if k != "command"} == {
         k: v for k, v in whole.attrs.items() if k != "command"

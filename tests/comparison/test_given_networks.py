@@ -1,9 +1,10 @@
 """Before theories are held against a network of someone else: what is wrong with it is said, and its range kept."""
 
 import pytest
+import torch
 
 from idealscore.compare import run_comparison
-from idealscore.compare.comparison import Comparison
+from idealscore.compare.comparison import Comparison, table
 from idealscore.learned.data import load
 from idealscore.theory import GaussianDenoiser
 
@@ -34,15 +35,21 @@ def told(network):
 
 
 def test_a_right_network_passes_without_a_word(gaussian):
-    lines, result = told(gaussian)
-    assert not any(line.startswith("net:") for line in lines)
+    _, result = told(gaussian)
+    assert result.attrs["hand_over"] == ""
     assert result.sigma.values[[0, -1]].tolist() == pytest.approx([0.05, 20.0])
 
 
-def test_a_network_whose_sign_is_turned_is_told_before_the_table(gaussian):
-    lines, result = told(lambda x, sigma: 2 * x - gaussian(x, sigma))
-    assert any(line.startswith("net:") for line in lines)
-    assert "gaussian" not in result.closest.sel(split="held-out").values[-1]
+@pytest.mark.parametrize(
+    ("network", "remedy"),
+    [
+        (lambda ideal: lambda x, sigma: 2 * x - ideal(x, sigma), "sign"),
+        (lambda ideal: lambda x, sigma: (ideal(2 * x - 1, 2 * torch.as_tensor(sigma)) + 1) / 2, "range=(0, 1)"),
+    ],
+)
+def test_a_wrong_convention_is_told_before_the_table_and_in_it(gaussian, network, remedy):
+    lines, result = told(network(gaussian))
+    assert any(remedy in line for line in lines) and remedy in table(result)
 
 
 def test_the_levels_are_those_that_the_network_knows(gaussian):
