@@ -71,3 +71,23 @@ def test_all_locations():
         f"\nall locations, {THREADS} thread(s): {ours * N_TRAIN / n:.1f} s per image for {N_TRAIN} training images, "
         f"x{naive / ours:.0f}"
     )
+
+
+@pytest.mark.skipif(
+    "MNIST" not in os.environ, reason="MNIST=FILE names the 60,000 images, as an IDX file or an archive"
+)
+@pytest.mark.parametrize("size", [3, 5, 7])
+@pytest.mark.parametrize("sigma", [0.02, 0.2, 2.0, 20.0])
+def test_same_location_of_mnist(sigma, size):
+    from idealscore.learned.data import load
+
+    torch.set_num_threads(THREADS)
+    data = load(os.environ["MNIST"]).images
+    x = data[:8] + sigma * torch.randn(8, *data.shape[1:], generator=torch_stream(1, "benchmark"))
+    denoiser = LocalDenoiser(data, size, equivariant=False)
+    denoiser(x[:1], sigma)
+    ours = min(seconds(lambda: denoiser(x, sigma)) for _ in range(2)) / len(x)
+    exact = LocalDenoiser(data.double(), size, equivariant=False)(x[:1].double(), sigma)
+    error = float((denoiser(x[:1], sigma).double() - exact).norm() / exact.norm())
+    print(f"\nMNIST, {size} x {size}, sigma = {sigma}, {THREADS} thread(s): {1 / ours:.1f} images/s, error {error:.1e}")
+    assert error < 1e-5
