@@ -73,9 +73,7 @@ def test_all_locations():
     )
 
 
-@pytest.mark.skipif(
-    "MNIST" not in os.environ, reason="MNIST=FILE names the 60,000 images, as an IDX file or an archive"
-)
+@pytest.mark.skipif("MNIST" not in os.environ, reason="MNIST=FILE names the 60,000 images")
 @pytest.mark.parametrize("size", [3, 5, 7])
 @pytest.mark.parametrize("sigma", [0.02, 0.2, 2.0, 20.0])
 def test_same_location_of_mnist(sigma, size):

@@ -22,7 +22,7 @@ FEW = 8  # images for the search of a remedy
 COUNTED = 0.95  # the error by another counting of steps, in that by the present one
 CAUSES = (
     "usual causes: another prediction, clock, direction of time, schedule or range of data than it was wrapped with"
-    " (wrap.identify tries them), or a network that is not trained"
+    ", or a network that is not trained"
 )
 
 
