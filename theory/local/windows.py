@@ -2,9 +2,9 @@
 
 Everything is done by direct comparison: in float32 a pair of windows costs one to two nanoseconds, whatever their
 size. Its log weight has an error of about eps e / sigma^2, e being half the squared distance, or, with the squares
-multiplied out, of eps (|x| R + R^2 / 2) / sigma^2 for windows of norm R at most; each image takes the form with the smaller one.
-Where it exceeds TOLERANCE, the windows that carry weight are compared again in float64. Groups of images that are all
-alike in a window count as one, with its multiplicity.
+multiplied out, of eps (|x| R + R^2 / 2) / sigma^2 for windows of norm R at most; each image takes the form with the
+smaller one. Where it exceeds TOLERANCE, the windows that carry weight are compared again in float64. Groups of
+images that are all alike in a window count as one, with its multiplicity.
 """
 
 from __future__ import annotations
