@@ -158,9 +158,9 @@ class Comparison:
         Examples
         --------
         >>> [Comparison().images_for(n, d) for n, d in ((1437, 64), (48_000, 784), (40_000, 3072))]
-        [360, 62, 30]
+        [360, 26, 24]
         """
         if self.n_images is not None:
             return self.n_images
-        share = min(1.0, SMALL_WORK / (n_train * entries)) ** 0.6
+        share = min(1.0, SMALL_WORK / (n_train * entries)) ** 0.9
         return max(FEWEST_IMAGES, round(MOST_IMAGES * share))
