@@ -139,6 +139,39 @@ class ClosedFormModule(nn.Module, ClosedForm):
         return ClosedForm.__repr__(self)
 
 
+class AroundMean(ClosedFormModule):
+    """A closed form of one Gaussian: its shape, dtype and device are those of the mean that it holds.
+
+    Parameters
+    ----------
+    *args, **kwargs : object
+        None: only the denoisers derived from it are constructed.
+
+    Examples
+    --------
+    >>> from idealscore.theory import GaussianDenoiser
+    >>> GaussianDenoiser(torch.zeros(2), torch.eye(2)).event_shape
+    (2,)
+    """
+
+    mean: torch.Tensor
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, that of the mean."""
+        return tuple(self.mean.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype in which it computes."""
+        return self.mean.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device on which it computes."""
+        return self.mean.device
+
+
 def _shallow(module: ModuleT) -> ModuleT:
     """A copy of `module` and its parts that shares their tensors: moving the copy leaves `module` alone."""
     twin = copy.copy(module)

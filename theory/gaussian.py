@@ -11,12 +11,12 @@ from .._support import checks as check
 from .._support.streams import normal_batch
 from .._support.types import ArrayLike, Points, Sigma
 from ..errors import NoiseLevelError, ShapeError
-from .closed_form import ClosedFormModule
+from .closed_form import AroundMean
 from .covariance import Covariance, moments
 
 
 @final
-class GaussianDenoiser(ClosedFormModule):
+class GaussianDenoiser(AroundMean):
     """D(x, sigma) = mu + C (C + sigma^2 I)^-1 (x - mu) for data N(mu, C) ([@Li2024], eq. 6; the Wiener filter).
 
     Defined for every sigma from 0 (projection on the range of C) to inf (the mean).
@@ -89,21 +89,6 @@ class GaussianDenoiser(ClosedFormModule):
         data = check.dataset("data", data)
         mean, covariance = moments(data.flatten(1))
         return cls(mean.reshape(data.shape[1:]), covariance)
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one sample, that of the mean."""
-        return tuple(self.mean.shape)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype in which it computes."""
-        return self.mean.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which it computes."""
-        return self.mean.device
 
     def _facts(self) -> dict[str, object]:
         return {"rank": self.covariance.rank}

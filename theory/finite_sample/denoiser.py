@@ -10,13 +10,13 @@ import torch
 from ..._support import checks as check
 from ..._support.types import ArrayLike, Points, Sigma
 from ...errors import ShapeError
-from ..closed_form import ClosedFormModule
+from ..closed_form import AroundMean
 from ..covariance import Covariance, moments
 from ._kappa import check_spectrum, scaled_level, solve
 
 
 @final
-class FiniteSampleDenoiser(ClosedFormModule):
+class FiniteSampleDenoiser(AroundMean):
     r"""E D(x, sigma) = mu + C (C + kappa(sigma))^-1 (x - mu): the Gaussian optimum of n samples, on the average.
 
     The mean of the Gaussian optima of all training sets of n data [@Dobriban2018]: the sample acts as more noise,
@@ -98,21 +98,6 @@ class FiniteSampleDenoiser(ClosedFormModule):
         data = check.dataset("data", data)
         mean, covariance = moments(data.flatten(1))
         return cls(mean.reshape(data.shape[1:]), covariance, n)
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one sample, that of the mean."""
-        return tuple(self.mean.shape)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype in which it computes."""
-        return self.mean.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which it computes."""
-        return self.mean.device
 
     def _facts(self) -> dict[str, object]:
         return {"n": self.n}
