@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,9 +11,10 @@ from ..._support import checks as check
 from ..._support.estimates import mean_error
 from ..._support.types import ArrayLike
 from ...errors import EmptyDataError
+from ..covariance import Covariance, moments
 from ._kappa import check_sigma, check_spectrum, scaled_level, solve
 
-VALID = 0.1
+VALID, BLOCK = 0.1, 4096
 
 
 class KurtosisFactor(NamedTuple):
@@ -87,22 +89,38 @@ def kurtosis_factor(data: ArrayLike, n: int, sigma: float) -> KurtosisFactor:
     >>> abs(found.value - 1) < 4 * found.stderr, found.is_valid
     (True, True)
     """
-    points = check.dataset("data", data, minimum=3, dtype=torch.float64).flatten(1)
+    points = check.dataset("data", data, minimum=3).flatten(1)
     n, sigma = check.integer("n", n, 2), check_sigma(sigma)
     check.positive_sigmas("sigma", sigma)
-    centred = points - points.mean(0)
-    if not bool(centred.any()):
+    if bool((points == points[:1]).all()):
         raise EmptyDataError("data", "do not vary", "pass data that vary")
-    values, basis = torch.linalg.eigh(centred.T @ centred / len(centred))
-    positive = values > len(values) * torch.finfo(torch.float64).eps * values[-1]
-    c = values[positive]
+    return factors(points, [(n, sigma)])[0]
+
+
+def factors(
+    points: torch.Tensor,
+    settings: Sequence[tuple[int, float]],
+    known: tuple[torch.Tensor, Covariance] | None = None,
+) -> list[KurtosisFactor]:
+    """The factor of data `(m, d)` at each (n, sigma), from one pass over the data; `known` are their `moments`."""
+    mean, covariance = known or moments(points)
+    values = covariance.eigenvalues + covariance.floor
+    assert covariance.basis is not None
+    positive = values > len(values) * torch.finfo(torch.float64).eps * values.max()
+    c, basis = values[positive], covariance.basis[:, positive]
     spectrum = check_spectrum(c)
     top = float(spectrum.max())
-    kappa = top * solve(spectrum / top, float(n), scaled_level(sigma, top))
-    g = 1 / (c + kappa)
-    modes = (centred @ basis[:, positive]).square()
-    products = ((modes @ g) * (modes @ g.square())).numpy()
-    mean, error = mean_error(products)
-    crossed = float((c.square() * g**3).sum())
-    scale = float((c * g).sum() * (c * g.square()).sum()) + crossed
-    return KurtosisFactor((float(mean) - crossed) / scale, float(error) / scale, float((c * g).sum()) / n)
+    kappas = [top * solve(spectrum / top, float(n), scaled_level(sigma, top)) for n, sigma in settings]
+    g = torch.stack([1 / (c + kappa) for kappa in kappas], dim=1)
+    products = []
+    for block in points.split(BLOCK):
+        modes = ((block.double() - mean) @ basis).square()
+        products.append((modes @ g) * (modes @ g.square()))
+    means, errors = mean_error(torch.cat(products).numpy(force=True))
+    crossed = (c.square()[:, None] * g**3).sum(0).numpy(force=True)
+    df1 = (c[:, None] * g).sum(0).numpy(force=True)
+    scale = df1 * (c[:, None] * g.square()).sum(0).numpy(force=True) + crossed
+    return [
+        KurtosisFactor(float(value), float(error), float(used) / n)
+        for value, error, used, (n, _) in zip((means - crossed) / scale, errors / scale, df1, settings, strict=True)
+    ]
