@@ -3,6 +3,8 @@
 from . import bumps as bumps
 from . import comparison as comparison
 from . import concepts as concepts
+from . import dimension as dimension
+from . import flow_matching as flow_matching
 from . import hierarchy as hierarchy
 from . import measures as measures
 from . import regimes as regimes
@@ -36,6 +38,10 @@ from .concepts import crossing_time as crossing_time
 from .concepts import curves_from_table as curves_from_table
 from .concepts import frequency_study as frequency_study
 from .concepts import read_curves as read_curves
+from .dimension import local_dimension as local_dimension
+from .dimension import spectral_gaps as spectral_gaps
+from .flow_matching import flow_target as flow_target
+from .flow_matching import flow_target_of_pairs as flow_target_of_pairs
 from .hierarchy import hierarchy_progress as hierarchy_progress
 from .hierarchy import hierarchy_track as hierarchy_track
 from .measures import AffineDenoiser as AffineDenoiser

@@ -5,8 +5,10 @@ from . import closed_form as closed_form
 from . import composition as composition
 from . import covariance as covariance
 from . import denoiser as denoiser
+from . import dimension as dimension
 from . import empirical as empirical
 from . import finite_sample as finite_sample
+from . import flow_matching as flow_matching
 from . import gaussian as gaussian
 from . import grammar as grammar
 from . import hierarchy as hierarchy

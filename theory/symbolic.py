@@ -2,7 +2,8 @@
 
 `derive(name)` returns a `Derivation`: its steps as (words, expression), its result, and LaTeX. Covered are Tweedie's
 formula [@Efron2011], the Wiener denoiser [@Li2024], the upward map of the random hierarchy model and its fixed
-points [@Sclocchi2025], the speciation time [@Biroli2024] and percolation on the Bethe lattice [@Stauffer1994].
+points [@Sclocchi2025], the speciation time [@Biroli2024], percolation on the Bethe lattice [@Stauffer1994], the
+learnable share of the flow-matching target [@Bertrand2025] and the local dimension of a circle [@Kamkari2024].
 """
 
 from __future__ import annotations
@@ -207,12 +208,75 @@ def _bethe() -> Derivation:
     return Derivation("bethe", "Stauffer1994", steps, checks)
 
 
+def _flow_target() -> Derivation:
+    """E|u*|^2 / E|u|^2 = 1 - mmse / (f^2 (tr C + |mu|^2 + d)), the learnable share of the flow-matching target."""
+    x0, noised, D = sp.symbols("x_0 x_f D", real=True)
+    f, variance, total, mmse = sp.symbols("f lambda M mmse", positive=True)
+    noise = sp.solve(sp.Eq(noised, (1 - f) * x0 + f * sp.Symbol("n")), sp.Symbol("n"))[0]
+    target = sp.simplify(noise - x0)
+    mean = target.subs(x0, D)
+    missed: Any = sp.factor(target - mean)
+    energy = total - mmse * sp.simplify((missed / (x0 - D)) ** 2)
+    result: Any = sp.Eq(sp.Symbol("E|u*|^2") / sp.Symbol("E|u|^2"), sp.expand(energy / total))
+    sigma = f / (1 - f)
+    wiener = variance * sigma**2 / (variance + sigma**2)
+    regression = (f - (1 - f) * variance) ** 2 / ((1 - f) ** 2 * variance + f**2) / (1 + variance)
+    steps = (
+        ("the noise in x_f = (1 - f) x0 + f n", sp.Eq(sp.Symbol("n"), noise)),
+        ("the target u = n - x0", target),
+        ("its mean given x_f has D in the place of x0", mean),
+        ("what is left of the target", missed),
+        ("is uncorrelated with the mean, so that with M = tr C + |mu|^2 + d", sp.Eq(sp.Symbol("E|u*|^2"), energy)),
+        ("the share of the target that can be learned", result),
+    )
+    checks = (
+        sp.simplify(missed + (x0 - D) / f),
+        sp.simplify(result.rhs.subs({mmse: wiener, total: 1 + variance}) - regression),
+    )
+    return Derivation("flow_target", "Bertrand2025", steps, checks)
+
+
+def _circle() -> Derivation:
+    """LID = 2 z (1 - I_1(z) / I_0(z)), z = r^2 / sigma^2: the local dimension at a point of a circle."""
+    z, rho, r, sigma = sp.symbols("z rho r sigma", positive=True)
+    A = sp.Function("A")
+    bessel = sp.besseli(1, z) / sp.besseli(0, z)
+    lowered = {sp.besseli(2, z): sp.besseli(0, z) - 2 / z * sp.besseli(1, z)}
+    slope = sp.expand(sp.diff(bessel, z).subs(lowered))
+    radial = r * A(r * rho / sigma**2)
+    riccati = 1 - A(z) / z - A(z) ** 2
+    trace = (sp.diff(radial, rho) + radial / rho).doit().subs(rho, r).subs(r, sigma * sp.sqrt(z)).doit()
+    trace = sp.expand(trace.subs(sp.Derivative(A(z), z), riccati))
+    distance: Any = sp.factor(((r - r * A(z)) ** 2 / sigma**2).subs(r, sigma * sp.sqrt(z)))
+    dimension: Any = sp.factor(sp.expand(trace + distance))
+    result = sp.Eq(sp.Symbol("LID"), dimension)
+    steps = (
+        ("the posterior mean points along x, with the length", radial),
+        ("A = I_1 / I_0 has the slope", sp.Eq(sp.Derivative(A(z), z), riccati)),
+        ("the trace of the Jacobian on the circle, z = r^2 / sigma^2", trace),
+        ("the squared distance to the mean over sigma^2", distance),
+        ("together, the local dimension", result),
+    )
+    return Derivation(
+        "circle",
+        "Kamkari2024",
+        steps,
+        (
+            sp.simplify(slope - riccati.subs(A(z), bessel)),
+            sp.simplify(trace - z * (1 - A(z) ** 2)),
+            sp.simplify(dimension - 2 * z * (1 - A(z))),
+        ),
+    )
+
+
 DERIVATIONS: dict[str, Callable[[], Derivation]] = {
     "tweedie": _tweedie,
     "wiener": _wiener,
     "hierarchy": _hierarchy,
     "speciation": _speciation,
     "bethe": _bethe,
+    "flow_target": _flow_target,
+    "circle": _circle,
 }
 
 
@@ -222,7 +286,7 @@ def derive(name: str) -> Derivation:
     Parameters
     ----------
     name : str
-        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe.
+        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, flow_target, circle.
 
     Returns
     -------

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 SOURCE = "IDEALSCORE_IMAGES"
 SIZES = (64, 256, 1024, 4096, 16384)
 SIGMAS = (0.1, 0.3, 1.0)
-PAIRS = {"small": 3, "full": 10}
+PAIRS = {"small": 2, "full": 10}
+NULL_SIZES = {"small": 1024, "full": 16384}  # up to this n Gaussian data are drawn too
 KINDS = ("images", "gaussian")
 ERRORS = ("test", "train", "disagreement")
 BLOCK = 4096
@@ -46,16 +47,16 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support.results import provenance
     from ...learned.data import load
 
-    pairs = PAIRS[check.choice("scale", scale, PAIRS)]
+    check.choice("scale", scale, PAIRS)
     names = ["digits", *filter(None, os.environ.get(SOURCE, "").split(os.pathsep))]
-    rows = [_row(load(name).images.flatten(1), pairs, seed).expand_dims(data=[Path(name).stem]) for name in names]
+    rows = [_row(load(name).images.flatten(1), scale, seed).expand_dims(data=[Path(name).stem]) for name in names]
     result = xr.concat(rows, dim="data", join="outer", combine_attrs="override")
     assert isinstance(result, xr.Dataset)
-    result.attrs |= provenance(seed=seed) | {"scale": scale, "pairs": pairs, "source": SOURCE}
+    result.attrs |= provenance(seed=seed) | {"scale": scale, "pairs": PAIRS[scale], "source": SOURCE}
     return result
 
 
-def _row(images: torch.Tensor, pairs: int, seed: int) -> xr.Dataset:
+def _row(images: torch.Tensor, scale: str, seed: int) -> xr.Dataset:
     """One data set, in the basis of its eigenvectors, where C is diagonal."""
     import torch
     import xarray as xr
@@ -63,7 +64,7 @@ def _row(images: torch.Tensor, pairs: int, seed: int) -> xr.Dataset:
     from ..._support.estimates import mean_error
     from ..._support.progress import bar
     from ..._support.streams import stream
-    from ...theory.covariance import moments
+    from ...theory.covariance import Covariance, moments
     from ...theory.finite_sample import errors, sample_cosine
     from ...theory.finite_sample._kurtosis_factor import factors
 
@@ -71,18 +72,23 @@ def _row(images: torch.Tensor, pairs: int, seed: int) -> xr.Dataset:
     mean, covariance = moments(images)
     assert covariance.basis is not None
     basis = covariance.basis
-    rotated = torch.cat([((block.double() - mean) @ basis).float() for block in images.split(BLOCK)])
+    rotated = torch.cat([(block - mean).float() @ basis.float() for block in images.split(BLOCK)])
     c = covariance.eigenvalues.clamp(min=0)
-    drawn = np.zeros((len(KINDS), len(sizes), pairs, len(SIGMAS), 1 + len(ERRORS)))
-    for k, i in bar([(k, i) for k in range(len(sizes)) for i in range(pairs)], label="disjoint sets"):
-        n, draw = sizes[k], stream(seed, "disjoint sets", sizes[k], i)
-        order = torch.from_numpy(draw.permutation(len(images))[: 2 * n])
-        drawn[0, k, i] = _pair(rotated[order], c, len(images))
-        drawn[1, k, i] = _pair(
-            torch.from_numpy(draw.standard_normal((2 * n, len(c)), np.float32)) * c.sqrt().float(), c, None
-        )
+    repeats = [max(PAIRS[scale], min(8, 2048 // n)) for n in sizes]
+    value, error = np.full((2, len(KINDS), len(sizes), len(SIGMAS), 1 + len(ERRORS)), np.nan)
+    for k, n in enumerate(bar(sizes, label="disjoint sets")):
+        drawn: dict[str, list[Array]] = {kind: [] for kind in KINDS}
+        for i in range(repeats[k]):
+            draw = stream(seed, "disjoint sets", n, i)
+            order = torch.from_numpy(draw.permutation(len(images))[: 2 * n])
+            drawn["images"].append(_pair(rotated[order], c, len(images)))
+            if n <= NULL_SIZES[scale]:
+                normal = torch.from_numpy(draw.standard_normal((2 * n, len(c)), np.float32))
+                drawn["gaussian"].append(_pair(normal * c.sqrt().float(), c, None))
+        for j, kind in enumerate(KINDS):
+            if drawn[kind]:
+                value[j, k], error[j, k] = mean_error(np.array(drawn[kind]))
     dims = ("kind", "n_train", "sigma")
-    value, error = mean_error(drawn, axis=2)
     result = xr.Dataset(coords={"kind": list(KINDS), "n_train": sizes, "sigma": list(SIGMAS)})
     result["cosine"], result["cosine_stderr"] = (dims[:2], value[:, :, 0, 0]), (dims[:2], error[:, :, 0, 0])
     for j, name in enumerate(ERRORS, 1):
@@ -92,7 +98,8 @@ def _row(images: torch.Tensor, pairs: int, seed: int) -> xr.Dataset:
     for name in ERRORS:
         result[f"{name}_predicted"] = dims[1:], [[getattr(one, name) for one in row] for row in predicted]
     result["cosine_predicted"] = "n_train", [sample_cosine(spectrum, n) for n in sizes]
-    found = factors(images, [(n, sigma) for n in sizes for sigma in SIGMAS], (mean, covariance))
+    flat = torch.zeros_like(c), Covariance.diagonal(c)
+    found = factors(rotated, [(n, sigma) for n in sizes for sigma in SIGMAS], flat)
     for name in ("value", "stderr", "is_valid"):
         values = np.array([float(getattr(one, name)) for one in found]).reshape(len(sizes), len(SIGMAS))
         result[{"value": "kurtosis", "stderr": "kurtosis_stderr", "is_valid": "kurtosis_valid"}[name]] = (

@@ -271,6 +271,10 @@ CONTROLS = {
         tampered(log_density=off_in_density),
         {"tweedie", "path_integral", *AVERAGED} - {"i_mmse"},
     ),
+    "flow_target": (
+        tampered(denoiser=lambda x, s: CENTRE + 1.15 * (TRUE(x, s) - CENTRE)),
+        {"derivative", "symmetry", "positivity", "curl_free", "mean"},
+    ),
     "optimality": (
         tampered(denoiser=lambda x, s: CENTRE + 0.9 * (TRUE(x, s) - CENTRE)),
         {"derivative", "symmetry", "positivity", "curl_free", "mean"},

@@ -104,17 +104,17 @@ def factors(
 ) -> list[KurtosisFactor]:
     """The factor of data `(m, d)` at each (n, sigma), from one pass over the data; `known` are their `moments`."""
     mean, covariance = known or moments(points)
-    values = covariance.eigenvalues + covariance.floor
-    assert covariance.basis is not None
+    values, basis = covariance.eigenvalues + covariance.floor, covariance.basis
     positive = values > len(values) * torch.finfo(torch.float64).eps * values.max()
-    c, basis = values[positive], covariance.basis[:, positive]
+    c = values[positive]
     spectrum = check_spectrum(c)
     top = float(spectrum.max())
     kappas = [top * solve(spectrum / top, float(n), scaled_level(sigma, top)) for n, sigma in settings]
     g = torch.stack([1 / (c + kappa) for kappa in kappas], dim=1)
     products = []
     for block in points.split(BLOCK):
-        modes = ((block.double() - mean) @ basis).square()
+        centred = block.double() - mean
+        modes = (centred if basis is None else centred @ basis)[:, positive].square()
         products.append((modes @ g) * (modes @ g.square()))
     means, errors = mean_error(torch.cat(products).numpy(force=True))
     crossed = (c.square()[:, None] * g**3).sum(0).numpy(force=True)

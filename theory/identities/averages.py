@@ -261,6 +261,26 @@ def _information(case: Case, sigma: float) -> torch.Tensor:
     return -dot(case.noise, case.noise).double() / 2 - case.dim / 2 * math.log(2 * math.pi * sigma**2) - log_p
 
 
+@identity(
+    "the mean velocity of flow matching has the energy of its target less mmse / f^2",
+    statement=lambda s: s.Eq(
+        s.over_x(s.mean_velocity**2),
+        s.over_both(((s.x - s.y) / s.sigma - s.y) ** 2) - s.mmse * ((1 + s.sigma) / s.sigma) ** 2,
+    ),
+    conditions="a Bayes-optimal denoiser of this prior",
+    reference="Bertrand2025",
+    cause="a velocity on the wrong clock, or a network that has not learned the mean of its target",
+    needs=("prior",),
+)
+def flow_target(case: Case) -> Measurement:
+    """E|u*|^2 = E|u|^2 - mmse / f^2 for u = n - x0, u* = E[u | x], f = sigma / (1 + sigma): E<u - u*, u*> = 0."""
+    x, denoised = case.noised()
+    velocity = (x - denoised) / case.sigma - denoised
+    left_out = (denoised - case.x0) * ((1 + case.sigma) / case.sigma)
+    scale = _mean_square(case.noise - case.x0)
+    return Measurement.average(dot(left_out, velocity).double()[:, None], scale, ("average over the prior",))
+
+
 def _competitors(case: Case) -> dict[str, torch.Tensor]:
     x, denoised = case.noised()
     centred = denoised - case.centre
@@ -312,5 +332,6 @@ AVERAGE = (
     mmse_slope,
     score_matching,
     i_mmse,
+    flow_target,
     optimality,
 )

@@ -55,6 +55,7 @@ path: sp.Expr = sp.Function("x", real=True)(sigma)
 on_circle: tuple[sp.Expr, sp.Expr, sp.Symbol] = (r * sp.cos(theta), r * sp.sin(theta), sigma)
 later: sp.Expr = sp.sqrt(sigma**2 + tau**2)
 snr: sp.Expr = 1 / sigma**2
+mean_velocity: sp.Expr = (x - Dx) / sigma - Dx
 
 
 def normal(value: sp.Expr, variance: sp.Expr) -> sp.Expr:
