@@ -241,7 +241,7 @@ def _circle() -> Derivation:
     z, rho, r, sigma = sp.symbols("z rho r sigma", positive=True)
     A = sp.Function("A")
     bessel = sp.besseli(1, z) / sp.besseli(0, z)
-    lowered = {sp.besseli(2, z): sp.besseli(0, z) - 2 / z * sp.besseli(1, z)}
+    lowered: dict[Any, Any] = {sp.besseli(2, z): sp.besseli(0, z) - 2 / z * sp.besseli(1, z)}
     slope = sp.expand(sp.diff(bessel, z).subs(lowered))
     radial = r * A(r * rho / sigma**2)
     riccati = 1 - A(z) / z - A(z) ** 2
