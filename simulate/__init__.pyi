@@ -6,6 +6,7 @@ from . import diffusion as diffusion
 from . import hierarchy as hierarchy
 from . import inverse_problems as inverse_problems
 from . import percolation as percolation
+from . import random_features as random_features
 from .bumps import BumpCanvas as BumpCanvas
 from .bumps import HeldOut as HeldOut
 from .bumps import bump_images as bump_images

@@ -18,6 +18,7 @@ from . import local as local
 from . import mixture as mixture
 from . import noise as noise
 from . import percolation as percolation
+from . import random_features as random_features
 from . import symbolic as symbolic
 from . import transition as transition
 from . import transitions as transitions

@@ -3,7 +3,8 @@
 `derive(name)` returns a `Derivation`: its steps as (words, expression), its result, and LaTeX. Covered are Tweedie's
 formula [@Efron2011], the Wiener denoiser [@Li2024], the upward map of the random hierarchy model and its fixed
 points [@Sclocchi2025], the speciation time [@Biroli2024], percolation on the Bethe lattice [@Stauffer1994], the
-learnable share of the flow-matching target [@Bertrand2025] and the local dimension of a circle [@Kamkari2024].
+learnable share of the flow-matching target [@Bertrand2025], the local dimension of a circle [@Kamkari2024] and the time
+at which random features memorise [@Bonnaire2025].
 """
 
 from __future__ import annotations
@@ -269,6 +270,33 @@ def _circle() -> Derivation:
     )
 
 
+def _memorisation_time() -> Derivation:
+    """tau = psi_n / (Delta v^2): where the bulk of the features' eigenvalues ends that belongs to single data."""
+    q = sp.Symbol("q", real=True)
+    s2, v2, delta = sp.symbols("s^2 v^2 Delta", positive=True)
+    psi_n, psi_p, root = sp.symbols("psi_n psi_p rho", positive=True)  # rho^2 = psi_p / psi_n
+    place = s2 + v2 / (1 + root**2 * v2 * q) - 1 / q
+    slope = sp.factor(sp.together(sp.diff(place, q)))
+    turning = sp.solve(sp.numer(slope), q)
+    edges = {sp.factor(sp.simplify(place.subs(q, one) - s2)) for one in turning}
+    low: Any = s2 + min(edges, key=lambda edge: float(edge.subs({v2: 1, root: 3})))
+    time = psi_p / (delta * low.subs(root, sp.sqrt(psi_p / psi_n)))
+    late: Any = sp.limit(sp.simplify(time), psi_p, sp.oo)
+    a, b, c, l = sp.symbols("a b c l", positive=True)
+    shared = 1 / (delta * (a**2 * c**2 * l + b**2))
+    steps = (
+        ("of the part that is not linear, q = tr (U - z)^-1 / p has the inverse", sp.Eq(sp.Symbol("z"), place)),
+        ("whose slope vanishes at the edges of the bulk", sp.Eq(slope, 0)),
+        ("the lower edge, rho^2 = psi_p / psi_n", sp.Eq(sp.Symbol("lambda_-"), low)),
+        ("gradient flow has learned it at", sp.Eq(sp.Symbol("tau"), time)),
+        ("a direction of variance l that all data share it learns at", sp.Eq(sp.Symbol("tau_gen"), shared)),
+        ("so that memory comes later by the factor", sp.simplify(late / shared)),
+        ("for many features, in proportion to the data", sp.Eq(sp.Symbol("tau_mem"), late)),
+    )
+    checks = (sp.simplify(low - s2 - v2 * (1 - root) ** 2), sp.simplify(late - psi_n / (delta * v2)))
+    return Derivation("memorisation_time", "Bonnaire2025", steps, checks)
+
+
 DERIVATIONS: dict[str, Callable[[], Derivation]] = {
     "tweedie": _tweedie,
     "wiener": _wiener,
@@ -277,6 +305,7 @@ DERIVATIONS: dict[str, Callable[[], Derivation]] = {
     "bethe": _bethe,
     "flow_target": _flow_target,
     "circle": _circle,
+    "memorisation_time": _memorisation_time,
 }
 
 
@@ -287,6 +316,7 @@ def derive(name: str) -> Derivation:
     ----------
     name : str
         One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, flow_target, circle.
+        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, memorisation_time.
 
     Returns
     -------
