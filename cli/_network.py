@@ -24,13 +24,7 @@ def network_of(
     """The denoiser of a path, an id or, with `trust`, a function of a module; a line on it goes to stderr."""
     from ..learned import describe_network, load_network
 
-    named: Any = source
-    if is_reference(source):
-        if not trust:
-            problem = f"'{source}' names a function, whose code would run"
-            raise ArgumentError("model", problem, "add --trust if you trust it")
-        print(f"idealscore: --trust: the code of {source} runs", file=sys.stderr)
-        named = called(source)
+    named: Any = trusted(source, trust) if is_reference(source) else source
     network = load_network(
         named,
         variant=variant or None,
@@ -41,6 +35,15 @@ def network_of(
     )
     print(f"network: {describe_network(network)}", file=sys.stderr)
     return network
+
+
+def trusted(reference: str, trust: bool) -> Any:
+    """The object that `module:function` names, where its code may run; a line on that goes to stderr."""
+    if not trust:
+        problem = f"'{reference}' names a function, whose code would run"
+        raise ArgumentError("model", problem, "add --trust if you trust it")
+    print(f"idealscore: --trust: the code of {reference} runs", file=sys.stderr)
+    return called(reference)
 
 
 def label_of(condition: str) -> int | None:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Print the relative violation of each identity per noise level: 0 holds exactly, 1 is as large as its terms."""
+    """Print the relative violation of each identity per noise level: 0 holds exactly, 1 is as large as its terms.
+
+    With --identify: find what a network predicts, its clock, schedule and range of data instead.
+    """
 
     run_dir: tyro.conf.Positional[str]
     """run folder, .safetensors file, diffusers pipeline or its unet folder, hf:OWNER/NAME, or module:function"""
@@ -35,6 +38,8 @@ class Command:
     """noisy points at which the local identities are measured"""
     samples: int | None = None
     """draws of the averages (default: by the size of an image)"""
+    identify: bool = False
+    """find the conventions of a raw network f(z, time), named as module:function, by its denoising errors on --data"""
     identities: tuple[str, ...] = ()
     """names of the identities (default: all)"""
     seed: int = 0
@@ -48,6 +53,9 @@ class Command:
         from ..compare.measures._network_identities import identities_table, network_identities, rows
         from ._network import network_of, one_class
 
+        if self.identify:
+            print(self._identified())
+            return
         network = network_of(self.run_dir, trust=self.trust, variant=self.variant, device=self.device)
         result = network_identities(
             network,
@@ -67,6 +75,21 @@ class Command:
             print(json.dumps(rows(result), indent=2))
         else:
             print(identities_table(result))
+
+    def _identified(self) -> str:
+        """The table of the conventions that were tried."""
+        from ..errors import ArgumentError
+        from ..learned import data, wrap
+        from ._network import is_reference, one_class, trusted
+
+        if not is_reference(self.run_dir):
+            problem = f"'{self.run_dir}' is no module:function"
+            raise ArgumentError("identify", problem, "name one that gives the raw network; what is loaded says its own")
+        if not self.data:
+            raise ArgumentError("data", "are missing", "pass --data, images like those of its training")
+        network = trusted(self.run_dir, self.trust)
+        images, condition = data.load(self.data), one_class(self.condition, self.label)
+        return wrap.identify(network, images.images, condition=condition, seed=self.seed).table
 
     def _data(self, network: Any) -> Any:
         """The data that were asked for, else those of the run where they come with the package, else None."""

@@ -46,11 +46,11 @@ class FunctionDenoiser(WrappedDenoiser):
 
     def summary(self) -> list[str]:
         whole = ["integer=True"] if self.integer else []
-        return [f"predicts={self.predicts!r}", str(self.timing), *whole]
+        flipped = ["sign flipped"] if self.sign < 0 else []
+        return [f"predicts={self.predicts!r}", str(self.timing), *whole, *flipped]
 
     def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
-        given = () if condition is None else (condition,)
-        out, level = self._predicted(x, sigma, given)
+        out, level = self.predicted(x, sigma, () if condition is None else (condition,))
         if not isinstance(out, torch.Tensor):
             return out
         if self.split == "first" and out.ndim > 1:
@@ -60,7 +60,7 @@ class FunctionDenoiser(WrappedDenoiser):
         out = -self.sign * out if self.predicts == "flow" and self.timing.reverse else self.sign * out
         return to_denoised(self.predicts, x, out, level, self.timing.scale(level))
 
-    def _predicted(
+    def predicted(
         self, x: torch.Tensor, sigma: torch.Tensor, condition: tuple[object, ...]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What the network says, and the noise level for which it says so."""
@@ -202,7 +202,7 @@ def function(
         check.choice("split", split, ("first",))
     if not callable(f):
         raise ArgumentError("f", f"expected a callable, got {type(f).__name__}", "pass a function or module f(x, time)")
-    timing = Clock(clock, _schedule(schedule), reverse, time_scale, beta_min, beta_max)
+    timing = Clock(clock, as_schedule(schedule), reverse, time_scale, beta_min, beta_max)
     if integer and not (timing.discrete and time_scale == 1):
         raise ArgumentError("integer", "is set without whole steps", "use the clock 'index' or 'step', time_scale 1")
     if integer is None and not (timing.discrete and time_scale == 1):
@@ -210,7 +210,7 @@ def function(
     return FunctionDenoiser(f, predicts, timing, shape, range, integer, split)
 
 
-def _schedule(given: DiscreteSchedule | ArrayLike | None) -> DiscreteSchedule | None:
+def as_schedule(given: DiscreteSchedule | ArrayLike | None) -> DiscreteSchedule | None:
     """A schedule, also from its betas."""
     if given is None or isinstance(given, DiscreteSchedule):
         return given
