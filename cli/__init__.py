@@ -29,6 +29,7 @@ COMMANDS = {
     "sweep": "any computation over a grid of parameters and seeds, on this machine or a cluster",
     "figures": "the figures of the papers, drawn from saved results or computed anew",
     "derive": "a result of the theory, derived step by step and printed as LaTeX",
+    "doctor": "is everything here that idealscore needs? versions, threads, caches and a short self-test",
 }
 
 USAGE = """usage: idealscore COMMAND [OPTIONS]
@@ -39,6 +40,14 @@ commands:
 {commands}
 
 `idealscore COMMAND --help` lists the options of one; `idealscore --version` prints the version."""
+
+TRY = """four things to try:
+  idealscore compare digits             train a small network and hold it against every theory (about a minute)
+  idealscore transitions data digits    at which noise level do classes and training images appear? (seconds)
+  idealscore percolate square           where does a lattice percolate, and with which exponents? (seconds)
+  idealscore compare DATA --model PATH  the theories next to a network of yours
+
+`idealscore --help` lists all commands; `idealscore doctor` says whether everything is in its place."""
 
 
 def usage() -> str:
@@ -83,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     idealscore 0.1.0
     0
     """
-    from ._terminal import plain_where_needed
+    from ._edge.terminal import plain_where_needed
 
     with plain_where_needed():
         return _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -91,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
+        print(usage() if arguments else TRY)
         return 0
     if arguments[0] == "--version":
         from .. import __version__
@@ -101,10 +110,10 @@ def _run(arguments: list[str]) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
-        from ._parse import parse
+        from ._edge.parse import parse
 
         module = import_module(f".{arguments[0]}", __package__)
-        command = parse(module.Command, arguments[1:], f"idealscore {arguments[0]}")
+        command = parse(module.Command, arguments[1:], f"idealscore {arguments[0]}", COMMANDS[arguments[0]])
         command.run()
     except IdealScoreError as error:
         print(f"idealscore: {error}", file=sys.stderr)
@@ -118,7 +127,7 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("IDEALSCORE_TRACEBACK"):
             raise
-        from ._terminal import told
+        from ._edge.terminal import told
 
         print(f"idealscore: {told(error)}", file=sys.stderr)
         return 2

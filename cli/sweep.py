@@ -13,7 +13,7 @@ import tyro
 from .._support.results import save
 from ..errors import IdealScoreError
 from ..sweeping import sweep
-from ._sweep_config import SweepConfig
+from ._edge.sweep_config import SweepConfig
 
 
 @dataclass(frozen=True)

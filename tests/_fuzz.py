@@ -150,7 +150,7 @@ def kinds(folder):
     """For each kind: (seed files, name of the mutated file, what loads it, what is done to a mutated content)."""
     from idealscore import sweeping
     from idealscore._support import results as _results
-    from idealscore.cli._sweep_config import SweepConfig
+    from idealscore.cli._edge.sweep_config import SweepConfig
     from idealscore.learned import checkpoint, data
     from idealscore.sweeping import Grid
     from idealscore.theory import EmpiricalDenoiser

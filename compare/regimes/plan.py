@@ -28,16 +28,16 @@ class RegimePlan:
     Parameters
     ----------
     sizes : tuple of int, optional
-        Of the training sets, increasing, at least 2.
+        Numbers of training images, increasing, at least 2.
     widths : tuple of int, optional
-        Of the networks, increasing.
+        Channels or units of the networks, increasing.
     network : {"mlp", "unet", "local"}, optional
         The kind of network.
     depth : int, optional
-        Of the networks that have one.
+        Hidden layers of the networks that have them.
     repeats : int, optional
-        Of every size and width, each with three networks: two on one set, from different starts, and one on another
-        set, disjoint as long as twice the size fits.
+        Repetitions of every size and width, each with three networks: two on one set, from different starts, and one on
+        another set, disjoint as long as twice the size fits.
     held_out : float, optional
         Share of the images (or their number) kept from training.
     steps, batch, learning_rate, noise : int, int, float, str, optional
@@ -53,11 +53,11 @@ class RegimePlan:
     n_pairs : int, optional
         Pairs of the linearity score, at least 2.
     n_samples : int, optional
-        Drawn from each network, from one starting noise, by Heun's rule; at least 2.
+        Samples drawn from each network, from one starting noise, by Heun's rule; at least 2.
     sample_min, sample_max : float, optional
         The 12 noise levels of the sampler run from `sample_max` to `sample_min`.
     threshold : float, optional
-        Of the cosine above which two samples count as the same.
+        Cosine above which two samples count as the same.
     patch_size : int, optional
         Width of the patches of the local optimum, in pixels.
     theories : tuple of str, optional

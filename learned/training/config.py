@@ -34,9 +34,9 @@ class TrainConfig:
     decay : {"constant", "linear", "cosine"}
         How it falls to zero afterwards, if at all.
     weight_decay : float
-        Of AdamW.
+        Decay of the weights in AdamW.
     betas : tuple of float
-        Of AdamW.
+        Memories of the two moments in AdamW, each below 1.
     clip : float
         Largest norm of the gradient, 0 for none.
     ema : float
@@ -49,7 +49,7 @@ class TrainConfig:
     condition_dropout : float
         Share of conditions that are dropped, 0 to 1.
     seed : int
-        Of all random streams.
+        Seed of all random streams.
     snapshots : int
         Number of log-spaced steps whose averaged weights are kept.
     log_every : int
@@ -57,7 +57,7 @@ class TrainConfig:
     checkpoint_every : int
         Steps between two checkpoints in the run folder.
     precision : {"float32", "bfloat16"}
-        Of the network; bfloat16 is autocast.
+        Arithmetic of the network; bfloat16 is autocast.
     compile : bool
         Whether to use torch.compile.
     channels_last : bool

@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 
 from idealscore._support import results as _results
-from idealscore.cli._sweep_config import SweepConfig
+from idealscore.cli._edge.sweep_config import SweepConfig
 from idealscore.errors import (
     ArgumentError,
     CheckpointError,

@@ -141,7 +141,7 @@ def test_an_error_of_another_library_is_one_line(capsys, monkeypatch, error):
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
 def test_a_terminal_without_a_character_gets_its_spelling(encoding):
     code = (
-        "import sys; from idealscore.cli._terminal import plain_where_needed\n"
+        "import sys; from idealscore.cli._edge.terminal import plain_where_needed\n"
         "with plain_where_needed(): print('0.5 \u00b1 0.1 \u2192 \u2603')\n"
         "assert sys.stdout.errors == 'strict'"
     )

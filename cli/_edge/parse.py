@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import tyro
 
-from ..errors import ArgumentError
+from ...errors import ArgumentError
+from .options import OPTIONS, flat, grouped, nested
 
 C = TypeVar("C")
 
@@ -33,18 +34,29 @@ def one_line(boxed: str) -> str:
     return re.sub(r"\s+", " ", " ".join(told))
 
 
-def parse(command: type[C], arguments: Sequence[str], program: str) -> C:
+def parse(command: type[C], arguments: Sequence[str], program: str, about: str = "") -> C:
     """An instance of the dataclass `command`; help exits with 0, a bad option raises ArgumentError.
 
-    Where the command has a method `defaults`, the options are laid on the instance that it returns.
+    `about` opens the help of a command without a docstring. Where the command has a method `defaults`, the options are
+    laid on the instance that it returns.
     """
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
-            parsed = tyro.cli(command, args=list(arguments), prog=program)
+            parsed = _answer(command, arguments, program, about)
             defaults = getattr(parsed, "defaults", None)
-            return parsed if defaults is None else tyro.cli(command, args=list(arguments), default=defaults())
+            return parsed if defaults is None else _answer(command, arguments, program, about, defaults())
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         raise ArgumentError("options", one_line(complaint.getvalue()), f"`{program} --help` lists them all") from None
+
+
+def _answer(command: type[C], arguments: Sequence[str], program: str, about: str, default: C | None = None) -> C:
+    """What tyro makes of the words, with the options in their groups."""
+    words = grouped(command)
+    further = {} if default is None else {"default": nested(command, default)}
+    told = None if words.__doc__ else f"{about[:1].upper()}{about[1:]}"
+    return flat(
+        command, tyro.cli(words, args=list(arguments), prog=program, description=told, config=OPTIONS, **further)
+    )

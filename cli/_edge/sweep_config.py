@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .._support import checks as check
-from ..errors import ArgumentError, DataFileError, UnknownNameError
-from ..sweeping.functions import find
-from ..sweeping.grids import MOST_POINTS
-from ._sweep_points import POINTS
+from ..._support import checks as check
+from ...errors import ArgumentError, DataFileError, UnknownNameError
+from ...sweeping.functions import find
+from ...sweeping.grids import MOST_POINTS
+from .._sweep_points import POINTS
 
 LARGEST = 2**22
 KEYS = ("function", "out", "grid", "seeds", "fixed", "workers", "cluster")

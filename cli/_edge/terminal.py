@@ -28,7 +28,7 @@ PLAIN = {
     "²": "^2",
 }
 HANDLER = "idealscore.plain"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def plain(error: UnicodeError) -> tuple[str, int]:

@@ -1,0 +1,1 @@
+"""The edge of the program: options and their help, the terminal, sweep files."""

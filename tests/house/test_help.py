@@ -1,0 +1,131 @@
+"""The help of every command: each option has its sentence, its group, and its default once."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from importlib import import_module
+from typing import Annotated, get_type_hints
+
+import pytest
+import tyro
+
+from idealscore.cli import COMMANDS, main
+from idealscore.cli._edge.options import GROUPS, _subcommands, flat, grouped, nested, sentence
+from idealscore.cli._edge.parse import parse
+
+
+def commands() -> Iterator[tuple[str, type]]:
+    """Every command and subcommand."""
+    for name in COMMANDS:
+        found = import_module(f"idealscore.cli.{name}").Command
+        subcommands = [
+            sub for hint in get_type_hints(found, include_extras=True).values() for sub in _subcommands(hint)
+        ]
+        for one in subcommands or [found]:
+            yield f"{name} {one.__name__}", one
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--help"])
+    assert stopped.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()))
+def test_every_option_has_a_sentence(name: str, command: type) -> None:
+    """At least three words, so that not the name alone stands there again."""
+    short = [one.name for one in fields(command) if one.init and len(sentence(command, one.name).split()) < 2]
+    assert not short, f"{name}: explain {short} in the class or in SENTENCES"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_default_stands_once_and_only_where_there_is_one(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    text = printed(capsys, name)
+    assert "(default: None)" not in text
+    assert "(default: '')" not in text
+    assert all(line.count("(default") <= 1 for line in text.splitlines())
+    assert "Command(" not in text
+
+
+def test_options_stand_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "compare")
+    titles = [f"{group} options" for group in GROUPS if group != "training"]
+    places = [text.index(title) for title in titles]
+    assert places == sorted(places)
+    assert "training options" not in text, "one option makes no group"
+
+
+@dataclass(frozen=True)
+class Toy:
+    data: tyro.conf.Positional[str] = "digits"
+    """of the toy"""
+    steps: int = 3
+    out: str = ""
+    ratio: float | None = None
+    """a share"""
+
+
+def test_the_flat_answer_is_the_command() -> None:
+    assert parse(Toy, ["x.npy", "--out", "folder", "--ratio", "0.5"], "toy") == Toy("x.npy", 3, "folder", 0.5)
+    assert flat(Toy, nested(Toy, Toy(steps=7))) == Toy(steps=7)
+    assert {one.name for one in fields(grouped(Toy))} == {"steps", "ratio", "_data", "_output"}
+
+
+@dataclass(frozen=True)
+class Part:
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Other:
+    n: int = 2
+    """how many there are"""
+
+
+@dataclass(frozen=True)
+class Whole:
+    source: Annotated[
+        Annotated[Part, tyro.conf.subcommand("part")] | Annotated[Other, tyro.conf.subcommand("other")],
+        tyro.conf.arg(name=""),
+    ]
+
+
+def test_subcommands_are_grouped_too() -> None:
+    assert parse(Whole, ["part", "--seed", "5"], "whole") == Whole(Part(5))
+    assert parse(Whole, ["other"], "whole") == Whole(Other())
+
+
+def test_without_a_command_four_things_to_try(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    assert sum(line.startswith("  idealscore ") for line in text.splitlines()) == 4
+    for line in text.splitlines():
+        if line.startswith("  idealscore "):
+            assert line.split()[1] in COMMANDS
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["self-test"] == "passed"
+    assert {"idealscore", "torch", "threads", "numba cache", "extra images"} <= set(found)
+
+
+def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from idealscore.cli import doctor
+
+    monkeypatch.setattr(doctor, "_installed", lambda name: name != "ripser")
+    assert main(["doctor"]) == 0
+    assert "pip install 'idealscore[topology]'" in capsys.readouterr().out
+
+
+def test_a_wrong_optimum_is_no_pass(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    monkeypatch.setattr(torch, "tanh", torch.sin)
+    assert main(["doctor"]) == 2
+    assert "self-test" in capsys.readouterr().err
