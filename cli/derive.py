@@ -9,7 +9,7 @@ import tyro
 
 @dataclass(frozen=True)
 class Command:
-    """Derive a result with SymPy: tweedie, wiener, hierarchy, speciation or bethe."""
+    """Derive a result with SymPy: tweedie, hierarchy, guidance ...; `derive(name)` of `theory.symbolic` lists them."""
 
     name: tyro.conf.Positional[str]
     """what to derive"""

@@ -36,6 +36,8 @@ class Command:
     """the same as --label"""
     guidance: float | None = None
     """weight w of D_u + (1 + w) (D_c - D_u); 0 is the conditional network"""
+    guidance_interval: tuple[float, float] | None = None
+    """noise levels to guide between (default: at all); see `idealscore transitions guidance`"""
     null: int | None = None
     """the class that means none, where the network does not say it"""
     variant: str = ""
@@ -50,6 +52,7 @@ class Command:
     def run(self) -> None:
         from .._support import checks as check
         from .._support.device import best_device
+        from ..learned.guided import GuidedDenoiser
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
         from ..theory.levels import known_levels, within_known_range
@@ -59,6 +62,7 @@ class Command:
         check.choice("method", self.method, METHODS)
         karras_sigmas(self.steps, self.sigma_min, self.sigma_max)
         label = one_class(self.condition, self.label)
+        interval = self._interval()
         network = network_of(
             self.run_dir,
             trust=self.trust,
@@ -67,6 +71,8 @@ class Command:
             null=self.null,
             device=best_device(self.device),
         )
+        if interval is not None:
+            network = GuidedDenoiser(network.denoiser, network.condition, network.guidance, network.null, interval)
         low, high = within_known_range(network, self.sigma_min, self.sigma_max)
         if (low, high) != (self.sigma_min, self.sigma_max):
             print(f"noise levels from {low:.4g} to {high:.4g}, the part of those asked for that the network knows")
@@ -74,6 +80,7 @@ class Command:
         sigmas = [*(known_levels(network, levels) if self.sigmas == "network" else levels), 0.0]
         source = Path(self.run_dir)
         kind = {"guidance": self.guidance, "variant": self.variant} if self.guidance or self.variant else {}
+        kind |= {} if interval is None else {"guidance_interval": list(interval)}
         beside = source if source.is_dir() else source.parent if source.is_file() else Path()
         out = Path(self.out or beside / "samples")
         path = sample_to_folder(
@@ -88,6 +95,21 @@ class Command:
             description={"network": self.run_dir, "weights": _stamp(source), **kind},
         )
         print(f"written: {path}")
+
+    def _interval(self) -> tuple[float, float] | None:
+        """The noise levels to guide at, refused where there is no guidance or no step of the sampler is among them."""
+        from ..errors import ArgumentError
+        from ..theory.guidance._guided_shift import check_interval
+
+        if self.guidance_interval is None:
+            return None
+        if not self.guidance:
+            raise ArgumentError("guidance_interval", "is given without a guidance", "add --guidance, such as 1.5")
+        low, high = check_interval(self.guidance_interval, self.sigma_max, "guidance_interval")
+        if high < self.sigma_min:
+            problem = f"ends at {high:g}, below the lowest noise level {self.sigma_min:g}"
+            raise ArgumentError("guidance_interval", problem, "guide where the sampler is, or lower --sigma-min")
+        return low, high
 
 
 def _stamp(source: Path) -> str:

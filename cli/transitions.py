@@ -1,4 +1,4 @@
-"""`idealscore transitions`: predicted phase transitions of a data set (`data`) or a grammar (`hierarchy`)."""
+"""`idealscore transitions`: predicted transitions of data (`data`), of guidance, or of a grammar (`hierarchy`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ._transitions_data import Data
+from ._transitions_guidance import Guidance
 
 if TYPE_CHECKING:
     from ..theory.hierarchy.mean_field import HierarchyTheory
@@ -89,6 +90,7 @@ class Command:
 
     source: Annotated[
         Annotated[Data, tyro.conf.subcommand("data")]
+        | Annotated[Guidance, tyro.conf.subcommand("guidance")]
         | Annotated[Hierarchy, tyro.conf.subcommand("hierarchy")]
         | Annotated[Levels, tyro.conf.subcommand("hierarchy-levels")],
         tyro.conf.arg(name=""),

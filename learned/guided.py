@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
@@ -11,12 +12,13 @@ from .._support import checks as check
 from .._support.types import Array, ArrayLike, Points, Record, Sigma
 from ..errors import ArgumentError
 from ..theory.denoiser import Denoiser
+from ..theory.guidance._guided_shift import check_interval
 
 CONDITION = "pass one, on the command line --condition class (the labels of the data) or --condition 3"
 
 
 class GuidedDenoiser(nn.Module):
-    """D_u + (1 + w) (D_c - D_u), a conditional network guided with weight w [@Ho2022].
+    """D_u + (1 + w) (D_c - D_u), a conditional network guided with weight w [@Ho2022], at some noise levels or at all.
 
     w = 0 is the conditional denoiser D_c itself, w = -1 the unconditional D_u. (Others write the scale s = 1 + w.) For
     w > 0 this is no posterior mean of any data, so that no identity of an optimal denoiser holds.
@@ -31,6 +33,9 @@ class GuidedDenoiser(nn.Module):
         The weight w.
     null : array_like, optional
         The condition that means "none" (default: what the network says; for most none at all).
+    interval : (float, float)
+        The noise levels low < sigma <= high to guide at; at others the answer is D_c, which costs half.
+        `idealscore transitions guidance DATA` finds them.
 
     Attributes
     ----------
@@ -44,7 +49,7 @@ class GuidedDenoiser(nn.Module):
     Raises
     ------
     ArgumentError
-        When called without a condition, or where the network has no unconditional answer.
+        Where the interval is none; when called without a condition, or where the network has no unconditional answer.
 
     Examples
     --------
@@ -61,6 +66,7 @@ class GuidedDenoiser(nn.Module):
         condition: ArrayLike | None = None,
         guidance: float = 0.0,
         null: ArrayLike | None = None,
+        interval: tuple[float, float] = (0.0, math.inf),
     ) -> None:
         super().__init__()
         if not callable(denoiser):
@@ -68,6 +74,7 @@ class GuidedDenoiser(nn.Module):
         self.denoiser: Any = denoiser
         self.condition = condition
         self.guidance = check.real("guidance", guidance)
+        self.interval = check_interval(interval, math.inf)
         self.null = getattr(denoiser, "null_condition", None) if null is None else null
         self.metadata: Record = dict(getattr(denoiser, "metadata", None) or {})
         self.training = False
@@ -75,7 +82,9 @@ class GuidedDenoiser(nn.Module):
     def __repr__(self) -> str:
         at = [] if self.condition is None else [f"condition={self.condition}"]
         strength = [f"guidance={self.guidance:g}"] if self.guidance else []
-        return f"GuidedDenoiser({', '.join([repr(self.denoiser), *at, *strength])})"
+        always = self.interval == (0.0, math.inf)
+        where = [] if always or not self.guidance else [f"interval=({self.interval[0]:g}, {self.interval[1]:g})"]
+        return f"GuidedDenoiser({', '.join([repr(self.denoiser), *at, *strength, *where])})"
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -110,7 +119,10 @@ class GuidedDenoiser(nn.Module):
         if chosen is None:
             raise ArgumentError("condition", "is missing", CONDITION)
         conditional = self.denoiser(x, sigma, condition=chosen)
-        if not self.guidance:
+        low, high = self.interval
+        level = torch.as_tensor(sigma, device=x.device)
+        guided = (level > low) & (level <= high)
+        if not self.guidance or not bool(guided.any()):
             return conditional
         try:
             plain = self.denoiser(x, sigma, condition=self.null) if self.null is not None else self.denoiser(x, sigma)
@@ -119,4 +131,5 @@ class GuidedDenoiser(nn.Module):
             raise ArgumentError(
                 "guidance", problem, "pass null=, the condition that means none, or guidance=0"
             ) from None
-        return cast(torch.Tensor, plain + (1 + self.guidance) * (conditional - plain))
+        pushed = cast(torch.Tensor, plain + (1 + self.guidance) * (conditional - plain))
+        return torch.where(guided.reshape(-1, *[1] * (x.ndim - 1)), pushed, conditional)

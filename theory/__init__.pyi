@@ -11,6 +11,7 @@ from . import finite_sample as finite_sample
 from . import flow_matching as flow_matching
 from . import gaussian as gaussian
 from . import grammar as grammar
+from . import guidance as guidance
 from . import hierarchy as hierarchy
 from . import identities as identities
 from . import learning as learning
@@ -48,6 +49,9 @@ from .empirical import EmpiricalDenoiser as EmpiricalDenoiser
 from .finite_sample import FiniteSampleDenoiser as FiniteSampleDenoiser
 from .gaussian import GaussianDenoiser as GaussianDenoiser
 from .grammar import Grammar as Grammar
+from .guidance import class_shift as class_shift
+from .guidance import guidance_window as guidance_window
+from .guidance import guided_shift as guided_shift
 from .hierarchy import HierarchyTheory as HierarchyTheory
 from .identities import IDENTITIES as IDENTITIES
 from .identities import Report as Report

@@ -3,8 +3,8 @@
 `derive(name)` returns a `Derivation`: its steps as (words, expression), its result, and LaTeX. Covered are Tweedie's
 formula [@Efron2011], the Wiener denoiser [@Li2024], the upward map of the random hierarchy model and its fixed
 points [@Sclocchi2025], the speciation time [@Biroli2024], percolation on the Bethe lattice [@Stauffer1994], the
-learnable share of the flow-matching target [@Bertrand2025], the local dimension of a circle [@Kamkari2024] and the time
-at which random features memorise [@Bonnaire2025].
+learnable share of the flow-matching target [@Bertrand2025], the local dimension of a circle [@Kamkari2024], the time
+at which random features memorise [@Bonnaire2025] and the equation of guided classes [@Ho2022].
 """
 
 from __future__ import annotations
@@ -297,6 +297,36 @@ def _memorisation_time() -> Derivation:
     return Derivation("memorisation_time", "Bonnaire2025", steps, checks)
 
 
+def _guidance() -> Derivation:
+    """dy/du = w (1 - tanh(u^2 + u y)): the guided probability flow of one of two Gaussian classes at +-a."""
+    q, y = sp.symbols("q y", real=True)
+    a, s, sigma, w, u = sp.symbols("a s sigma w u", positive=True)
+    v = s**2 + sigma**2
+    mine, other = (sp.exp(-((q - mean) ** 2) / (2 * v)) for mean in (a, -a))
+    posterior = sp.simplify(1 / (1 + sp.simplify(other / mine)))
+    own, far = (mean + s**2 / v * (q - mean) for mean in (a, -a))
+    difference = sp.factor(sp.simplify((1 - posterior) * (own - far)))
+    flow = (q - own) / sigma - w * difference / sigma
+    moved = (q - a) / sp.sqrt(v)
+    along = sp.diff(moved, q) * flow + sp.diff(moved, sigma)
+    speed = sp.diff(a / sp.sqrt(v), sigma)
+    slope = sp.simplify(along / speed)
+    # q and a in terms of y and u, at any s and sigma
+    universal = sp.simplify(slope.subs(q, a + sp.sqrt(v) * y).subs(a, u * sp.sqrt(v)))
+    claimed = w * (1 - sp.tanh(u**2 + u * y))
+    result = sp.Eq(sp.Derivative(sp.Function("y")(u), u), claimed)
+    steps = (
+        ("classes at +-a of variance s^2, the posterior of the first", posterior),
+        ("the conditional less the unconditional denoiser", difference),
+        ("the guided probability flow dq/dsigma", flow),
+        ("in units of the width, y = (q - a)/sqrt(s^2 + sigma^2), over u = a/sqrt(s^2 + sigma^2), dy/du is", slope),
+        ("in which q, a, s and sigma enter by u and y alone", universal),
+        ("the universal equation of guidance", result),
+    )
+    checks = (sp.simplify((universal - claimed).rewrite(sp.exp)), sp.simplify(sp.diff(universal, s)))
+    return Derivation("guidance", "Ho2022", steps, checks)
+
+
 DERIVATIONS: dict[str, Callable[[], Derivation]] = {
     "tweedie": _tweedie,
     "wiener": _wiener,
@@ -306,6 +336,7 @@ DERIVATIONS: dict[str, Callable[[], Derivation]] = {
     "flow_target": _flow_target,
     "circle": _circle,
     "memorisation_time": _memorisation_time,
+    "guidance": _guidance,
 }
 
 
@@ -315,8 +346,8 @@ def derive(name: str) -> Derivation:
     Parameters
     ----------
     name : str
-        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, flow_target, circle.
-        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, memorisation_time.
+        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, flow_target, circle, memorisation_time,
+        guidance.
 
     Returns
     -------
