@@ -56,7 +56,9 @@ class Data(DataOptions):
         shared = spectrum(images)
         found = [*mode_emergence(shared, self.modes), speciation(shared)]
         if data.labels is not None and data.n_classes > 1:
-            pairs = sorted(class_speciation(images, data.labels).items(), key=lambda pair: -(pair[1].value or 0.0))
+            pairs = sorted(
+                class_speciation(images, data.labels, shared).items(), key=lambda pair: -(pair[1].value or 0.0)
+            )
             found += [_named(pair, data) for pair in ([pairs[0], pairs[-1]] if len(pairs) > 1 else pairs)]
         if self.symmetry:
             found += [symmetry_breaking(images, criterion) for criterion in ("variance", "bimodality", "sde")]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from ..._support.cost import duration, read_duration
 from ..._support.types import FilePath
 from ...errors import ArgumentError, CovarianceError, EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
@@ -30,6 +31,7 @@ from ._trained_range import Range, trained_range
 from .options import HELD_OUT, PER_IMAGE, TRAINING, Comparison
 
 REFERENCE = 5000  # training images are enough for the Gaussian optimum that a network is tried against
+CHOOSING = 3  # so large a part of a budget may go into the choice of the patch sizes
 TRIED = 16  # held-out images at each of five noise levels
 FIXED_PANELS = ("clean", "noisy", "network")
 
@@ -45,6 +47,7 @@ def compare(
     partial: FilePath | None = None,
     announce: Announce | None = None,
     show: bool | None = None,
+    started: float | None = None,
 ) -> xr.Dataset:
     """`track` on held-out and on training images, with the predicted transitions and a few denoised examples.
 
@@ -71,6 +74,8 @@ def compare(
         work starts, and what was left out. Without it nothing is probed, and what was left out is a warning.
     show : bool, optional
         Show progress bars (default: on a terminal).
+    started : float, optional
+        When the time of a budget began to run, by `time.monotonic` (default: with the call).
 
     Returns
     -------
@@ -107,7 +112,7 @@ def compare(
     >>> result.closest.sel(split="held-out").values.tolist()
     ['gaussian', 'gaussian']
     """
-    config, started = config or Comparison(), time.monotonic()
+    config, started = config or Comparison(), time.monotonic() if started is None else started
     checked(training, held_out, config)
     warn_of_shared(training, held_out)
     if announce is not None:
@@ -115,10 +120,13 @@ def compare(
     found = wrong_with(network, training, held_out, config)
     if announce is not None and found:
         announce("\n".join(found))
-    theories, reported = theories_for(network, training, held_out, config)
+    kept = Partial(partial, config, training, held_out)
+    theories, reported = theories_for(
+        network, training, held_out, config, partial=kept, started=started, announce=announce
+    )
     result = against(
         theories, network, training, reported, config, note, trained_on, show,
-        partial=partial, announce=announce, started=started,
+        partial=kept, announce=announce, started=started,
     )  # fmt: skip
     return result.assign_attrs(hand_over=found or "")
 
@@ -161,14 +169,21 @@ def theories_for(
     held_out: ImageData,
     config: Comparison,
     known: Mapping[str, Denoiser] | None = None,
+    *,
+    partial: Partial,
+    started: float,
+    announce: Announce | None = None,
 ) -> tuple[dict[str, Denoiser], ImageData]:
     """The theories, the patch size chosen as told, and the held-out images that are left to report on.
 
-    `known` are theories that need not be made again; the local one is, where the network has a say in it.
+    `known` are theories that need not be made again; the local one is, where the network has a say in it. Patch sizes
+    that an earlier start has chosen are taken from `partial`; their choice takes up to a third of a budget.
     """
+    left = left_of(config, started)
     sizes, reported = config.patch_sizes, held_out
+    others = held_out.images if "finite-sample" in config.theories else None
     if "local" not in config.theories:
-        return dict(known or optima(training, config.theories, None, config.seed)), reported
+        return dict(known or optima(training, config.theories, None, config.seed, others)), reported
     unreported = None
     if NETWORK in sizes:
         n = min(PROBES, len(held_out) // 2)
@@ -177,10 +192,32 @@ def theories_for(
         reported = held_out.take(range(len(held_out) - n), held_out.name)
     if known and NETWORK not in sizes:
         return dict(known), reported
-    chosen = choose_patch_sizes(training.images, config.sigmas, sizes, config.seed, network, unreported)
+    chosen = partial.patch_sizes(
+        lambda: choose_patch_sizes(
+            training.images, config.sigmas, sizes, config.seed, network, unreported,
+            seconds=None if left is None else left / CHOOSING, say=announce or _unless_told(left),
+        ),
+        config.sigmas, network, None if unreported is None else unreported[0],
+    )  # fmt: skip
     if known:
         return {**known, "local": LocalDenoiser(training.images, chosen, equivariant=False)}, reported
-    return optima(training, config.theories, chosen, config.seed), reported
+    return optima(training, config.theories, chosen, config.seed, others), reported
+
+
+def left_of(config: Comparison, started: float) -> float | None:
+    """The seconds of the budget that are left; None without a budget, an error where none are."""
+    if not config.budget:
+        return None
+    left = read_duration("budget", config.budget) - (time.monotonic() - started)
+    if left <= 0:
+        problem = f"is {config.budget}, and {duration(time.monotonic() - started)} went before the theories are made"
+        raise ArgumentError("budget", problem, "allow more time")
+    return left
+
+
+def _unless_told(left: float | None) -> Announce:
+    """Where nobody listens, what a budget makes skip is a warning, and the rest is not said."""
+    return lambda text: warnings.warn(text, stacklevel=4) if left is not None and "to keep" in text else None
 
 
 def against(
@@ -193,9 +230,9 @@ def against(
     trained_on: Range | None,
     show: bool | None,
     *,
-    partial: FilePath | None = None,
-    announce: Announce | None = None,
-    started: float | None = None,
+    partial: Partial,
+    announce: Announce | None,
+    started: float,
 ) -> xr.Dataset:
     """`compare` with the given theories."""
     n = config.images_for(len(training), training.images[0].numel())
@@ -208,10 +245,10 @@ def against(
         {split: data.images[:n] for split, data in splits.items()},
         labels,
         config,
-        Partial(partial, config, training, held_out),
+        partial,
         tuple(name_of(theory) for theory in config.theories if "=" in theory),
         announce,
-        time.monotonic() if started is None else started,
+        started,
         show,
     )
     run.prepare()

@@ -24,6 +24,7 @@ NAMES = {
     "gaussian": "the Gaussian optimum",
     "mixture": "the mixture optimum",
     "clusters": "the mixture of one Gaussian per cluster",
+    "finite-sample": "the mean Gaussian optimum of training sets of this size",
     "masked": "the masked optimum",
     "local": "the local optimum",
 }

@@ -23,6 +23,7 @@ from ...errors import ArgumentError, UnknownNameError
 from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
 from ...theory.empirical.optimum import EmpiricalDenoiser
+from ...theory.finite_sample.denoiser import FiniteSampleDenoiser
 from ...theory.gaussian import GaussianDenoiser
 from ...theory.local.masks import MaskedDenoiser
 from ...theory.local.patches import LocalDenoiser, PatchSize
@@ -35,17 +36,29 @@ USUAL_LEVELS = np.geomspace(0.05, 20.0, 14)
 
 @dataclass(frozen=True)
 class Ground:
-    """What a theory is made of: training images, their classes where known, the patch size, and a seed."""
+    """What a theory is made of: training images, their classes where known, the patch size, and a seed.
+
+    `others` are images of the same distribution that are not in the training set.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor | None
     patch_size: PatchSize
     seed: int
+    others: torch.Tensor | None = None
 
     @property
     def n_classes(self) -> int:
         """How many classes the labels name."""
         return 0 if self.labels is None else len(self.labels.unique())
+
+    @property
+    def distribution(self) -> torch.Tensor:
+        """All images that are known of the distribution: those to train on and the others."""
+        if self.others is None:
+            remedy = "pass others=images of the same distribution that are not in the training set"
+            raise ArgumentError("theories", "hold 'finite-sample', which one training set alone does not tell", remedy)
+        return torch.cat([self.images, self.others])
 
 
 THEORIES = ("empirical", "gaussian", "mixture", "local")
@@ -58,6 +71,7 @@ BUILDERS: dict[str, Callable[[Ground], Denoiser]] = {
     "local": lambda ground: LocalDenoiser(ground.images, ground.patch_size, equivariant=False),
     "masked": lambda ground: MaskedDenoiser(ground.images),
     "clusters": lambda ground: clusters_mixture(ground.images, ground.n_classes, ground.seed),
+    "finite-sample": lambda ground: FiniteSampleDenoiser.fit(ground.distribution, len(ground.images)),
 }
 
 OWN = re.compile(r"(?P<name>\w[\w .-]*)=(?P<module>[\w.]+):(?P<function>[\w.]+)(?P<called>\(\))?")
@@ -136,6 +150,7 @@ def optima(
     theories: tuple[str, ...] = THEORIES,
     patch_size: PatchSize | None = None,
     seed: int = 0,
+    others: ArrayLike | None = None,
 ) -> dict[str, Denoiser]:
     """The empirical, Gaussian, mixture and local optimum of a training set, and others on request.
 
@@ -149,13 +164,17 @@ def optima(
     theories : tuple of str, optional
         Which optima: "empirical", "gaussian", "mixture", "local"; "masked", the local optimum whose neighbourhoods
         come from the covariance of the data; "clusters", a mixture with more components than classes, their number
-        chosen on images that are left out; or "name=package.module:function", any denoiser `function(x, sigma)`, with
+        chosen on images that are left out; "finite-sample", the mean of the Gaussian optima of all training sets of
+        this size (`FiniteSampleDenoiser`); or "name=package.module:function", any denoiser `function(x, sigma)`, with
         "()" at the end a function of the training images that returns one.
     patch_size : int or function of sigma, optional
         Width of the patches of the local optimum, in pixels (default: at each noise level the one that denoises
         left-out images of `data` best).
     seed : int, optional
         Of the starts of the fits and of the images that are left out.
+    others : array_like, shape (m, channels, height, width), optional
+        Images of the same distribution that are not in `data`, for "finite-sample": `data` and `others` together stand
+        for the distribution. The fewer of them there are, the more it counts the sample twice.
 
     Returns
     -------
@@ -167,7 +186,8 @@ def optima(
     UnknownNameError
         If a theory is unknown.
     ShapeError, EmptyDataError, ArgumentError
-        If `data` is not a non-empty array of numbers with an event shape, or a function cannot be imported.
+        If `data` is not a non-empty array of numbers with an event shape, or a function cannot be imported, or
+        "finite-sample" is asked for without `others`.
 
     Examples
     --------
@@ -185,5 +205,6 @@ def optima(
         if len(images) < 2:
             raise ArgumentError("patch_size", "cannot be chosen by a single image", "pass a patch size")
         patch_size = choose_patch_sizes(images, USUAL_LEVELS, seed=seed)
-    ground = Ground(images, labels, 1 if patch_size is None else patch_size, seed)
+    known = None if others is None else check.dataset("others", others).to(images)
+    ground = Ground(images, labels, 1 if patch_size is None else patch_size, seed, known)
     return {name_of(theory): build(theory, ground) for theory in theories}

@@ -8,8 +8,7 @@ starts over.
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -24,8 +23,11 @@ from ...errors import DataFileError
 from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
+from ...theory.local.patch_sizes import PatchSchedule
+from ...theory.local.patches import PatchSize
 from .options import Comparison
 
+SIZES = "patch-sizes.nc"
 ALIKE = 1e-3  # answers that differ by less, relative to their spread, are those of one denoiser
 
 
@@ -41,23 +43,46 @@ class Partial:
         """Whether the kept levels are of these denoisers; those of others are removed."""
         if self.folder is None:
             return True
-        levels = [float(sigmas[0]), float(sigmas[len(sigmas) // 2]), float(sigmas[-1])]
-        with torch.no_grad():
-            answers = {
-                name: np.stack([one(noised(image[None], s, 0), s)[0].double().numpy(force=True) for s in levels])
-                for name, one in denoisers.items()
-            }
-        now = xr.Dataset(
-            {f"answer {k}": (("level", "entry"), a.reshape(3, -1)) for k, a in enumerate(answers.values())}
-        )
-        now.attrs["denoisers"] = json.dumps(list(answers))
+        now = _answers(denoisers, image, sigmas)
         before = self._read("answers.nc")
         same = before is None or _alike(before, now)
         if not same:
-            shutil.rmtree(self.folder)
+            for file in self.folder.glob("*"):
+                if file.name != SIZES:
+                    file.unlink()
         if before is None or not same:
             _results.save(now, self.folder / "answers.nc")
         return same
+
+    def patch_sizes(
+        self,
+        choose: Callable[[], PatchSize],
+        sigmas: Array,
+        network: Denoiser | None = None,
+        image: torch.Tensor | None = None,
+    ) -> PatchSize:
+        """The patch sizes that an earlier start has chosen, else those of `choose`, which are kept.
+
+        Where a network has a say in them, the kept ones count only if it answers on an image as it did.
+        """
+        if self.folder is None:
+            return choose()
+        asked = {} if network is None else {"network": network}
+        now = xr.Dataset(attrs={"denoisers": "[]"}) if image is None else _answers(asked, image, sigmas)
+        before = self._read(SIZES)
+        if before is not None and _alike(before[list(now.data_vars)], now):
+            return PatchSchedule(
+                before.level_sigma.values, before["size"].values, before.candidate.values,
+                error=before.error.values if "error" in before else None, n_held_out=int(before.attrs["n_held_out"]),
+            )  # fmt: skip
+        chosen = choose()
+        if isinstance(chosen, PatchSchedule):
+            now = now.assign_coords(level_sigma=chosen.sigmas, candidate=chosen.candidates)
+            now["size"] = ("level_sigma", chosen.sizes)
+            if chosen.error is not None:
+                now["error"] = (("level_sigma", "candidate"), chosen.error)
+            _results.save(now.assign_attrs(n_held_out=chosen.n_held_out), self.folder / SIZES)
+        return chosen
 
     def choices(self) -> Record | None:
         """What the plan of an earlier start has settled."""
@@ -85,6 +110,18 @@ class Partial:
             return _results.load(self.folder / name)
         except DataFileError:  # damaged: it is computed again
             return None
+
+
+def _answers(denoisers: Mapping[str, Denoiser], image: torch.Tensor, sigmas: Array) -> xr.Dataset:
+    """What each denoiser answers on one noised image at the lowest, the middle and the highest noise level."""
+    levels = [float(sigmas[0]), float(sigmas[len(sigmas) // 2]), float(sigmas[-1])]
+    with torch.no_grad():
+        answers = {
+            name: np.stack([one(noised(image[None], s, 0), s)[0].double().numpy(force=True) for s in levels])
+            for name, one in denoisers.items()
+        }
+    made = {f"answer {k}": (("level", "entry"), a.reshape(3, -1)) for k, a in enumerate(answers.values())}
+    return xr.Dataset(made, attrs={"denoisers": json.dumps(list(answers))})
 
 
 def _alike(before: xr.Dataset, now: xr.Dataset) -> bool:

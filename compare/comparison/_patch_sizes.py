@@ -10,11 +10,13 @@ to large, each with the same noisy images, until one misses `HOPELESS` times as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
+from ..._support.cost import duration
 from ..._support.streams import stream
 from ..._support.types import Array
 from ...errors import ArgumentError
@@ -31,6 +33,7 @@ BANK = 10_000
 PROBES = 12
 """So many images are denoised when a size is chosen."""
 HOPELESS = 2.0
+WORTH_SAYING = 10.0  # seconds
 
 Sizes = tuple[int | str, ...]
 
@@ -89,8 +92,14 @@ def choose_patch_sizes(
     seed: int = 0,
     network: Denoiser | None = None,
     unreported: torch.Tensor | None = None,
+    *,
+    seconds: float | None = None,
+    say: Callable[[str], object] = lambda text: None,
 ) -> PatchSize:
     """The size at each noise level; a number where there is one to choose from.
+
+    The levels are tried in an order that halves the gaps, the middle one first, so that after `seconds` those that are
+    done lie spread over all: the others take the size of the nearest.
 
     Parameters
     ----------
@@ -106,6 +115,10 @@ def choose_patch_sizes(
         What the size shall explain, if it is chosen by "network".
     unreported : tensor (m, channels, height, width), optional
         The images for that choice.
+    seconds : float, optional
+        The time that the choice may take; one level is tried in any case.
+    say : callable, optional
+        Is told how long it will take, once the first level is done, and where time made levels be skipped.
 
     Returns
     -------
@@ -128,7 +141,15 @@ def choose_patch_sizes(
         clean = unreported
     theories = [LocalDenoiser(bank, size, equivariant=False) for size in tried]
     missed = np.full((len(sigmas), len(tried)), np.nan)
-    for i, sigma in enumerate(map(float, sigmas)):
+    begun = time.monotonic()
+    for done, i in enumerate(halving(len(sigmas))):
+        spent = time.monotonic() - begun
+        if done and seconds is not None and spent * (done + 1) / done > seconds:
+            say(f"patch sizes are chosen at {done} of {len(sigmas)} noise levels, to keep the time allowed")
+            break
+        if done == 1 and spent * len(sigmas) > WORTH_SAYING:
+            say(f"patch sizes at {len(sigmas)} noise levels: about {duration(spent * len(sigmas))}")
+        sigma = float(sigmas[i])
         x = noised(clean, sigma, seed, draw=1)
         with torch.no_grad():
             target = network(x, sigma) if NETWORK in sizes and network is not None else clean
@@ -136,12 +157,29 @@ def choose_patch_sizes(
                 missed[i, j] = float((theory(x, sigma) - target).double().square().mean())
                 if missed[i, j] > HOPELESS * np.nanmin(missed[i]):
                     break
+    sigmas, missed = sigmas[~np.isnan(missed[:, 0])], missed[~np.isnan(missed[:, 0])]
     least = np.nanmin(missed, axis=1, keepdims=True)
     best = missed <= least * (1 + 64 * torch.finfo(training.dtype).eps)
     found = np.asarray(tried)[best.argmax(1)]
     if NETWORK in sizes:
         return PatchSchedule(sigmas, found, np.asarray(tried))
     return PatchSchedule(sigmas, found, np.asarray(tried), error=missed, n_held_out=len(clean))
+
+
+def halving(n: int) -> list[int]:
+    """0 ... n - 1 with the middle first, then the middles of what lies between those before, then the rest.
+
+    >>> halving(7)
+    [3, 1, 5, 0, 2, 4, 6]
+    """
+    order, gaps = [], [(0, n)]
+    while gaps:
+        low, high = gaps.pop(0)
+        if low < high:
+            middle = (low + high) // 2
+            order.append(middle)
+            gaps += [(low, middle), (middle + 1, high)]
+    return order
 
 
 def sizes_at(patch_size: PatchSize, sigmas: Array) -> Array:

@@ -50,8 +50,10 @@ class Comparison:
         Width of the patches of the local optimum at every noise level, in pixels: short for `patch_sizes=(n,)`.
     theories : tuple of str, optional
         Which optima: "empirical", "gaussian", "mixture", "local"; on request "masked" (locality from the covariance),
-        "clusters" (a mixture with more components than classes), or "name=package.module:function" for any denoiser
-        of your own, with "()" at the end for a function of the training images that returns one.
+        "clusters" (a mixture with more components than classes), "finite-sample" (the mean of the Gaussian optima of
+        all training sets of this size; the held-out images help to know the distribution), or
+        "name=package.module:function" for any denoiser of your own, with "()" at the end for a function of the training
+        images that returns one.
     steps : int, optional
         Steps of training of the small network.
     n_samples : int, optional
@@ -70,8 +72,9 @@ class Comparison:
         best; "network", the one that explains the network best, chosen on held-out images on which nothing is
         reported; an odd number, that size everywhere; with several numbers the choice is among them.
     budget : str, optional
-        The time that the comparison may take, as "90s", "3min" or "1h30min": images or theories are left out to keep
-        it, with a word (default: no limit). It needs a plan, so the command line or `announce`.
+        The time that the comparison may take from its start, fits and the training of a small network included, as
+        "90s", "3min" or "1h30min": steps of that training, levels at which a patch size is chosen, images or theories
+        are left out to keep it, with a word (default: no limit).
 
     Raises
     ------

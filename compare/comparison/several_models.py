@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
 from ._compare import FIXED_PANELS, against, checked, preparing, theories_for, warn_of_shared
+from ._partial import Partial
 from ._run import Announce
 from ._trained_range import trained_range
 from .options import Comparison
@@ -37,6 +39,7 @@ def compare_models(
     partial: FilePath | None = None,
     announce: Announce | None = None,
     show: bool | None = None,
+    started: float | None = None,
 ) -> xr.Dataset:
     """`compare` of each network, over `(model)`, and `reproducibility` of all of them and of the optima.
 
@@ -54,6 +57,8 @@ def compare_models(
         As of `compare`.
     show : bool, optional
         Show progress bars (default: on a terminal).
+    started : float, optional
+        As of `compare`.
 
     Returns
     -------
@@ -88,6 +93,7 @@ def compare_models(
     {'sampler': 3, 'other_sampler': 3}
     """
     config, notes = config or Comparison(), notes or {}
+    started = time.monotonic() if started is None else started
     if len(networks) < 2:
         raise EmptyDataError("networks", f"expected two or more, got {len(networks)}", "use compare for one network")
     for name, network in networks.items():
@@ -97,21 +103,26 @@ def compare_models(
             raise ShapeError("networks", problem, "pass models of one event shape")
     checked(training, held_out, config)
     warn_of_shared(training, held_out)
-    if config.budget:
-        config = replace(config, budget=f"{read_duration('budget', config.budget) / len(networks):.17g}")
+    total = read_duration("budget", config.budget) if config.budget else 0.0
+    share = replace(config, budget=f"{total / len(networks):.17g}") if total else config
     if announce is not None:
         announce(preparing(training, config))
     theories: dict[str, Denoiser] = {}
     parts = []
-    for name, network in networks.items():
-        theories, reported = theories_for(network, training, held_out, config, theories or None)
-        folder = None if partial is None else Path(partial) / name
+    for i, (name, network) in enumerate(networks.items()):
+        kept = Partial(None if partial is None else Path(partial) / name, share, training, held_out)
         if announce is not None:
             announce(f"{name}:")
+        # of the time that is left, every network may take an equal part
+        left = total - (time.monotonic() - started)
+        begun = time.monotonic() - (total / len(networks) - left / (len(networks) - i))
+        theories, reported = theories_for(
+            network, training, held_out, share, theories or None, partial=kept, started=begun, announce=announce
+        )
         parts.append(
             against(
-                theories, network, training, reported, config, notes.get(name, name), None, show,
-                partial=folder, announce=announce,
+                theories, network, training, reported, share, notes.get(name, name), None, show,
+                partial=kept, announce=announce, started=begun if total else time.monotonic(),
             )
         )  # fmt: skip
     everywhere = [name for name in parts[0].theory.values if all(name in part.theory for part in parts)]

@@ -10,7 +10,7 @@ import xarray as xr
 from idealscore._support.cost import Pace, duration, probe, read_duration
 from idealscore.cli import main
 from idealscore.compare import Comparison, compare
-from idealscore.compare.comparison import _run
+from idealscore.compare.comparison import _compare, _patch_sizes, _run
 from idealscore.compare.comparison._compare import wrong_with
 from idealscore.compare.comparison._plan import Cost
 from idealscore.errors import ArgumentError
@@ -202,3 +202,38 @@ def test_the_null_and_the_halves_do_not_depend_on_batches(split):
     parts = track(network, theories, images, [0.5], batch_size=7)
     for name in ("null_explained", "combination_explained", "combination_weight"):
         assert np.allclose(whole[name], parts[name], atol=1e-9)
+
+
+def test_a_resumed_comparison_takes_the_patch_sizes_that_were_chosen(split, tmp_path, monkeypatch):
+    training, held_out = split
+    config = Comparison(levels=3, n_images=4, n_noise=1, theories=("local",), patch_sizes=("network", 1, 3, 5))
+    network = GaussianDenoiser.fit(training.images)
+    chosen, real = [], _compare.choose_patch_sizes
+
+    def choosing(*args, **options):
+        chosen.append(1)
+        return real(*args, **options)
+
+    monkeypatch.setattr(_compare, "choose_patch_sizes", choosing)
+    first = compare(network, training, held_out, config, partial=tmp_path, show=False)
+    again = compare(network, training, held_out, config, partial=tmp_path, show=False)
+    assert len(chosen) == 1
+    xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
+    with pytest.warns(UserWarning, match="another network"):
+        compare(lambda x, sigma: 0.9 * network(x, sigma), training, held_out, config, partial=tmp_path, show=False)
+    assert len(chosen) == 2  # what another network explains best is another question
+
+
+def test_a_budget_counts_from_the_start_and_skips_levels_where_a_size_is_chosen(split):
+    training, held_out = split
+    network = GaussianDenoiser.fit(training.images)
+    config = Comparison(levels=4, n_images=4, n_noise=1, theories=("local",), budget="1000s")
+    with pytest.raises(ArgumentError, match=r"budget: is 1000s, and .* went before the theories are made"):
+        compare(network, training, held_out, config, show=False, started=time.monotonic() - 1000)
+    said = []
+    sizes = _patch_sizes.choose_patch_sizes(training.images, config.sigmas, seconds=0.0, say=said.append)
+    assert sizes.sigmas.tolist() == [config.sigmas[2]]
+    assert said == ["patch sizes are chosen at 1 of 4 noise levels, to keep the time allowed"]
+    whole = _patch_sizes.choose_patch_sizes(training.images, config.sigmas)
+    assert whole(config.sigmas[2]) == sizes(0.1)
+    assert whole.sigmas.tolist() == config.sigmas.tolist()

@@ -12,7 +12,7 @@ from idealscore.compare.comparison._clusters import clusters_mixture
 from idealscore.compare.comparison._table import rows
 from idealscore.errors import ArgumentError, UnknownNameError
 from idealscore.learned import data
-from idealscore.theory import GaussianDenoiser, MaskedDenoiser, MixtureDenoiser
+from idealscore.theory import FiniteSampleDenoiser, GaussianDenoiser, MaskedDenoiser, MixtureDenoiser
 
 MODULE = """
 import torch
@@ -45,6 +45,24 @@ def test_masked_and_clusters_are_made_of_the_training_set(split):
     made = optima(training, ("masked", "clusters"))
     assert isinstance(made["masked"], MaskedDenoiser)
     assert isinstance(made["clusters"], MixtureDenoiser)
+
+
+def test_the_finite_sample_optimum_knows_all_images_and_the_size_of_the_training_set(split):
+    training, held_out = split
+    with pytest.raises(ArgumentError, match="pass others="):
+        optima(training, ("finite-sample",))
+    theory = optima(training, ("finite-sample",), others=held_out.images)["finite-sample"]
+    everything = torch.cat([training.images, held_out.images])
+    assert theory.n == len(training)
+    expected = FiniteSampleDenoiser.fit(everything, len(training)).reference(held_out.images[:2], 0.3)
+    assert torch.allclose(theory(held_out.images[:2], 0.3).double(), expected, atol=1e-5)
+    config = Comparison(levels=2, n_images=8, n_noise=1, theories=("gaussian", "finite-sample"))
+    result = compare(theory, training, held_out, config, show=False)
+    assert result.closest.values.tolist() == [["finite-sample"] * 2] * 2
+    few = training.subset(20)  # of few images the Gaussian optimum itself is far from the mean over training sets
+    told = optima(few, ("gaussian", "finite-sample"), others=held_out.images)
+    gap = (told["gaussian"](held_out.images, 0.3) - told["finite-sample"](held_out.images, 0.3)).square().mean()
+    assert gap > 1e-3
 
 
 def test_the_number_of_clusters_is_that_of_the_data():

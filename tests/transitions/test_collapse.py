@@ -18,6 +18,7 @@ from idealscore.theory.transitions import (
     mixture_information,
     rem_entropy,
 )
+from idealscore.theory.transitions._entropy import NoisyData
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +210,16 @@ def test_copies_never_collapse():
     y = torch.tensor([[1.0], [1.0], [1.0], [2.0]])
     found = collapse(y, criterion="entropy", n_draws=50)
     assert found.value is None and "copies" in found.note
+
+
+def test_the_tables_of_products_give_the_entropy_of_the_sums_over_the_data(digits):
+    draws = NoisyData(digits[:300], 40, seed=3)
+    sigmas = [0.02, 0.3, 1.0, 4.0]
+    before = [draws.entropy(sigma) for sigma in sigmas]
+    draws.prepare()
+    assert draws.tables is not None
+    assert draws.lowest < 0.02
+    assert np.allclose(before, [draws.entropy(sigma) for sigma in sigmas], rtol=1e-6, atol=1e-6)
+    draws.lowest = np.inf
+    assert before[1] == pytest.approx(draws.entropy(sigmas[1]), rel=1e-12)
+    assert draws.entropy(1.0, 7)[0] != pytest.approx(draws.entropy(1.0)[0], rel=1e-6)

@@ -267,6 +267,14 @@ def test_class_speciation_of_data(digits, labels):
     assert class_speciation(flat, labels)[0, 1].stderr == pytest.approx(np.std(values), rel=0.35)
 
 
+def test_class_speciation_with_a_known_spectrum(digits, labels):
+    found, again = class_speciation(digits, labels), class_speciation(digits, labels, spectrum(digits))
+    assert found.keys() == again.keys()
+    for pair, transition in found.items():
+        assert again[pair].value == pytest.approx(transition.value, rel=1e-6)
+        assert again[pair].stderr == pytest.approx(transition.stderr, rel=1e-6)
+
+
 def test_class_speciation_by_dense_linear_algebra(digits, labels):
     flat = digits.flatten(1).numpy()
     groups = [flat[labels.numpy() == k] for k in range(10)]

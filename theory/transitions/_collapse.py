@@ -58,6 +58,7 @@ def _law(equation: str) -> Law:
     return Law("collapse", equation=equation, reference="Biroli2024", unit="sigma")
 
 
+PILOT, NEAR = 64, 1.1  # so many draws find where all of them are asked, within so large a factor
 CRITERIA = ("gaussian", "mixture", "entropy")
 GAUSSIAN = _law(r"\tfrac12 \sum_k \log(1 + \lambda_k / \sigma^2) = \log n")
 MIXTURE = _law(r"\tfrac12 \sum_k \pi_k \log\det(1 + C_k / \sigma^2) + I(k; x) = \log n")
@@ -101,16 +102,24 @@ def _mixture(mixture: MixtureDenoiser, n_train: int, n_draws: int, seed: int) ->
 
 def _entropy(data: torch.Tensor, n_draws: int, seed: int) -> Transition:
     draws = NoisyData(data, n_draws, seed)
+    draws.prepare()
     half = math.log(draws.denoiser.n) / 2
 
-    def missing(sigma: float) -> float:
-        return half - draws.entropy(sigma)[0]
+    def missing(sigma: float, count: int | None = None) -> float:
+        return half - draws.entropy(sigma, count)[0]
 
     if bool((data == data[:1]).all()):
         raise CovarianceError("source", "has a covariance of rank zero", "pass data that vary")
     rounding = ROUNDING * half
-    high = above(missing, math.sqrt(float(draws.denoiser.data.flatten(1).var(0, correction=0).sum())), rounding)
-    low = below(missing, high, rounding)
+
+    def few(sigma: float) -> float:
+        return missing(sigma, PILOT)
+
+    widest = above(few, math.sqrt(float(draws.denoiser.data.flatten(1).var(0, correction=0).sum())), rounding)
+    lowest = below(few, widest, rounding)
+    guess = widest if lowest is None else root(few, lowest, widest, 1e-4) * NEAR
+    high = above(missing, guess, rounding)
+    low = below(missing, high / NEAR**2, rounding)
     if low is None:
         return ENTROPY.absent("most data are copies of one another, which no noise level tells apart")
     sigma = root(missing, low, high, 1e-4)
