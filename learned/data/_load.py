@@ -29,6 +29,7 @@ from .stacks import stack
 from .tables import read_csv, read_parquet
 from .torch_datasets import is_dataset, read_dataset
 from .understood import Understood
+from .zarrs import is_zarr, read_zarr
 
 DATASETS = ("digits",)
 KINDS: dict[str, Callable[[Path, Reading], Raw]] = {
@@ -57,6 +58,8 @@ def _digits() -> Raw:
 def _file(path: Path, reading: Reading) -> Raw:
     """Read whatever lies at `path`."""
     if path.is_dir():
+        if is_zarr(path):
+            return read_zarr(path, reading)
         return read_saved(path, reading) if is_saved(path) else read_folder(path, reading)
     suffix = path.suffix.lower()
     if path.stat().st_size == 0:
@@ -123,8 +126,8 @@ def load(
         "digits" (the 1797 real digits that ship with scikit-learn); a .parquet (or .pq) file with a column of encoded
         images or of arrays, or with columns of numbers; an .npz, .npy, .safetensors or .csv file; an IDX file, gzipped
         or not; a picture of several pages; a folder of images, in one sub-folder per class or in none; a folder that
-        `save_to_disk` of the `datasets` library wrote; `hf:NAME`, read by that library. Or an object: an array, tensor
-        or memory map, a torch `Dataset` or `DataLoader`, a `Dataset` of the `datasets` library.
+        `save_to_disk` of the `datasets` library wrote; a zarr store; `hf:NAME`, read by that library. Or an object: an
+        array, tensor or memory map, a torch `Dataset` or `DataLoader`, a `Dataset` of the `datasets` library.
     column : str, optional
         Name of the images inside the file; by default a usual one ("images", "image", "x", ...).
     label_column : str, optional

@@ -103,6 +103,8 @@ def read_array(array: Any, reading: Reading) -> Raw:
     if isinstance(array, torch.Tensor):
         tensor = array.detach().cpu()
         array = (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
+    if isinstance(array, np.ma.MaskedArray) and (hidden := int(np.ma.count_masked(array))):
+        raise DataFileError("data", f"{hidden} entries are masked", "leave these data out, or fill them: .filled(0)")
     array = np.asarray(array)
     reading.fits(array.shape, array.dtype.itemsize)
     return reading.arranged(array, f"the {type(array).__name__}")

@@ -42,6 +42,14 @@ def is_table(source: object) -> bool:
     )
 
 
+def _entry_type(feature: Any) -> Any:
+    """The type of the entries of arrays and nested lists, which are handed over as lists; None for pictures."""
+    nested = "Array" in type(feature).__name__
+    while hasattr(feature, "feature"):
+        feature, nested = feature.feature, True
+    return getattr(feature, "dtype", None) if nested else None
+
+
 def read_table(table: Any, reading: Reading) -> Raw:
     """A Dataset, or the split of a DatasetDict."""
     notes = []
@@ -60,7 +68,7 @@ def read_table(table: Any, reading: Reading) -> Raw:
     features = table.features or {}
     if isinstance(features.get(image), datasets.Image):
         table = table.cast_column(image, datasets.Image(decode=False))
-    dtype = getattr(features.get(image), "dtype", None) if "Array" in type(features.get(image)).__name__ else None
+    dtype = _entry_type(features.get(image))
 
     def cells() -> Iterator[Item]:
         for i, row in enumerate(table.select_columns([image])):

@@ -10,6 +10,8 @@ import numpy as np
 from ..._support.types import Array
 from ...errors import ArgumentError, DataFileError
 
+STRIP = 8
+"""Times as long as wide: beyond it, three axes may as well be those of a sequence."""
 USUAL = ("nhw", "nchw", "nhwc", "hwcn", "nd", "ntd")
 
 
@@ -142,13 +144,17 @@ def _gray(a: int, b: int, c: int, _eight_bits: bool) -> str:
         return "one image of 3 channels (chw) or 3 images (nhw)"
     if a == b > 4 and c > b:
         return "images along the last axis (hwn) or along the first (nhw)"
+    if max(b, c) > STRIP * min(b, c):
+        return "images (nhw), sequences (ntd), or images along the last axis (hwn)"
     return "nhw"
 
 
 def _colour(a: int, b: int, c: int, d: int, _eight_bits: bool) -> str:
-    if a == b > 4 and c in (1, 3, 4):
-        return "images along the last axis (hwcn) or along the first (nhcw)"
     first, last = b <= 4, d <= 4
+    if min(a, b) > 4 and c in (1, 3, 4) and not last:
+        return "images along the last axis (hwcn) or along the first (nchw, nhcw)"
+    if a in (1, 3, 4) and min(b, c, d) > 4:
+        return "images along the last axis (chwn) or the first (nchw)"
     if first and last:
         if c == d and (b != c or b == 1):
             return "nchw"

@@ -90,12 +90,13 @@ class Range:
         low, high = float(array.min()), float(array.max())
         if not np.isfinite([low, high]).all():
             return cls(-1.0, 1.0, "not known: there are values that are not finite", measured=True)
-        if array.dtype in (np.uint8, np.int8, np.uint16):
-            info = np.iinfo(array.dtype)
-            return cls(float(info.min), float(info.max), f"the type {array.dtype}")
+        dtype = array.dtype.newbyteorder("=")
+        if dtype in (np.uint8, np.int8, np.uint16):
+            info = np.iinfo(dtype)
+            return cls(float(info.min), float(info.max), f"the type {dtype}")
         if array.dtype.kind in "iu" and pixels and low >= 0 and high <= 65535:
             bits = 8 if high <= 255 else 16
-            return cls(0.0, 2.0**bits - 1, f"guessed: {array.dtype} that fits pixels of {bits} bits")
+            return cls(0.0, 2.0**bits - 1, f"guessed: {dtype} that fits pixels of {bits} bits")
         if array.dtype.kind == "f" and pixels:
             for bottom in (0.0, -1.0):
                 if low >= bottom - HAIR and high <= 1 + HAIR:

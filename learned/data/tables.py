@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from ...errors import DataFileError
 from .layout import Layout
 from .readers import Raw, Reading, labelled, optional
 from .stacks import Item, stack
-from .text_tables import decoded, read_text_table, separator_of
+from .text_tables import decimal_of, decoded, separator_of
+
+FEW_LINES = 2000
+"""Of a text table, enough to see how its decimals are written."""
 
 
 def cell(value: Any, what: str, dtype: Any = None, folder: Path | None = None) -> bytes | Path | np.ndarray:
@@ -114,9 +119,11 @@ def read_csv(path: Path, reading: Reading) -> Raw:
     """Columns of numbers as points or flattened images, and one of labels."""
     import pandas
 
-    text, dialect = decoded(path), read_text_table(path) if path.stat().st_size < 2**20 else None
-    decimal = dialect.decimal if dialect else "."
-    table = pandas.read_csv(io.StringIO(text), sep=separator_of(text), decimal=decimal, skipinitialspace=True)
+    text = decoded(path)
+    separator = separator_of(text)
+    few = csv.reader(islice(io.StringIO(text, newline=None), FEW_LINES), delimiter=separator, skipinitialspace=True)
+    decimal = decimal_of((cell.strip() for row in few for cell in row), separator)
+    table = pandas.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
     names = [str(name) for name in table.columns]
     table.columns = names
     label = reading.label_name(names)

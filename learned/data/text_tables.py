@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ MARKS = (
 SEPARATORS = (",", ";", "\t", "|")
 BINARY = {b"PK\x03\x04": "an Excel or zip file", b"\xd0\xcf\x11\xe0": "an old Excel file", b"PAR1": "a parquet file"}
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?\s*%?")
 MISSING = ("", "nan", "na", "n/a", "null", "none", "-")
 LARGEST = 2**31
 
@@ -77,10 +80,20 @@ def decoded(path: Path) -> str:
 
 
 def separator_of(text: str) -> str:
-    """The separator that the header has most of."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    """The separator that the header has most of; of a single column, one that leaves a decimal comma alone.
+
+    >>> separator_of("a;b,c;d"), separator_of("a")
+    (';', ';')
+    """
+    first = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
     unquoted = re.sub(r'"[^"]*"', "", first)
-    return max(SEPARATORS, key=unquoted.count)
+    found = max(SEPARATORS, key=unquoted.count)
+    return found if found in unquoted else ";"
+
+
+def decimal_of(cells: Iterable[str], separator: str) -> str:
+    """The mark before the decimals: a comma where it does not separate the cells and one of them has it."""
+    return "," if separator != "," and any(map(DECIMAL_COMMA.fullmatch, cells)) else "."
 
 
 def read_text_table(path: Path) -> TextTable:
@@ -106,5 +119,5 @@ def read_text_table(path: Path) -> TextTable:
             problem = f"{path.name}, line {line} has {len(row)} cells for {len(header)} columns"
             raise DataFileError("path", problem, "correct that line")
     rows = tuple(tuple(row + [""] * (len(header) - len(row))) for _, row in body)
-    comma = separator != "," and any(re.fullmatch(r"[-+]?\d*,\d+\s*%?", cell) for row in rows for cell in row)
-    return TextTable(path.name, tuple(header), rows, tuple(line for line, _ in body), separator, "," if comma else ".")
+    decimal = decimal_of((cell for row in rows for cell in row), separator)
+    return TextTable(path.name, tuple(header), rows, tuple(line for line, _ in body), separator, decimal)
