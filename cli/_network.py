@@ -20,17 +20,22 @@ def network_of(
     guidance: float | None = None,
     null: int | None = None,
     device: Any = "cpu",
+    data: Any = None,
 ) -> Any:
-    """The denoiser of a path, an id or, with `trust`, a function of a module; a line on it goes to stderr."""
+    """The denoiser of a path, an id or, with `trust`, a function of a module; a line on it goes to stderr.
+
+    The class of `condition` is a number, or a name: of the data of its training, else of `data`.
+    """
     from ..learned import describe_network, load_network
 
     named: Any = trusted(source, trust) if is_reference(source) else source
     network = load_network(
         named,
         variant=variant or None,
-        condition=label_of(condition) if condition != CLASS else None,
+        condition=condition if condition not in ("", CLASS) else None,
         guidance=0.0 if condition == CLASS and guidance is None else guidance,
         null=null,
+        data=data,
         device=device,
     )
     print(f"network: {describe_network(network)}", file=sys.stderr)
@@ -46,22 +51,11 @@ def trusted(reference: str, trust: bool) -> Any:
     return called(reference)
 
 
-def label_of(condition: str) -> int | None:
-    """The class that `--condition 3` names; None for an empty one."""
-    if not condition:
-        return None
-    try:
-        return int(condition)
-    except ValueError:
-        remedy = "pass the number of a class, or 'class' for the labels of the data"
-        raise ArgumentError("condition", f"is '{condition}'", remedy) from None
-
-
-def one_class(condition: str, label: int | None) -> int | None:
-    """The class of a command that takes one: `--condition 3`, or `--label 3` as before."""
+def one_class(condition: str, label: str | None) -> str | None:
+    """The class of a command that takes one: `--condition 3`, or `--label 3`; a number or a name."""
     if condition == CLASS:
         raise ArgumentError("condition", "is 'class'", "name one class, such as --condition 3")
-    return label if not condition else label_of(condition)
+    return condition or label
 
 
 def is_reference(text: str) -> bool:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import tyro
+
+from ..learned.data._tell import load_data
+from ..learned.data.options import DataOptions
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 @dataclass(frozen=True)
-class Command:
+class Command(DataOptions):
     """Print the relative violation of each identity per noise level: 0 holds exactly, 1 is as large as its terms.
 
     With --identify: find what a network predicts, its clock, schedule and range of data instead.
     """
 
-    run_dir: tyro.conf.Positional[str]
+    run_dir: tyro.conf.Positional[str] = field(kw_only=True)
     """run folder, .safetensors file, diffusers pipeline or its unet folder, hf:OWNER/NAME, or module:function"""
     data: str = ""
     """data of the averages (default: those of the run, where it names them)"""
     sigmas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     """noise levels"""
-    label: int | None = None
-    """class, for a conditional network"""
+    label: str | None = None
+    """class of a conditional network, by number or by name"""
     condition: str = ""
     """the same as --label"""
     variant: str = ""
@@ -51,15 +55,19 @@ class Command:
 
     def run(self) -> None:
         from ..compare.measures._network_identities import identities_table, network_identities, rows
+        from ..learned._classes import other_range
         from ._network import network_of, one_class
 
         if self.identify:
             print(self._identified())
             return
         network = network_of(self.run_dir, trust=self.trust, variant=self.variant, device=self.device)
+        data = self._data(network)
+        if data is not None and (warning := other_range(network, data)):
+            print(f"warning: {warning}", file=sys.stderr)
         result = network_identities(
             network,
-            self._data(network),
+            data,
             self.sigmas,
             condition=one_class(self.condition, self.label),
             member=self.member,
@@ -79,7 +87,8 @@ class Command:
     def _identified(self) -> str:
         """The table of the conventions that were tried."""
         from ..errors import ArgumentError
-        from ..learned import data, wrap
+        from ..learned import wrap
+        from ..learned._classes import class_of
         from ._network import is_reference, one_class, trusted
 
         if not is_reference(self.run_dir):
@@ -88,17 +97,18 @@ class Command:
         if not self.data:
             raise ArgumentError("data", "are missing", "pass --data, images like those of its training")
         network = trusted(self.run_dir, self.trust)
-        images, condition = data.load(self.data), one_class(self.condition, self.label)
+        images, wanted = load_data(self.data, self, self.json), one_class(self.condition, self.label)
+        condition = None if wanted is None else class_of(network, wanted, images, "label")
         return wrap.identify(network, images.images, condition=condition, seed=self.seed).table
 
     def _data(self, network: Any) -> Any:
         """The data that were asked for, else those of the run where they come with the package, else None."""
         from ..learned import data
+        from ..learned._classes import trained_data
 
-        recorded = (getattr(network, "metadata", None) or {}).get("data", {}).get("name", "")
-        known = recorded.split("[")[0]
+        known = str(trained_data(network).get("name", "")).split("[")[0]
         name = self.data or (known if known in data.DATASETS else "")
-        return data.load(name) if name else None
+        return load_data(name, self, self.json) if name else None
 
     def _write(self, result: xr.Dataset) -> None:
         if self.out:

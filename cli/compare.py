@@ -28,7 +28,7 @@ class Command(DataOptions, Comparison):
     """network: a run folder or .safetensors file, a diffusers pipeline or its unet folder, hf:OWNER/NAME of the hub, or
     with --trust package.module:function; repeat the option for several, to see whether they agree"""
     condition: str = ""
-    """of a network with classes: class (the labels of the data) or the number of one class, such as 3"""
+    """of a network with classes: class (the labels of the data) or one class, by number or by name"""
     guidance: float | None = None
     """weight w of D_u + (1 + w) (D_c - D_u); 0 is the conditional network"""
     variant: str = ""
@@ -46,7 +46,12 @@ class Command(DataOptions, Comparison):
         comparison = Comparison(**{field.name: getattr(self, field.name) for field in fields(Comparison)})
         networks = {
             path: network_of(
-                path, trust=self.trust, variant=self.variant, condition=self.condition, guidance=self.guidance
+                path,
+                trust=self.trust,
+                variant=self.variant,
+                condition=self.condition,
+                guidance=self.guidance,
+                data=data,
             )
             for path in comparison.model
         }

@@ -30,8 +30,8 @@ class Command:
     seed: int = 0
     batch: int = 64
     """samples at a time"""
-    label: int | None = None
-    """class, for a conditional network"""
+    label: str | None = None
+    """class of a conditional network, by number or by name"""
     condition: str = ""
     """the same as --label"""
     guidance: float | None = None
@@ -52,6 +52,7 @@ class Command:
     def run(self) -> None:
         from .._support import checks as check
         from .._support.device import best_device
+        from ..learned._classes import class_of
         from ..learned.guided import GuidedDenoiser
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
@@ -89,7 +90,7 @@ class Command:
             self.n,
             sigmas=sigmas,
             method=self.method,
-            condition=label,
+            condition=None if label is None else class_of(network, label, argument="label"),
             seed=self.seed,
             batch=self.batch,
             description={"network": self.run_dir, "weights": _stamp(source), **kind},

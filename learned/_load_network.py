@@ -11,6 +11,8 @@ from .._support.types import ArrayLike, Device, FilePath
 from ..errors import ArgumentError, CheckpointError
 from ..theory.denoiser import Denoiser
 from . import checkpoint, wrap
+from ._classes import class_of
+from .data.images import ImageData
 from .guided import GuidedDenoiser
 from .networks import EnsembleDenoiser, NetworkDenoiser
 from .wrap._diffusers_files import NETWORK_FOLDERS, PICKLES
@@ -28,9 +30,10 @@ def load_network(
     *,
     variant: str | None = None,
     ema: bool | None = None,
-    condition: ArrayLike | None = None,
+    condition: ArrayLike | str | None = None,
     guidance: float | None = None,
     null: ArrayLike | None = None,
+    data: ImageData | None = None,
     scheduler: object = None,
     device: Device = "cpu",
     cache_dir: FilePath | None = None,
@@ -49,12 +52,14 @@ def load_network(
         Of the weights of diffusers, such as "fp16".
     ema : bool, optional
         Whether to take the average `unet_ema/` (default: where there is one).
-    condition : array_like, optional
-        The class of all points, or text embeddings (1, tokens, width).
+    condition : array_like or str, optional
+        The class of all points, by number or by name, or text embeddings (1, tokens, width).
     guidance : float, optional
         The weight w of D_u + (1 + w) (D_c - D_u), so that 0 is the conditional network (see `GuidedDenoiser`).
     null : array_like, optional
         The condition that means "none", where the network does not say it.
+    data : ImageData, optional
+        Whose names of classes `condition` uses, where the network has not recorded those of its own data.
     scheduler : object or path, optional
         That of a diffusers network that has none next to it.
     device : str or torch.device
@@ -92,6 +97,8 @@ def load_network(
         found = found.to(device) if isinstance(source, nn.Module) and str(device) != "cpu" else found
     if condition is None and guidance is None:
         return found
+    if isinstance(condition, str):
+        condition = class_of(found, condition, data)
     return GuidedDenoiser(found, condition, 0.0 if guidance is None else guidance, null)
 
 

@@ -6,7 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ import xarray as xr
 from ..._support.cost import duration, read_duration
 from ..._support.types import FilePath
 from ...errors import ArgumentError, CovarianceError, EmptyDataError, ShapeError
+from ...learned._classes import other_range
 from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
@@ -34,6 +35,7 @@ REFERENCE = 5000  # training images are enough for the Gaussian optimum that a n
 CHOOSING = 3  # so large a part of a budget may go into the choice of the patch sizes
 TRIED = 16  # held-out images at each of five noise levels
 FIXED_PANELS = ("clean", "noisy", "network")
+OF_IMAGES = ("local", "masked")
 
 
 def compare(
@@ -84,7 +86,9 @@ def compare(
         and the variance of the training images. `patch_size` (sigma) is that of the local optimum. `outside` (sigma)
         marks levels outside of `trained_on`; `transition_sigma` (transition) with `_stderr`, `transition_equation` and
         `transition_reference` are the predictions; `example` (panel, example_sigma, channel, height, width) is one
-        held-out image at five noise levels: clean, noisy, and denoised by the network and by every theory.
+        held-out image at five noise levels: clean, noisy, and denoised by the network and by every theory; of data that
+        are no images it is over `(panel, example_sigma, *axes of an item)`. The attributes hold how the data were
+        scaled, `data_scaling`, their range and how it was found.
 
     Raises
     ------
@@ -112,7 +116,8 @@ def compare(
     >>> result.closest.sel(split="held-out").values.tolist()
     ['gaussian', 'gaussian']
     """
-    config, started = config or Comparison(), time.monotonic() if started is None else started
+    config = for_shape(config or Comparison(), training.shape, announce)
+    started = time.monotonic() if started is None else started
     checked(training, held_out, config)
     warn_of_shared(training, held_out)
     if announce is not None:
@@ -132,11 +137,28 @@ def compare(
 
 
 def wrong_with(network: Denoiser, training: ImageData, held_out: ImageData, config: Comparison) -> list[str]:
-    """What the hand-over test finds wrong with the network; nothing is tried of one that is told each image's class."""
+    """What the hand-over test finds wrong with the network, and data of another range than those of its training.
+
+    Nothing is tried of a network that is told each image's class.
+    """
+    found = [warning] if (warning := other_range(network, training)) else []
     if config.condition == PER_IMAGE:
-        return []
+        return found
     images = training.images[:REFERENCE]
-    return list(handover(network, held_out.images, training=images, n_images=TRIED, seed=config.seed).warnings)
+    return [*found, *handover(network, held_out.images, training=images, n_images=TRIED, seed=config.seed).warnings]
+
+
+def for_shape(config: Comparison, shape: tuple[int, ...], announce: Announce | None = None) -> Comparison:
+    """The comparison without the theories of pixels and their neighbours, where the data are no images."""
+    if len(shape) == 3 or not set(config.theories) & set(OF_IMAGES):
+        return config
+    left = tuple(theory for theory in config.theories if theory not in OF_IMAGES)
+    if not left:
+        problem = f"asks for {', '.join(config.theories)} alone, and data of shape {shape} have no pixels"
+        raise ArgumentError("theories", problem, "ask for empirical, gaussian or mixture")
+    if announce is not None:
+        announce(f"left out for data of shape {shape}, which have no pixels: {', '.join(OF_IMAGES)}")
+    return replace(config, theories=left)
 
 
 def checked(training: ImageData, held_out: ImageData, config: Comparison) -> None:
@@ -265,6 +287,9 @@ def against(
     result.attrs = tracks[0].attrs | {
         "network": note,
         "data": training.name,
+        "data_scaling": training.understood.scaling,
+        "data_range": [training.range.low, training.range.high],
+        "data_range_found": training.range.found,
         "n_train": len(training),
         "held_out_in_training": exact_duplicates(held_out.images, training.images),
         "trained_on": (low, high),
@@ -317,6 +342,11 @@ def _examples(
         for name, picture in {"clean": image[None], "noisy": x, **denoised}.items():
             rows[name].append(picture[0].float().numpy(force=True))
     return xr.Dataset(
-        {"example": (("panel", "example_sigma", "channel", "height", "width"), np.array(list(rows.values())))},
+        {"example": (("panel", "example_sigma", *_axes(image)), np.array(list(rows.values())))},
         coords={"panel": list(rows), "example_sigma": levels},
     )
+
+
+def _axes(item: torch.Tensor) -> tuple[str, ...]:
+    """Names for the axes of an item."""
+    return ("channel", "height", "width") if item.ndim == 3 else tuple(f"axis_{k}" for k in range(item.ndim))

@@ -33,8 +33,8 @@ def figure(result: xr.Dataset) -> Figure:
     matplotlib.figure.Figure
         Above: how much of the network's score each theory and their best convex combination miss, with the predicted
         transitions and, at the top, the patch size of the local optimum; denoising errors on
-        training over held-out images; denoising errors on held-out images. Below: one image at five noise levels,
-        denoised by the network and by every theory.
+        training over held-out images; denoising errors on held-out images. Below: one image (of other data, the
+        entries of one item) at five noise levels, denoised by the network and by every theory.
 
     Examples
     --------
@@ -156,7 +156,10 @@ def _examples(part: SubFigure, result: xr.Dataset) -> None:
         for column, panel in enumerate(panels):
             ax = axes[row, column]
             picture = result.example.sel(panel=panel).isel(example_sigma=row).values
-            show_image(ax, picture)
+            if picture.ndim == 3:
+                show_image(ax, picture)
+            else:
+                show_item(ax, picture, float(np.abs(result.example.sel(panel="clean")).max()))
             if row == 0:
                 ax.set_title(str(panel), color=colour(str(panel)) if panel not in ("clean", "noisy") else "black")
         axes[row, 0].set_ylabel(rf"$\sigma$ = {sigma:.2g}", rotation=0, ha="right", va="center")
@@ -171,3 +174,13 @@ def show_image(ax: Axes, picture: np.ndarray) -> None:
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_visible(False)
+
+
+def show_item(ax: Axes, item: np.ndarray, largest: float) -> None:
+    """The entries of a point in their order, or of a sequence `(length, channels)` a curve for each channel."""
+    curves = item.reshape(len(item), -1)
+    ax.plot(curves, linewidth=0.8, marker="." if len(curves) < 20 else "", markersize=3)
+    ax.axhline(0, color=colour("exact"), linewidth=0.4)
+    ax.set_ylim(-2 * largest or -1, 2 * largest or 1)
+    ax.set_xticks([])
+    ax.set_yticks([])

@@ -14,7 +14,7 @@ import xarray as xr
 from ..._support.citations import bibliography
 from ..._support.style import style
 from ._explanation import explanation, shares
-from ._table import SHARES, closest, legend, rows, transition_rows
+from ._table import HANDED_OVER, SHARES, closest, legend, rows, transition_rows
 from .options import HELD_OUT, TRAINING
 from .several_models import one_model, pair_legend, pair_rows
 
@@ -39,6 +39,7 @@ img {{ max-width: 100%; height: auto; }}
 table {{ border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }}
 td.transition {{ text-align: left; color: #666; font-style: italic; background: #f6f6f6; }}
+.wrong {{ color: #b00020; }}
 pre {{ background: #f6f6f6; padding: 0.8rem; overflow-x: auto; font-size: 0.8rem; }}
 </style>
 </head>
@@ -112,6 +113,11 @@ def plain_table(cells: list[dict[str, str]], kind: str = "") -> str:
     return f"{opening}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _line(text: str) -> str:
+    """A line of the legend; what is wrong with the network stands out in red."""
+    return f'<strong class="wrong">{escape(text)}</strong>' if text.startswith(HANDED_OVER) else escape(text)
+
+
 def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
     """What one network has to show."""
     buffer = io.BytesIO()
@@ -125,7 +131,7 @@ def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
         explanation=escape(explanation(result)),
         shares=plain_table(shares(result), "shares"),
         shares_legend=escape(SHARES),
-        legend="<br>".join(escape(line) for line in legend(result, HELD_OUT)),
+        legend="<br>".join(_line(line) for line in legend(result, HELD_OUT)),
         picture=base64.b64encode(buffer.getvalue()).decode(),
     )
 

@@ -17,6 +17,7 @@ SHARES = (
     " by the theory that is best on the other half of the points; combination: by the convex combination ('of') with"
     " weights fitted on the other half; null: by the Gaussian that knows only mean and variance of the training images."
 )
+HANDED_OVER = "the network as it was handed over"
 DDPM = DiscreteSchedule.linear(1000, 1e-4, 0.02)
 
 
@@ -138,8 +139,11 @@ def legend(result: xr.Dataset, split: str) -> list[str]:
         " (± standard error); 'to NAME': the same for each theory; 'A = B': a tie within two standard errors; 'none':"
         " no theory explains any of the score.",
     ]
-    if len(found := np.atleast_1d(result.attrs.get("hand_over", ""))) and found[0]:
-        lines += [f"the network as it was handed over: {problem}" for problem in found]
+    lines += [f"{HANDED_OVER}: {problem}" for problem in np.atleast_1d(result.attrs.get("hand_over", "")) if problem]
+    if scaling := result.attrs.get("data_scaling"):
+        low, high = result.attrs["data_range"]
+        range_ = f"range [{low:.6g}, {high:.6g}], {result.attrs['data_range_found']}"
+        lines.append(f"data: {result.attrs['data']}, {range_}; scaling: {scaling}.")
     if result.attrs.get("patch_sizes"):
         lines.append(f"patch: width of the patches of the local optimum in pixels, {result.attrs['patch_sizes']}.")
     if len(left := np.atleast_1d(result.attrs.get("left_out", ""))) and left[0]:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._support.labels import class_number
 from ...errors import ArgumentError, ShapeError
 from ...learned import load_network
+from ...learned._classes import in_classes_of
 from ...learned.data import ImageData, load
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
 from ...theory.levels import within_known_range
-from ._compare import checked, compare
+from ._compare import checked, compare, for_shape
 from ._run import Announce
 from ._trained_range import Range, noise_range
 from .options import PER_IMAGE, Comparison
@@ -75,6 +77,7 @@ def run_comparison(
     """
     comparison = comparison or Comparison()
     data = load(comparison.data) if data is None else data
+    comparison = for_shape(comparison, data.shape, announce)
     training, held_out = data.split(comparison.held_out, comparison.seed)
     checked(training, held_out, comparison)
     told = {"partial": partial, "announce": announce, "show": show}
@@ -85,7 +88,10 @@ def run_comparison(
     loaded = {name: _fitting(path, given.get(path), comparison, training) for name, path in paths.items()}
     notes = {name: _origin(Path(path), data, training) + _told(comparison) for name, path in paths.items()}
     if comparison.condition not in ("", PER_IMAGE) and data.labels is not None:
-        training, held_out = (_of_class(part, int(comparison.condition)) for part in (training, held_out))
+        training, held_out = (_of_class(part, comparison.condition) for part in (training, held_out))
+    elif comparison.condition == PER_IMAGE:
+        for network in loaded.values():
+            training, held_out = (in_classes_of(network, part) for part in (training, held_out))
     comparison = _known_part(comparison, loaded, announce or _warn)
     if len(loaded) == 1:
         [(name, network)] = loaded.items()
@@ -120,17 +126,21 @@ def _told(comparison: Comparison) -> str:
     return f"; asked for class {comparison.condition}" if comparison.condition else ""
 
 
-def _of_class(data: ImageData, label: int) -> ImageData:
+def _of_class(data: ImageData, name: str) -> ImageData:
     """The images of one class."""
+    label = class_number("condition", name, data.class_names, data.n_classes)
     chosen = np.flatnonzero([] if data.labels is None else np.asarray(data.labels) == label)
     if len(chosen) < 2:
         raise ArgumentError("condition", f"is {label}, of which {data.name} has {len(chosen)} images", "name another")
-    return data.take(chosen, f"{data.name}[class {label}]")
+    return data.take(chosen, f"{data.name}[class {data.class_name(label)}]")
 
 
 def small_network(training: ImageData, seed: int) -> tuple[NetworkDenoiser, TrainConfig]:
-    """A network that a CPU trains in minutes: the digits' preset for images of up to 256 pixels, else a small U-Net."""
-    if training.shape[1] * training.shape[2] <= 256:
+    """A network that a CPU trains in minutes.
+
+    That of the digits' preset for images of up to 256 pixels and for all that is no image, else a small U-Net.
+    """
+    if len(training.shape) != 3 or training.shape[1] * training.shape[2] <= 256:
         return preset("digits", training, seed)
     network = UNetDenoiser(training.shape, seed=seed, width=32, multipliers=(1, 2, 2), sigma_data=training.sigma_data)
     return network, TrainConfig(seed=seed)
@@ -161,8 +171,9 @@ def _fitting(path: str, given: Denoiser | None, comparison: Comparison, training
     """The network at hand, or of a file, folder or id, if it denoises images of the shape of `training`."""
     network: Any = given
     if network is None:
-        label = None if comparison.condition in ("", PER_IMAGE) else int(comparison.condition)
-        network = load_network(path, variant=comparison.variant or None, condition=label, guidance=comparison.guidance)
+        label = None if comparison.condition in ("", PER_IMAGE) else comparison.condition
+        options = {"variant": comparison.variant or None, "guidance": comparison.guidance}
+        network = load_network(path, condition=label, data=training, **options)
     if isinstance(network, EnsembleDenoiser):
         problem = f"{path} holds an ensemble of {network.replicas} networks"
         raise ArgumentError("model", problem, "save one of them, `ensemble.network(0)`, and pass its file")

@@ -59,8 +59,8 @@ class Comparison:
     n_samples : int, optional
         Samples drawn from each of several models, at least 2.
     condition : str, optional
-        For networks with classes: "class" tells them the label of each image (the theories do not know it), the number
-        of a class asks them for that class, and holds them against the optima of its images.
+        For networks with classes: "class" tells them the label of each image (the theories do not know it), a class,
+        by number or by name, asks them for that class, and holds them against the optima of its images.
     guidance : float, optional
         The weight w of D_u + (1 + w) (D_c - D_u), as in `GuidedDenoiser`.
     variant : str, optional
@@ -114,9 +114,6 @@ class Comparison:
         if self.model is None or isinstance(self.model, str):
             object.__setattr__(self, "model", (self.model,) if self.model else ())
         check.integer("n_samples", self.n_samples, 2)
-        if self.condition not in ("", PER_IMAGE) and not self.condition.lstrip("-").isdigit():
-            remedy = "pass the number of a class, or 'class' for the labels of the data"
-            raise ArgumentError("condition", f"is '{self.condition}'", remedy)
         if self.guidance is not None and not self.condition:
             raise ArgumentError("guidance", "is given without a condition", "pass condition='class' or a class")
         check.integer("levels", self.levels, 2)

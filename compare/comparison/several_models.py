@@ -18,7 +18,7 @@ from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
-from ._compare import FIXED_PANELS, against, checked, preparing, theories_for, warn_of_shared
+from ._compare import FIXED_PANELS, against, checked, for_shape, preparing, theories_for, warn_of_shared
 from ._partial import Partial
 from ._run import Announce
 from ._trained_range import trained_range
@@ -92,7 +92,7 @@ def compare_models(
     >>> dict(compare_models(networks, training, held_out, config, show=False).pair_rp.sizes)
     {'sampler': 3, 'other_sampler': 3}
     """
-    config, notes = config or Comparison(), notes or {}
+    config, notes = for_shape(config or Comparison(), training.shape, announce), notes or {}
     started = time.monotonic() if started is None else started
     if len(networks) < 2:
         raise EmptyDataError("networks", f"expected two or more, got {len(networks)}", "use compare for one network")

@@ -12,11 +12,13 @@ import xarray as xr
 from ..._support import checks as check_argument
 from ..._support import progress as _progress
 from ..._support.estimates import shown
+from ..._support.labels import class_number
 from ..._support.modules import at_least_float32, floating_dtype, in_double, in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
 from ..._support.types import Array, Record
 from ...errors import ArgumentError, NoiseLevelError
+from ...learned._classes import class_of
 from ...learned.data.images import ImageData
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import Denoiser, with_condition
@@ -31,7 +33,7 @@ def network_identities(
     data: ImageData | None,
     sigmas: Sequence[float],
     *,
-    condition: int | None = None,
+    condition: int | str | None = None,
     member: int = 0,
     n_points: int = 4,
     n_samples: int | None = None,
@@ -53,8 +55,8 @@ def network_identities(
         are left out.
     sigmas : sequence of float
         Noise levels > 0; those that the network does not know are left out.
-    condition : int, optional
-        The class at which a conditional network is measured, on images of that class.
+    condition : int or str, optional
+        The class, by number or by name, at which a conditional network is measured, on images of that class.
     member : int, optional
         Which network of an ensemble.
     n_points : int, optional
@@ -95,8 +97,9 @@ def network_identities(
     shape, device = _place(denoiser, data)
     levels = _known(denoiser, levels)
     images = None if data is None else _of_class(data, condition, shape).double()
+    number = None if condition is None else class_of(denoiser, condition, data, "label")
     noise = normal_batch(seed, "identity-points-noise", range(n_points), shape, device=device)
-    plain, dtype = _precise(denoiser, condition, noise, float(levels[0]))
+    plain, dtype = _precise(denoiser, number, noise, float(levels[0]))
 
     def prior(n: int, seed: int) -> torch.Tensor:
         assert images is not None
@@ -169,14 +172,15 @@ def _at(denoiser: Callable[..., torch.Tensor], condition: int | None) -> Denoise
     return denoiser if condition is None else with_condition(denoiser, condition)
 
 
-def _of_class(data: ImageData, condition: int | None, shape: tuple[int, ...]) -> torch.Tensor:
+def _of_class(data: ImageData, condition: int | str | None, shape: tuple[int, ...]) -> torch.Tensor:
     if data.shape != shape:
         raise ArgumentError(
             "data", f"are images of shape {data.shape}", f"pass images of shape {shape}, as the network has"
         )
     if condition is None or data.labels is None:
         return data.images
-    chosen = data.images[data.labels == condition]
+    number = class_number("label", condition, data.class_names, data.n_classes)
+    chosen = data.images[data.labels == number]
     if len(chosen) == 0:
         raise ArgumentError("label", f"expected a class of the data, got {condition}", "pass a class of the data")
     return chosen

@@ -127,9 +127,9 @@ class Range:
         Returns
         -------
         dict
-            Low, high and how they were found.
+            Low, high, how they were found, and whether they are only the smallest and the largest value.
         """
-        return {"low": self.low, "high": self.high, "found": self.found}
+        return {"low": self.low, "high": self.high, "found": self.found, "measured": self.measured}
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def test_range_travels_with_subsets_and_is_recorded():
     part = data.subset(10)
     assert (part.range.low, part.range.high) == (-1, 1) and part.layout == data.layout
     record = part.describe()
-    assert record["range"] == {"low": -1.0, "high": 1.0, "found": "known of this data set"}
+    assert record["range"] == {"low": -1.0, "high": 1.0, "found": "known of this data set", "measured": False}
     assert "[0, 16] becomes [-1, 1]" in record["scaling"]
     made = ImageData(torch.tensor([[0.0, 3.0], [1.0, 2.0]]))
     assert (made.range.low, made.range.high, made.range.measured) == (0, 3, True)
