@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "main", "usage"]
 COMMANDS = {
     "compare": "which theory does a trained network follow, at which noise level?",
     "regimes": "memorising, Gaussian or something else: over training-set size, width and step",
+    "risk": "before training: how many copies to expect, and what would halve them?",
     "percolate": "threshold, wrapping and exponents of a lattice next to the exact values",
     "transitions": "critical noise levels of data or of a grammar, in every clock, with errors",
     "compose": "do concepts compose, and in which order do their combinations appear?",

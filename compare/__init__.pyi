@@ -9,6 +9,7 @@ from . import hierarchy as hierarchy
 from . import measures as measures
 from . import regimes as regimes
 from . import representation as representation
+from . import risk as risk
 from . import transitions as transitions
 from .bumps import bump_representation as bump_representation
 from .bumps import data_efficiency as data_efficiency
@@ -65,6 +66,10 @@ from .regimes import regime_networks as regime_networks
 from .representation import factorisation as factorisation
 from .representation import factorisation_of_values as factorisation_of_values
 from .representation import representation_layers as representation_layers
+from .risk import CopyLaw as CopyLaw
+from .risk import RiskPlan as RiskPlan
+from .risk import memorisation_risk as memorisation_risk
+from .risk import memorisation_times as memorisation_times
 from .transitions import clone_experiment as clone_experiment
 from .transitions import clones as clones
 from .transitions import feature_survival as feature_survival

@@ -1,0 +1,107 @@
+"""When networks begin to copy, per image: is the time of memorisation proportional to the number of data?"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from ..._support import checks as check
+from ..._support.crossing import Resample, crossing, with_error
+from ..._support.estimates import estimates
+from ..._support.streams import stream
+from ...errors import ArgumentError, EmptyDataError, ShapeError
+from ...theory.transitions import OnsetLaw
+
+DRAWS = 400
+
+
+def memorisation_times(result: xr.Dataset, level: float = 0.1, seed: int = 0) -> xr.Dataset:
+    r"""The training step at which a share of the samples are copies, of each size, against tau_mem = c n.
+
+    The law of [@Bonnaire2025] is fitted in the logarithm of both; with a free exponent, 1 is the prediction and 0 the
+    null that the time knows nothing of the number of data.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        As of `regime_map`, or any curves: `memorised` over `n_train`, `step` and, maybe, `width`, with
+        `memorised_stderr`; `held_out_memorised`, if there, is the share that is taken for copies by mistake.
+    level : float
+        Of the share of copies at which memorisation has begun, in (0, 1).
+    seed : int
+        Of the redraws behind the errors.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `(n_train, width)`: `time` in steps and `per_image` = time / n with `_stderr`, nan where the level is not
+        passed. Over `width`: `prefactor` c with `_stderr`, `exponent` with `_stderr` (nan for fewer than two sizes, its
+        error for fewer than three), `spread` = largest / smallest `per_image`. Over `n_train`: `null`, the share of
+        held-out images that count as copies.
+
+    Raises
+    ------
+    ArgumentError
+        If `level` is not inside (0, 1), or not above the share of held-out images that count as copies.
+    ShapeError
+        If `memorised` or its error is missing, or has other axes.
+    EmptyDataError
+        If no size passes the level at any width.
+
+    Examples
+    --------
+    >>> steps = np.geomspace(10, 1e5, 20)
+    >>> share = [1 / (1 + (50 * n / steps) ** 2) for n in (10, 20, 40)]
+    >>> curves = xr.Dataset(
+    ...     {"memorised": (("n_train", "step"), share), "memorised_stderr": ("step", np.full(20, 0.01))},
+    ...     {"n_train": [10, 20, 40], "step": steps},
+    ... )
+    >>> round(float(memorisation_times(curves, level=0.5).prefactor))
+    50
+    """
+    level = check.real("level", level, 0.0, 1.0)
+    if level in (0.0, 1.0):
+        raise ArgumentError("level", f"is {level:g}", "pass a share inside (0, 1)")
+    if not {"memorised", "memorised_stderr"} <= set(result.data_vars):
+        raise ShapeError("result", "lacks 'memorised' or its error", "pass the result of regime_map")
+    curves = result[["memorised", "memorised_stderr"]]
+    if "width" not in curves.dims:
+        curves = curves.expand_dims("width", 1)
+    curves["memorised_stderr"] = curves.memorised_stderr.broadcast_like(curves.memorised)
+    if set(curves.memorised.dims) != {"n_train", "width", "step"}:
+        raise ShapeError("result", f"has 'memorised' over {curves.memorised.dims}", "pass it over n_train, width, step")
+    curves = curves.transpose("n_train", "width", "step")
+    sizes, steps = curves.n_train.values.astype(float), curves.step.values.astype(float)
+    null = np.zeros(len(sizes))
+    if "held_out_memorised" in result:
+        null = np.broadcast_to(result.held_out_memorised.values, sizes.shape)
+    if level <= null.max():
+        problem = f"is {level:g}, and {null.max():.2g} of held-out images count as copies"
+        raise ArgumentError("level", problem, "pass a level above that null")
+    shape = curves.memorised.shape[:2]
+    noise = stream(seed, "memorisation times").standard_normal((DRAWS, len(steps)))
+    found = np.full((2, *shape), np.nan)
+    for at in np.ndindex(shape):
+        value, error = curves.memorised.values[at], curves.memorised_stderr.values[at]
+        drawn = Resample(np.concatenate([value[None], value + np.nan_to_num(error) * noise]), missing=0.5)
+        found[(slice(None), *at)] = with_error(
+            lambda y: crossing(steps, y, level, direction="rising", log_x=True), drawn, log_x=True
+        )
+    if np.isnan(found[0]).all():
+        raise EmptyDataError("result", f"has no network of whose samples {level:g} are copies", "train longer")
+    fits = np.full((5, shape[1]), np.nan)
+    for j in range(shape[1]):
+        seen = np.isfinite(found[0, :, j])
+        if seen.sum() > 1:
+            law = OnsetLaw.fit(sizes[seen], found[0, seen, j])
+            ratio = found[0, seen, j] / sizes[seen]
+            error = np.nan if law.exponent_stderr is None else law.exponent_stderr
+            fits[:, j] = law.prefactor, law.prefactor_stderr, law.exponent or np.nan, error, ratio.max() / ratio.min()
+    made = xr.Dataset(
+        estimates(("n_train", "width"), time=found, per_image=found / sizes[:, None]),
+        coords={"n_train": curves.n_train.values, "width": curves.width.values},
+    )
+    made = made.assign(estimates("width", prefactor=fits[:2], exponent=fits[2:4]))
+    made["spread"], made["null"] = ("width", fits[4]), ("n_train", null)
+    made.attrs = dict(result.attrs) | {"level": level}
+    return made
