@@ -16,7 +16,7 @@ def available_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def fits(argument: str, need: int, limit: int, what: str = "") -> None:
+def fits(argument: str, need: int, limit: int, what: str = "", remedy: str = "raise memory_limit or load less") -> None:
     """DeviceMemoryError unless `need` bytes are at most `limit`.
 
     >>> fits("data", 2**20, 2**21)
@@ -25,5 +25,5 @@ def fits(argument: str, need: int, limit: int, what: str = "") -> None:
         raise DeviceMemoryError(
             argument,
             f"{what}{' ' if what else ''}needs {need / 2**20:.0f} MiB of {limit / 2**20:.0f} MiB allowed",
-            "raise memory_limit or load less",
+            remedy,
         )

@@ -11,7 +11,15 @@ from idealscore import errors
 from idealscore._support.streams import torch_stream
 from idealscore.theory.denoiser import jacobian
 from idealscore.theory.empirical import EmpiricalDenoiser
-from idealscore.theory.local import LocalDenoiser, MaskedDenoiser, PatchSchedule, WienerMask, calibrate_patch_size
+from idealscore.theory.local import (
+    LocalDenoiser,
+    MaskedDenoiser,
+    PatchSchedule,
+    WienerMask,
+    all_locations,
+    calibrate_patch_size,
+    windows,
+)
 
 from closed_forms import ClosedFormTests
 
@@ -236,6 +244,7 @@ def test_wiener_mask_is_the_thresholded_filter(n):
     [
         ({"patch_size": 4}, errors.ArgumentError, "patch_size"),
         ({"patch_size": 0}, errors.ArgumentError, "patch_size"),
+        ({"patch_size": -3}, errors.ArgumentError, "patch_size"),
         ({"patch_size": 11}, errors.ArgumentError, "patch_size"),
         ({"patch_size": 7, "padding": "circular"}, errors.ArgumentError, "patch_size"),
         ({"patch_size": 3, "padding": "mirror"}, errors.UnknownNameError, "padding"),
@@ -246,6 +255,15 @@ def test_wiener_mask_is_the_thresholded_filter(n):
 def test_bad_options_are_refused(options, error, message):
     with pytest.raises(error, match=message):
         LocalDenoiser(torch.zeros(2, 1, 5, 5), **options)
+
+
+@pytest.mark.parametrize("options", [{"equivariant": False}, {"equivariant": True}, {"combine": "average"}])
+def test_what_would_not_fit_into_memory_is_refused_with_a_remedy(options, monkeypatch):
+    for module in (windows, all_locations):
+        monkeypatch.setattr(module, "available_memory", lambda: 2**10)
+    denoiser = LocalDenoiser(normal(20, 1, 5, 5), 3, **options)
+    with pytest.raises(errors.DeviceMemoryError, match=r"data.*MiB allowed; pass fewer or smaller images"):
+        denoiser(torch.zeros(1, 1, 5, 5, dtype=F64), 1.0)
 
 
 def test_bad_data_and_queries_are_refused():

@@ -14,11 +14,12 @@ from itertools import product
 import numpy as np
 import torch
 
+from ..._support.memory import available_memory, fits
 from ..._support.types import Array
 from ..empirical.point_sets import Cloud
 from .posterior import norms, weights
 from .streaming import Step, Tensors, over_blocks
-from .windows import Windows
+from .windows import SHORT_OF_MEMORY, Windows
 
 QUERIES = 1024
 """Patches of the noisy images that are compared with the data at once."""
@@ -124,6 +125,10 @@ class AllLocations:
         key = (data.data_ptr(), tuple(data.shape), version)
         if self._kept[0] != key:
             data = data.detach()
+            if data.device.type == "cpu":
+                need = 4 * data.numel() * data.itemsize
+                what = f"the padded copy of {len(data)} images and their squares"
+                fits("data", need, available_memory(), what, SHORT_OF_MEMORY)
             centre = data.double().mean((0, 2, 3)).to(data.dtype).double()
             padded = self._padded(data, centre)
             squares = (padded.double() - centre[:, None, None]).square().sum(1, keepdim=True)

@@ -72,6 +72,8 @@ class LocalDenoiser(ClosedForm):
         On a patch size that does not fit the images.
     UnknownNameError
         On another `padding` or `combine`.
+    DeviceMemoryError
+        When it is called on the processor, and the copy of the data that it reads does not fit into free memory.
 
     Examples
     --------

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from ..._support import progress
+from ..._support.memory import available_memory, fits
 from ..._support.types import Array
 from ..empirical.weighted_sums import inverse_square, safe_norm
 from . import _kernels
@@ -29,6 +30,8 @@ LANES: int = _kernels.LANES
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-11}
 """Accepted rounding of a log weight: it moves a mean by at most half of the spread of what is averaged times this."""
+
+SHORT_OF_MEMORY = "pass fewer or smaller images, in float32 where they are float64, or free memory"
 
 WINDOW = 60.0
 """Groups of windows below exp(-WINDOW) of the largest weight are left out."""
@@ -48,7 +51,10 @@ class PackedImages:
         version = None if data.is_inference() else data._version  # noqa: SLF001
         key = (data.data_ptr(), tuple(data.shape), version, dtype)
         if dtype not in self._kept or self._kept[dtype][0] != key:
-            packed = np.empty((-(-len(data) // LANES), *data.shape[1:], LANES), str(dtype).removeprefix("torch."))
+            shape = (-(-len(data) // LANES), *data.shape[1:], LANES)
+            what = f"the copy of {len(data)} images that the local optimum reads"
+            fits("data", math.prod(shape) * dtype.itemsize, available_memory(), what, SHORT_OF_MEMORY)
+            packed = np.empty(shape, str(dtype).removeprefix("torch."))
             for group, part in zip(packed, data.detach().split(LANES), strict=True):
                 group[..., : len(part)] = part.permute(1, 2, 3, 0).to(dtype).numpy()
                 group[..., len(part) :] = group[..., :1]
