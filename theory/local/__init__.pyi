@@ -5,3 +5,4 @@ from .masks import WienerMask as WienerMask
 from .patch_sizes import PatchSchedule as PatchSchedule
 from .patch_sizes import calibrate_patch_size as calibrate_patch_size
 from .patches import LocalDenoiser as LocalDenoiser
+from .sampled import LocalEstimate as LocalEstimate

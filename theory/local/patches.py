@@ -30,6 +30,7 @@ from ._formula import averages, centres
 from .all_locations import AllLocations
 from .posterior import Engine, posterior_mean
 from .same_location import same_location
+from .sampled import LocalEstimate, SampledWindows
 from .windows import PackedImages, Windows
 
 FEW = 16
@@ -63,6 +64,13 @@ class LocalDenoiser(ClosedForm):
     block_size : int, optional
         Number of images or patches read at once where "average", a GPU or derivatives are asked for; fitted to the
         caches when not given.
+    tolerance : float
+        0 compares all patches. A number in (0, 1) allows a relative standard error of that size, |error| / |D| for each
+        image: where there are many patches (all locations, "centre", on the processor), those that carry weight are
+        found by an index and compared, and the others are sampled. `estimate` returns the error. Where all patches are
+        quickly compared, or a sample would take as long, the result is exact.
+    seed : int
+        Of the sample.
 
     Raises
     ------
@@ -92,6 +100,8 @@ class LocalDenoiser(ClosedForm):
     padding: str
     combine: str
     block_size: int | None
+    tolerance: float
+    seed: int
 
     def __init__(
         self,
@@ -102,6 +112,8 @@ class LocalDenoiser(ClosedForm):
         padding: str = "zeros",
         combine: str = "centre",
         block_size: int | None = None,
+        tolerance: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self.data = check.dataset("data", data)
         if self.data.ndim != 4:
@@ -110,6 +122,8 @@ class LocalDenoiser(ClosedForm):
         self.padding = check.choice("padding", padding, ("zeros", "circular"))
         self.combine = check.choice("combine", combine, ("centre", "average"))
         self.block_size = None if block_size is None else check.integer("block_size", block_size, 1)
+        self.tolerance = check.real("tolerance", tolerance, 0, 1)
+        self.seed = check.integer("seed", seed, 0)
         self.patch_size = patch_size if callable(patch_size) else self._fitting(patch_size)
         self._engines: dict[int, Engine] = {}
         self._packed = PackedImages()
@@ -132,7 +146,8 @@ class LocalDenoiser(ClosedForm):
     def _facts(self) -> dict[str, object]:
         size = "a function of sigma" if callable(self.patch_size) else f"{self.patch_size}x{self.patch_size}"
         where = "all locations" if self.equivariant else "same location"
-        return {"n": len(self.data), "patch": f"{size}, {where}, {self.combine}, {self.padding}"}
+        sampled = {"tolerance": f"{self.tolerance:g}"} if self.tolerance else {}
+        return {"n": len(self.data), "patch": f"{size}, {where}, {self.combine}, {self.padding}", **sampled}
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same denoiser on another device or in another dtype; this one stays as it is.
@@ -154,6 +169,8 @@ class LocalDenoiser(ClosedForm):
             padding=self.padding,
             combine=self.combine,
             block_size=self.block_size,
+            tolerance=self.tolerance,
+            seed=self.seed,
         )
 
     @opaque
@@ -164,10 +181,48 @@ class LocalDenoiser(ClosedForm):
             return x
         if not callable(self.patch_size):
             return posterior_mean(self._engine(self.patch_size), x, sigma, self.data)
-        sizes = torch.tensor([self._size_at(level) for level in sigma.detach().tolist()])
-        groups = [(sizes == size).nonzero().flatten().to(x.device) for size in sizes.unique()]
-        parts = [posterior_mean(self._engine(int(sizes[rows[0]])), x[rows], sigma[rows], self.data) for rows in groups]
-        return torch.cat(parts)[torch.cat(groups).argsort()]
+        groups = self._by_size(sigma)
+        parts = [posterior_mean(self._engine(size), x[rows], sigma[rows], self.data) for size, rows in groups]
+        return torch.cat(parts)[torch.cat([rows for _, rows in groups]).argsort()]
+
+    def estimate(self, x: Points, sigma: Sigma) -> LocalEstimate:
+        """What a call returns, with the standard error that sampling gives it.
+
+        Parameters
+        ----------
+        x : tensor (batch, channels, height, width)
+            Noisy points.
+        sigma : float or tensor (batch,)
+            Noise level.
+
+        Returns
+        -------
+        LocalEstimate
+            `mean`, `stderr` and `exact`; the error is 0 where all patches were compared.
+
+        Raises
+        ------
+        ShapeError, NoiseLevelError
+            On points or noise levels that do not fit.
+
+        Examples
+        --------
+        >>> D = LocalDenoiser(torch.eye(3)[None, None], 1, tolerance=0.01)
+        >>> D.estimate(torch.zeros(1, 1, 3, 3), 1.0).exact
+        tensor([True])
+        """
+        x = check.same_device("x", check.batch("x", x, self.event_shape), self.data).detach()
+        sigma = check.sigmas("sigma", sigma, x)
+        mean, stderr = x.clone(), torch.zeros_like(x, dtype=torch.float64)
+        exact = torch.ones(len(x), dtype=torch.bool)
+        for size, rows in self._by_size(sigma):
+            engine = self._engine(size)
+            if isinstance(engine, SampledWindows):
+                found = engine.estimate(x[rows], sigma[rows], self.data)[0]
+                mean[rows], stderr[rows], exact[rows] = found.mean, found.stderr, found.exact
+            else:
+                mean[rows] = posterior_mean(engine, x[rows], sigma[rows], self.data)
+        return LocalEstimate(mean, stderr, exact)
 
     def reference(self, x: Points, sigma: Sigma) -> Points:
         """The posterior mean patch by patch, pixel by pixel, in float64 ([@Kamb2024], or [@Niedoba2024] for "average").
@@ -207,6 +262,13 @@ class LocalDenoiser(ClosedForm):
         """The patch size at a noise level."""
         return self._fitting(self.patch_size(sigma)) if callable(self.patch_size) else self.patch_size
 
+    def _by_size(self, sigma: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+        """The patch sizes that occur, and the rows of the batch where they do."""
+        if not callable(self.patch_size):
+            return [(self.patch_size, torch.arange(len(sigma), device=sigma.device))]
+        sizes = torch.tensor([self._size_at(level) for level in sigma.detach().tolist()])
+        return [(int(size), (sizes == size).nonzero().flatten().to(sigma.device)) for size in sizes.unique()]
+
     def _engine(self, size: int) -> Engine:
         """What computes the posterior means of patches of one size."""
         if size not in self._engines:
@@ -216,8 +278,14 @@ class LocalDenoiser(ClosedForm):
                 height, width = self.data.shape[2:]
                 windows = Windows(height, width, size // 2, circular, self.equivariant, self._packed)
             options = size, self.padding, average, self.block_size, windows
-            everywhere = self.equivariant
+            if not self.equivariant:
+                self._engines[size] = same_location(self.data, *options)
+                return self._engines[size]
+            exact = AllLocations(tuple(self.data.shape), *options)
+            sampled = self.tolerance and windows is not None
             self._engines[size] = (
-                AllLocations(tuple(self.data.shape), *options) if everywhere else same_location(self.data, *options)
+                SampledWindows(exact, tuple(self.data.shape), self._packed, self.tolerance, self.seed)
+                if sampled
+                else exact
             )
         return self._engines[size]

@@ -1,0 +1,188 @@
+"""All windows of all images in the leaves of a tree, with what is needed to tell how much weight a leaf will carry.
+
+The windows are projected on their first principal components, and halved along the widest of them until a leaf holds
+about `LEAF` windows. From counts, means and variances in a leaf follows the sum of the weights
+exp(-|q - y|^2 / 2 sigma^2) of its windows y for any window q, if they are normally distributed: a model that decides
+which of them are compared, and serves as a control of the sampling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..._support.streams import stream
+from ..._support.types import Array
+from . import _index_kernels
+
+# numba's functions have no types that a checker could read.
+grow: Callable[..., None] = _index_kernels.grow
+descend: Callable[..., None] = _index_kernels.descend
+encode: Callable[..., None] = _index_kernels.encode
+sort: Callable[..., None] = _index_kernels.sort
+
+COMPONENTS = 47
+LEAF = 512
+DEEPEST = 16
+SAMPLE = 32
+"""Windows for each leaf that the tree is grown from."""
+
+CHUNK = 128
+"""Images that are projected at once."""
+
+
+@dataclass(frozen=True)
+class WindowIndex:
+    """The windows of `size` x `size` pixels inside images (n, rows, columns * channels), leaf by leaf."""
+
+    images: Array
+    channels: int
+    size: int
+    centre: Array
+    """Mean of each channel (channels,)."""
+    basis: Array
+    """Principal components (size * size * channels, components) of windows about `centre`."""
+    order: Array
+    """Numbers of the windows (image by image, row by row) in the order of their leaves."""
+    codes: Array
+    """Their projections relative to the mean of the leaf, and the root of what is left, in units of `steps`."""
+    starts: Array
+    """Where each leaf begins in `order` (leaves + 1,)."""
+    counts: Array
+    steps: Array
+    origin: Array
+    """The means that the codes start from (leaves, components)."""
+    mean: Array
+    """Of the projections in each leaf (leaves, components)."""
+    variance: Array
+    rest: Array
+    """Mean square of what the components leave, for each of the other directions (leaves,)."""
+    centres: Array
+    """Mean of the pixels in the middle of the windows of each leaf (leaves, channels)."""
+
+    @property
+    def across(self) -> int:
+        """Number of windows in a row of an image."""
+        return self.images.shape[2] // self.channels - self.size + 1
+
+    def windows(self, image: Array) -> Array:
+        """The windows of one image (rows, columns * channels), (windows, size, size * channels)."""
+        length = self.size * self.channels
+        view = np.lib.stride_tricks.sliding_window_view(image, (self.size, length))[:, :: self.channels]
+        return np.ascontiguousarray(view.reshape(-1, self.size, length))
+
+    def project(self, queries: Array) -> tuple[Array, Array]:
+        """Projections of windows (queries, size, size * channels), and the root of the square of what they leave."""
+        flat = queries.reshape(len(queries), -1) - np.tile(self.centre, self.size**2)
+        points = flat @ self.basis
+        return points, np.sqrt(np.maximum((flat**2).sum(1) - (points**2).sum(1), 0))
+
+    @property
+    def others(self) -> int:
+        """Number of directions that the components leave."""
+        return self.channels * self.size**2 - self.basis.shape[1]
+
+    def log_masses(self, points: Array, left: Array, sigma: float) -> Array:
+        """Modelled log sum of the weights in each leaf (queries, leaves), for windows projected."""
+        wide, rest = sigma**2 + self.variance, sigma**2 + self.rest
+        offset = np.log(np.maximum(self.counts, 1)) - 0.5 * np.log(wide / sigma**2).sum(1)
+        offset -= 0.5 * self.others * np.log(rest / sigma**2) + 0.5 * (self.mean**2 / wide).sum(1)
+        parts = np.concatenate([-0.5 * points**2, points, -0.5 * left[:, None] ** 2], 1)
+        factors = np.concatenate([1 / wide, self.mean / wide, 1 / rest[:, None]], 1)
+        found = parts.astype(np.float32) @ factors.T.astype(np.float32) + offset.astype(np.float32)
+        found[:, self.counts == 0] = -np.inf
+        return found
+
+
+def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> WindowIndex:
+    """The index of images (n, channels, height, width); the tree is grown from a part of them that `seed` draws."""
+    radius, (n, channels) = size // 2, data.shape[:2]
+    kind = torch.promote_types(data.dtype, torch.float32)
+    dtype = np.float64 if kind == torch.float64 else np.float32
+    side = [length + (2 * radius if circular else 0) for length in data.shape[2:]]
+    images = np.empty((n, side[0], side[1] * channels), dtype)
+    for target, part in zip(_chunks(images), data.detach().split(CHUNK), strict=True):
+        if circular and radius:
+            part = torch.nn.functional.pad(part, (radius,) * 4, mode="circular")
+        target[:] = part.permute(0, 2, 3, 1).reshape(target.shape).to(kind).numpy()
+    centre = data.detach().double().mean((0, 2, 3)).numpy()
+    places = (side[0] - size + 1) * (side[1] - size + 1)
+    depth = int(min(DEEPEST, max(0, round(math.log2(n * places / LEAF)))))
+    drawn = stream(seed, "images of the index").permutation(n)
+    basis = _components(images[drawn[: max(1, 40_000 // places)]], channels, size, centre)
+    p, leaves = basis.shape[1], 2**depth
+    some = images[np.sort(drawn[: -(-SAMPLE * leaves // places)])]
+    grown = np.concatenate([_projected(part, channels, size, centre, basis)[0] for part in _chunks(some)])
+    dimensions, cuts = np.zeros(leaves, np.int64), np.zeros(leaves, np.float32)
+    grow(grown, depth, dimensions, cuts)
+    some_rest = np.concatenate([_projected(part, channels, size, centre, basis)[1] for part in _chunks(some)])
+    counts, sums = np.zeros(leaves, np.int64), np.zeros((leaves, 2 * p + 1 + channels))
+    descend(
+        grown,
+        some_rest,
+        np.zeros((len(grown), 0), dtype),
+        depth,
+        dimensions,
+        cuts,
+        np.empty(len(grown), np.int32),
+        counts,
+        sums,
+    )
+    origin = sums[:, :p] / np.maximum(counts, 1)[:, None]
+    spread = np.sqrt(np.maximum(sums[:, p : 2 * p] / np.maximum(counts, 1)[:, None] - origin**2, 0).max(1))
+    longest = np.sqrt(sums[:, 2 * p] / np.maximum(counts, 1))
+    steps = np.maximum(np.stack([4 * spread, 3 * longest], 1) / 127, 1e-12)
+
+    counts[:], sums[:] = 0, 0
+    codes = np.empty((n * places, p + 1), np.int8)
+    code_chunks = _chunks(codes.reshape(n, places, p + 1))
+    leaf = np.empty(n * places, np.int32)
+    for parts, mine, code in zip(_chunks(images), _chunks(leaf.reshape(n, places)), code_chunks, strict=True):
+        points, rest = _projected(parts, channels, size, centre, basis)
+        middle = parts.reshape(len(parts), side[0], side[1], channels)[
+            :, radius : side[0] - radius, radius : side[1] - radius
+        ]
+        found = mine.reshape(-1)
+        descend(points, rest, middle.reshape(-1, channels), depth, dimensions, cuts, found, counts, sums)
+        encode(points, rest, found, origin, steps, code.reshape(-1, p + 1))
+    starts = np.concatenate([[0], counts.cumsum()])
+    order = np.empty(n * places, np.uint32 if n * places < 2**32 else np.int64)
+    sorted_codes = np.empty_like(codes)
+    sort(leaf, starts, codes, order, sorted_codes)
+    average = sums / np.maximum(counts, 1)[:, None]
+    variance = np.maximum(average[:, p : 2 * p] - average[:, :p] ** 2, 0)
+    others = channels * size**2 - p
+    rest = np.maximum(average[:, 2 * p], 0) / max(1, others)
+    return WindowIndex(
+        images, channels, size, centre, basis, order, sorted_codes, starts, counts, steps, origin,
+        average[:, :p], variance, rest, average[:, 2 * p + 1 :],
+    )  # fmt: skip
+
+
+def _chunks(array: Array) -> Iterator[Array]:
+    for first in range(0, len(array), CHUNK):
+        yield array[first : first + CHUNK]
+
+
+def _components(images: Array, channels: int, size: int, centre: Array) -> Array:
+    """The first principal components of the windows of some images, (window, components)."""
+    maps = torch.from_numpy(images).reshape(len(images), images.shape[1], -1, channels).permute(0, 3, 1, 2)
+    windows = torch.nn.functional.unfold(maps.double() - torch.from_numpy(centre)[:, None, None], size)
+    flat = windows.mT.reshape(-1, channels, size**2).mT.reshape(-1, channels * size**2)
+    vectors = torch.linalg.eigh(flat.T @ flat / len(flat)).eigenvectors.flip(1)
+    return vectors[:, :COMPONENTS].numpy()
+
+
+def _projected(images: Array, channels: int, size: int, centre: Array, basis: Array) -> tuple[Array, Array]:
+    """Projections of all windows (windows, components) in float32, and the square of what they leave."""
+    maps = torch.from_numpy(images).reshape(len(images), images.shape[1], -1, channels).permute(0, 3, 1, 2)
+    maps = (maps.double() - torch.from_numpy(centre)[:, None, None]).float()
+    filters = torch.from_numpy(basis).float().T.reshape(-1, size, size, channels).permute(0, 3, 1, 2)
+    points = torch.nn.functional.conv2d(maps, filters.contiguous()).permute(0, 2, 3, 1).reshape(-1, basis.shape[1])
+    squares = torch.nn.functional.avg_pool2d(maps.square().sum(1, keepdim=True), size, 1, divisor_override=1)
+    rest = (squares.flatten() - points.square().sum(1)).clamp(min=0)
+    return points.contiguous().numpy(), rest.numpy()
