@@ -16,6 +16,7 @@ from . import hierarchy as hierarchy
 from . import identities as identities
 from . import learning as learning
 from . import local as local
+from . import masked_diffusion as masked_diffusion
 from . import mixture as mixture
 from . import noise as noise
 from . import percolation as percolation
@@ -72,6 +73,10 @@ from .local import MaskedDenoiser as MaskedDenoiser
 from .local import PatchSchedule as PatchSchedule
 from .local import WienerMask as WienerMask
 from .local import calibrate_patch_size as calibrate_patch_size
+from .masked_diffusion import entropy_profile as entropy_profile
+from .masked_diffusion import exit_curve as exit_curve
+from .masked_diffusion import optimal_blocks as optimal_blocks
+from .masked_diffusion import schedule_cost as schedule_cost
 from .mixture import MixtureDenoiser as MixtureDenoiser
 from .noise import NoiseLevel as NoiseLevel
 from .noise import karras_sigmas as karras_sigmas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 HOLDS, BROKEN, SKIPPED = "holds", "broken", "not applicable"
@@ -59,8 +60,9 @@ class Finding:
         if self.verdict == SKIPPED:
             return f"{self.identity}: {self.verdict} ({self.where})"
         error = f" ± {self.stderr:.2g}" if self.stderr > 0 else ""
+        level = "" if math.isnan(self.sigma) else f"sigma {self.sigma:.4g}, "
         text = (
-            f"{self.identity}: {self.verdict} at sigma {self.sigma:.4g}, {self.where}: "
+            f"{self.identity}: {self.verdict} at {level}{self.where}: "
             f"residual {self.residual:.3g}{error}, allowed {self.allowed:.2g}, scale {self.scale:.3g}"
         )
         return f"{text}\n    usual cause: {self.cause}" if self.broken else text

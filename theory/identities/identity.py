@@ -171,7 +171,40 @@ def identity(
     return made
 
 
-def judge(identity: Identity, case: Case, measured: Measurement) -> Finding:
+class Named(Protocol):
+    """What a verdict tells of an identity."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def cause(self) -> str:
+        """What usually breaks it."""
+        ...
+
+
+class Settings(Protocol):
+    """What a verdict needs of a case."""
+
+    @property
+    def sigma(self) -> float:
+        """The noise level, nan where there is none."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """Relative."""
+        ...
+
+    @property
+    def false_positive(self) -> float:
+        """The chance of a false alarm."""
+        ...
+
+
+def judge(identity: Named, case: Settings, measured: Measurement) -> Finding:
     """The verdict: |violation| <= tolerance * scale + z * stderr at every place.
 
     z is the quantile of Student's t at the chance of a false alarm, shared out equally among the places.

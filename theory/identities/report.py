@@ -43,7 +43,8 @@ class Report:
     def headline(self) -> str | None:
         """The first broken identity of the catalogue, which runs from the most specific to the most general."""
         names = {finding.identity for finding in self.broken}
-        return next((name for name in IDENTITIES if name in names), None)
+        known = [name for name in IDENTITIES if name in names]
+        return next(iter([*known, *sorted(names)]), None)
 
     def __str__(self) -> str:
         return "\n".join(str(finding) for finding in self.findings)
