@@ -21,6 +21,7 @@ from . import mixture as mixture
 from . import noise as noise
 from . import percolation as percolation
 from . import random_features as random_features
+from . import schedules as schedules
 from . import symbolic as symbolic
 from . import transition as transition
 from . import transitions as transitions

@@ -155,3 +155,36 @@ def asked_levels(denoiser: Denoiser, sigmas: ArrayLike | str) -> ArrayLike:
     if sigmas != NETWORK:
         raise ArgumentError("sigmas", f"is {sigmas!r}", f"pass noise levels, or '{NETWORK}' for those of its steps")
     return known_levels(denoiser)
+
+
+def falling_levels(sigmas: ArrayLike, infinite: bool = False) -> Array:
+    """`sigmas` as a strictly falling grid, if it is one.
+
+    Parameters
+    ----------
+    sigmas : array_like, shape (n,)
+        Two noise levels or more, the last of which may be 0.
+    infinite : bool
+        Whether the first may be inf.
+
+    Returns
+    -------
+    array (n,)
+        Float64.
+
+    Raises
+    ------
+    NoiseLevelError
+        For levels that rise, repeat, are negative or not finite, or fewer than two.
+
+    Examples
+    --------
+    >>> falling_levels([2, 1, 0])
+    array([2., 1., 0.])
+    """
+    grid = check.float_array(sigmas).reshape(-1)
+    finite = grid[1:] if infinite and grid.size and grid[0] == math.inf else grid
+    if grid.size < 2 or not np.isfinite(finite).all() or not (grid[1:] < grid[:-1]).all() or grid[-1] < 0:
+        problem = "is not a strictly decreasing list of two or more finite levels >= 0"
+        raise NoiseLevelError("sigmas", problem, "sort it, largest first")
+    return grid

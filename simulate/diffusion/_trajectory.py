@@ -21,10 +21,9 @@ from ..._support import checks as check
 from ..._support import progress
 from ..._support.modules import in_evaluation
 from ..._support.streams import normal_batch
-from ..._support.types import Array, ArrayLike, Points
-from ...errors import NoiseLevelError
+from ..._support.types import ArrayLike, Points
 from ...theory.denoiser import Denoiser
-from ...theory.levels import asked_levels
+from ...theory.levels import asked_levels, falling_levels
 from ._noised import indices_of
 
 METHODS = ("heun", "euler", "ddim", "ddpm")
@@ -89,7 +88,7 @@ def trajectory(
     >>> [sigma for sigma, _ in trajectory(D, torch.ones(1, 1), [2.0, 1.0, 0.0])]
     [2.0, 1.0, 0.0]
     """
-    grid = sampling_grid(sampling_levels(denoiser, sigmas))
+    grid = falling_levels(sampling_levels(denoiser, sigmas))
     check.choice("method", method, METHODS)
     denoiser = in_evaluation(denoiser)
     x = check.as_float_tensor("x", x)
@@ -110,15 +109,6 @@ def trajectory(
 def sampling_levels(denoiser: Denoiser, sigmas: ArrayLike | str) -> ArrayLike:
     """`sigmas`, or the levels of the network's own steps, followed by 0."""
     return [*np.asarray(asked_levels(denoiser, sigmas)), 0.0] if isinstance(sigmas, str) else sigmas
-
-
-def sampling_grid(sigmas: ArrayLike) -> Array:
-    """`sigmas` as a strictly decreasing grid of at least two finite levels, the last of which may be 0."""
-    grid = np.asarray(sigmas, dtype=np.float64).reshape(-1)
-    if grid.size < 2 or not np.isfinite(grid).all() or not (np.diff(grid) < 0).all() or grid[-1] < 0:
-        problem = "is not a strictly decreasing list of two or more finite levels >= 0"
-        raise NoiseLevelError("sigmas", problem, "sort it, largest first")
-    return grid
 
 
 def _euler_step(denoiser: Denoiser, x: torch.Tensor, sigma: float, end: float) -> torch.Tensor:
