@@ -25,6 +25,7 @@ COMMANDS = {
     "compose": "do concepts compose, and in which order do their combinations appear?",
     "bumps": "do networks compose bumps from stripes, and where does learning start?",
     "train": "train a denoiser, or many in one pass, on images",
+    "schedule": "which noise levels to sample at, in how many steps, and what the usual ones cost",
     "sample": "draw samples from a trained denoiser",
     "check": "how far is a trained network from the identities of an optimal denoiser?",
     "sweep": "any computation over a grid of parameters and seeds, on this machine or a cluster",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import tyro
+
+if TYPE_CHECKING:
+    from .._support.types import Array
+    from ..theory.denoiser import Denoiser
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,9 @@ class Command:
     """lowest noise level before 0; never below what the network knows"""
     sigma_max: float = 80.0
     """noise level of the start; never above what the network knows"""
-    sigmas: Literal["karras", "network"] = "karras"
-    """network: the levels of its own steps that are nearest to those of karras"""
+    sigmas: tuple[str, ...] = ("karras",)
+    """karras; network: the levels of its own steps that are nearest to those of karras; or the levels themselves,
+    falling to 0, as `idealscore schedule` prints them"""
     seed: int = 0
     batch: int = 64
     """samples at a time"""
@@ -56,12 +61,12 @@ class Command:
         from ..learned.guided import GuidedDenoiser
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
-        from ..theory.levels import known_levels, within_known_range
         from ..theory.noise import karras_sigmas
         from ._network import network_of, one_class
 
         check.choice("method", self.method, METHODS)
         karras_sigmas(self.steps, self.sigma_min, self.sigma_max)
+        given = self._given()
         label = one_class(self.condition, self.label)
         interval = self._interval()
         network = network_of(
@@ -79,6 +84,7 @@ class Command:
             print(f"noise levels from {low:.4g} to {high:.4g}, the part of those asked for that the network knows")
         levels = karras_sigmas(self.steps, low, high)
         sigmas = [*(known_levels(network, levels) if self.sigmas == "network" else levels), 0.0]
+        sigmas = self._karras(network) if given is None else _known(network, given)
         source = Path(self.run_dir)
         kind = {"guidance": self.guidance, "variant": self.variant} if self.guidance or self.variant else {}
         kind |= {} if interval is None else {"guidance_interval": list(interval)}
@@ -111,6 +117,44 @@ class Command:
             problem = f"ends at {high:g}, below the lowest noise level {self.sigma_min:g}"
             raise ArgumentError("guidance_interval", problem, "guide where the sampler is, or lower --sigma-min")
         return low, high
+    def _given(self) -> Array | None:
+        """The levels where they are given as numbers."""
+        from ..errors import ArgumentError
+        from ..theory.levels import falling_levels
+
+        if self.sigmas in (("karras",), ("network",)):
+            return None
+        try:
+            return falling_levels([float(word.strip("[],")) for word in self.sigmas])
+        except ValueError as error:
+            if isinstance(error, ArgumentError):
+                raise
+            problem = f"are '{' '.join(self.sigmas)}'"
+            raise ArgumentError("sigmas", problem, "pass karras, network, or falling numbers") from None
+
+    def _karras(self, network: Denoiser) -> list[float]:
+        """The Karras levels that the network knows, or those of its steps next to them, then 0."""
+        from ..theory.levels import known_levels, within_known_range
+        from ..theory.noise import karras_sigmas
+
+        low, high = within_known_range(network, self.sigma_min, self.sigma_max)
+        if (low, high) != (self.sigma_min, self.sigma_max):
+            print(f"noise levels from {low:.4g} to {high:.4g}, the part of those asked for that the network knows")
+        levels = karras_sigmas(self.steps, low, high)
+        return [*(known_levels(network, levels) if self.sigmas == ("network",) else levels), 0.0]
+
+
+def _known(network: Denoiser, levels: Array) -> Array:
+    """Levels that the network knows; no other is left out without a word."""
+    from ..errors import NoiseLevelError
+    from ..theory.levels import known_range
+
+    low, high = known_range(network)
+    beyond = levels[(levels > 0) & ((levels < low) | (levels > high))]
+    if beyond.size:
+        problem = f"hold {beyond[0]:.6g}, the network knows {low:.4g} ... {high:.4g}"
+        raise NoiseLevelError("sigmas", problem, "pass levels within, and 0 as the last")
+    return levels
 
 
 def _stamp(source: Path) -> str:

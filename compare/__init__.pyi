@@ -10,6 +10,7 @@ from . import measures as measures
 from . import regimes as regimes
 from . import representation as representation
 from . import risk as risk
+from . import schedules as schedules
 from . import transitions as transitions
 from .bumps import bump_representation as bump_representation
 from .bumps import data_efficiency as data_efficiency
@@ -70,6 +71,9 @@ from .risk import CopyLaw as CopyLaw
 from .risk import RiskPlan as RiskPlan
 from .risk import memorisation_risk as memorisation_risk
 from .risk import memorisation_times as memorisation_times
+from .schedules import same_noise_distance as same_noise_distance
+from .schedules import schedule_errors as schedule_errors
+from .schedules import schedule_gain as schedule_gain
 from .transitions import clone_experiment as clone_experiment
 from .transitions import clones as clones
 from .transitions import feature_survival as feature_survival

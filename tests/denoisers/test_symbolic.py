@@ -62,6 +62,19 @@ def test_speciation_and_wiener_in_numbers(derivations):
     assert denoised == 1 + sp.Rational(4, 5) * 2
 
 
+def test_cosines_agree_with_the_steps_of_the_sampler(derivations):
+    from idealscore.theory.schedules import reference
+
+    steps = dict(derivations["cosines"].steps)
+    theta, after = sp.symbols("theta theta'", positive=True)
+    c, sigma, end = 2.5, 3.0, 0.7
+    angles = {theta: sp.atan(sigma / sp.sqrt(c)), after: sp.atan(end / sp.sqrt(c))}
+    exact = (c + end**2) ** 0.5
+    heun = steps["a Heun step over the exact one"].rhs
+    for factor, solver in ((derivations["cosines"].result.rhs, "euler"), (heun, "heun")):
+        assert exact * float(factor.subs(angles)) == pytest.approx(reference([c], [sigma, end], solver)[0], rel=1e-12)
+
+
 def test_unknown_name_is_suggested():
     with pytest.raises(UnknownNameError, match="did you mean 'bethe'"):
         derive("bete")
