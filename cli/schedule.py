@@ -62,10 +62,13 @@ class Command(DataOptions):
         from .._support import checks as check
         from .._support import results as _results
         from ..compare.schedules import schedule_errors
+        from ..compare.schedules._schedule_gain import SOLVERS as DETERMINISTIC
         from ..theory.schedules import SOLVERS
+        from ..theory.schedules._inputs import checked_range
         from ._schedule_text import error_rows, error_table, gain_table, pasted
 
-        check.choice("solver", self.solver, SOLVERS)
+        check.choice("solver", self.solver, DETERMINISTIC if self.model else SOLVERS)
+        checked_range(self.sigma_max, self.sigma_min)
         steps = check.integer("steps", self.steps, 1)
         check.integer("n", self.n, 2)
         data = load_data(self.data, self, self.json)

@@ -15,7 +15,8 @@ from idealscore.theory import GaussianDenoiser, MixtureDenoiser
 from idealscore.theory.schedules import karras_schedule, optimal_schedule, sampling_error
 
 GAUSSIAN = GaussianDenoiser(
-    torch.tensor([3.0, -1.0, 0.0, 0.5], dtype=torch.float64), torch.diag(torch.tensor([9.0, 1.0, 0.2, 0.0]).double())
+    torch.tensor([3.0, -1.0, 0.0, 0.5], dtype=torch.float64),
+    torch.diag(torch.tensor([9.0, 1.0, 0.2, 0.0], dtype=torch.float64)),
 )
 FAST = {"dtype": torch.float64, "fine_steps": 40, "show": False}
 
@@ -130,6 +131,7 @@ def digits():
     return load("digits").images
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_diffusers_walk_the_same_levels():
     diffusers = pytest.importorskip("diffusers")
     gaussian = GaussianDenoiser.fit(digits()[:200].double())

@@ -12,9 +12,10 @@ from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
 from ..noise import karras_sigmas
 from ._inputs import checked_range, ended, solver_named, spectrum_tensor
-from ._sampling_error import relative_error
+from ._sampling_error import relative_square
 
 STARTS = ((0.1, 5.0), (0.02, 12.0))  # (lowest level over the data's spread, rho) of the Karras grids it begins from
+ROUNDING = 1e-26  # of the squared error
 
 
 def optimal_schedule(
@@ -97,7 +98,7 @@ def _descent(
 
     def error(free: Array) -> tuple[float, Array]:
         variables = torch.tensor(free, requires_grad=True)
-        value = relative_error(c, levels(variables), solver).log()
+        value = (relative_square(c, levels(variables), solver) + ROUNDING).log() / 2
         value.backward()
         assert variables.grad is not None
         return value.item(), variables.grad.numpy()

@@ -74,12 +74,15 @@ def sampling_error_slopes(spectrum: ArrayLike, sigmas: ArrayLike, solver: str = 
     c, levels = spectrum_tensor(spectrum), levels_tensor(sigmas, solver)
     alive = c > 0
     positive = c[alive].requires_grad_()
-    relative_error(positive, levels, solver).backward()
+    square = relative_square(positive, levels, solver)
+    square.backward()
     assert positive.grad is not None
-    return torch.zeros_like(c).masked_scatter(alive, positive.grad).numpy()
+    error = square.item() ** 0.5
+    slopes = positive.grad / (2 * error) if error > 0 else torch.zeros_like(positive.grad)
+    return torch.zeros_like(c).masked_scatter(alive, slopes).numpy()
 
 
-def relative_error(c: torch.Tensor, levels: torch.Tensor, solver: str) -> torch.Tensor:
-    """The error as a number that can be differentiated, for c > 0 and levels that end with 0."""
+def relative_square(c: torch.Tensor, levels: torch.Tensor, solver: str) -> torch.Tensor:
+    """The square of the error as a number that can be differentiated, for c > 0 and levels that end with 0."""
     missing = 1 - relative_std(c, levels, solver)
-    return ((c * missing.square()).sum() / c.sum()).sqrt()
+    return (c * missing.square()).sum() / c.sum()

@@ -14,7 +14,7 @@ from ...errors import NoiseLevelError
 from ..discrete_schedule import DiscreteSchedule
 from ..noise import NoiseLevel, karras_sigmas
 from ._inputs import checked_range, ended, solver_named, spectrum_tensor
-from ._sampling_error import relative_error
+from ._sampling_error import relative_square
 
 LOWEST = 0.002
 RHOS = (1.0, 50.0)
@@ -106,7 +106,7 @@ def best_karras_schedule(
 
     def error(free: Array) -> float:
         with torch.no_grad():
-            return math.log(float(relative_error(c, torch.from_numpy(grid(free)), solver)))
+            return math.sqrt(float(relative_square(c, torch.from_numpy(grid(free)), solver)))
 
     starts = [np.log([rho, min(max(share * spread, 2 * bottom), high / 2)]) for rho, share in ((7, 0.05), (3, 0.2))]
     options = {"xatol": 1e-3, "fatol": 1e-7, "maxiter": 200}
