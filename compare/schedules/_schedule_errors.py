@@ -52,7 +52,7 @@ def schedule_errors(
     >>> import torch
     >>> found = schedule_errors(torch.eye(3), 4, "euler", sigma_max=1.0)
     >>> round(float(found.error.sel(schedule="cosine")), 4), round(float(found.error.sel(schedule="optimal")), 4)
-    (0.0742, 0.0742)
+    (0.0747, 0.0747)
     """
     check.integer("steps", steps, 1)
     found = spectrum(source)

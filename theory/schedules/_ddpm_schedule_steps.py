@@ -36,7 +36,7 @@ def ddpm_schedule_steps(sigmas: ArrayLike, schedule: DiscreteSchedule | None = N
     Examples
     --------
     >>> ddpm_schedule_steps([80.0, 2.73, 0.011, 0.0105, 0.0])
-    array([934, 468,   2,   1])
+    array([931, 458,   2,   1])
     """
     schedule = DiscreteSchedule.linear() if schedule is None else schedule
     levels = falling_levels(sigmas)

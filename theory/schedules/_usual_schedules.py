@@ -174,7 +174,7 @@ def linear_schedule(steps: int, sigma_max: float = 80.0, schedule: DiscreteSched
     Examples
     --------
     >>> linear_schedule(3).round(3)
-    array([8.000e+01, 2.734e+00, 1.000e-02, 0.000e+00])
+    array([8.000e+01, 2.849e+00, 1.000e-02, 0.000e+00])
     """
     top, schedule = _first_step(steps, sigma_max, schedule)
     if steps == 1:
@@ -209,7 +209,7 @@ def trailing_schedule(steps: int, sigma_max: float = 80.0, schedule: DiscreteSch
     Examples
     --------
     >>> trailing_schedule(3).round(3)
-    array([80.   ,  6.805,  1.289,  0.   ])
+    array([80.   ,  6.978,  1.299,  0.   ])
     """
     top, schedule = _first_step(steps, sigma_max, schedule)
     if steps == 1:
@@ -245,7 +245,7 @@ def information_schedule(spectrum: ArrayLike, steps: int, sigma_max: float = 80.
     Examples
     --------
     >>> information_schedule([1.0], 3, sigma_max=1e3, sigma_min=1e-3).round(3)
-    array([1.00e+03, 3.20e-02, 1.00e-03, 0.00e+00])
+    array([1.0e+03, 3.2e-02, 1.0e-03, 0.0e+00])
     """
     steps = check.integer("steps", steps, 1)
     sigma_max, sigma_min = checked_range(sigma_max, sigma_min, math.ulp(0.0))
