@@ -10,7 +10,6 @@ import tyro
 @dataclass(frozen=True)
 class Command:
     """Derive a result with SymPy: tweedie, hierarchy, guidance ...; `derive(name)` of `theory.symbolic` lists them."""
-    """Derive a result with SymPy: tweedie, wiener, hierarchy, speciation, bethe or cosines."""
 
     name: tyro.conf.Positional[str]
     """what to derive"""

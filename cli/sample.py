@@ -79,11 +79,6 @@ class Command:
         )
         if interval is not None:
             network = GuidedDenoiser(network.denoiser, network.condition, network.guidance, network.null, interval)
-        low, high = within_known_range(network, self.sigma_min, self.sigma_max)
-        if (low, high) != (self.sigma_min, self.sigma_max):
-            print(f"noise levels from {low:.4g} to {high:.4g}, the part of those asked for that the network knows")
-        levels = karras_sigmas(self.steps, low, high)
-        sigmas = [*(known_levels(network, levels) if self.sigmas == "network" else levels), 0.0]
         sigmas = self._karras(network) if given is None else _known(network, given)
         source = Path(self.run_dir)
         kind = {"guidance": self.guidance, "variant": self.variant} if self.guidance or self.variant else {}
@@ -117,6 +112,7 @@ class Command:
             problem = f"ends at {high:g}, below the lowest noise level {self.sigma_min:g}"
             raise ArgumentError("guidance_interval", problem, "guide where the sampler is, or lower --sigma-min")
         return low, high
+
     def _given(self) -> Array | None:
         """The levels where they are given as numbers."""
         from ..errors import ArgumentError

@@ -4,9 +4,8 @@
 formula [@Efron2011], the Wiener denoiser [@Li2024], the upward map of the random hierarchy model and its fixed
 points [@Sclocchi2025], the speciation time [@Biroli2024], percolation on the Bethe lattice [@Stauffer1994], the
 learnable share of the flow-matching target [@Bertrand2025], the local dimension of a circle [@Kamkari2024], the time
-at which random features memorise [@Bonnaire2025] and the equation of guided classes [@Ho2022].
-points [@Sclocchi2025], the speciation time [@Biroli2024], percolation on the Bethe lattice [@Stauffer1994], and what a
-step of a sampler does to a Gaussian mode [@Karras2022].
+at which random features memorise [@Bonnaire2025], the equation of guided classes [@Ho2022] and what a step of a sampler
+does to a Gaussian mode [@Karras2022].
 """
 
 from __future__ import annotations
@@ -327,36 +326,29 @@ def _guidance() -> Derivation:
     )
     checks = (sp.simplify((universal - claimed).rewrite(sp.exp)), sp.simplify(sp.diff(universal, s)))
     return Derivation("guidance", "Ho2022", steps, checks)
+
+
 def _cosines() -> Derivation:
     """One step of a solver on the probability flow of a Gaussian mode, relative to the exact flow, in angles."""
-    theta, after = sp.symbols("theta theta'", positive=True)
-    c, sigma, end = sp.symbols("c sigma sigma'", positive=True)
+    theta, after, c, sigma, end, h = sp.symbols("theta theta' c sigma sigma' h", positive=True)
     as_angles = {sigma: sp.sqrt(c) * sp.tan(theta), end: sp.sqrt(c) * sp.tan(after)}
-
-    def slope(level: sp.Symbol) -> Any:
-        return level / (c + level**2)
-
+    slope, slope_after = sigma / (c + sigma**2), end / (c + end**2)
     exact = sp.sqrt((c + end**2) / (c + sigma**2))
-    euler: Any = 1 + (end - sigma) * slope(sigma)
-    heun: Any = 1 + (end - sigma) / 2 * (slope(sigma) + slope(end) * euler)
-    x = sp.Function("x")
-    flow = sp.Eq(sp.Derivative(x(sigma), sigma), slope(sigma) * x(sigma))
-    solved = sp.sqrt(c + sigma**2)
-    ratio = sp.cos(theta) / sp.cos(after)
-    cosine = sp.cos(theta - after)
-    gained = cosine + sp.sin(theta - after) ** 2 / 2 / ratio
-    series = sp.series(sp.log(gained.subs(after, theta - sp.Symbol("h"))), sp.Symbol("h"), 0, 4).removeO()
-    cubic = sp.simplify(series.coeff(sp.Symbol("h"), 3))
+    euler: Any = 1 + (end - sigma) * slope
+    heun: Any = 1 + (end - sigma) / 2 * (slope + slope_after * euler)
+    flow = sp.Eq(sp.Derivative(sp.Function("x")(sigma), sigma), slope * sp.Function("x")(sigma))
+    solved, ratio, cosine = sp.sqrt(c + sigma**2), sp.cos(theta) / sp.cos(after), sp.cos(theta - after)
+    gained: Any = cosine + sp.sin(theta - after) ** 2 / 2 / ratio
+    cubic = sp.simplify(sp.series(sp.log(gained.subs(after, theta - h)), h, 0, 4).removeO().coeff(h, 3))
     steps = (
         ("the probability flow along a mode of variance c", flow),
-        ("multiplies by, from sigma to sigma'", sp.Eq(sp.Symbol("exact"), exact)),
-        ("which is in angles, sigma = sqrt(c) tan(theta)", sp.Eq(sp.Symbol("exact"), ratio)),
+        ("multiplies by, in angles, sigma = sqrt(c) tan(theta)", sp.Eq(sp.Symbol("exact"), ratio)),
         ("a Heun step over the exact one", sp.Eq(sp.Symbol("Heun") / sp.Symbol("exact"), gained)),
         ("so it gains, to third order in h = theta - theta'", cubic),
         ("an Euler step over the exact one", sp.Eq(sp.Symbol("Euler") / sp.Symbol("exact"), cosine)),
     )
     checks = (
-        sp.simplify(sp.diff(solved, sigma) - slope(sigma) * solved),
+        sp.simplify(sp.diff(solved, sigma) - slope * solved),
         sp.simplify(sp.expand_trig((exact**2).subs(as_angles) - ratio**2)),
         sp.simplify(sp.expand_trig(euler.subs(as_angles) - ratio * cosine)),
         sp.simplify(sp.expand_trig(heun.subs(as_angles) - ratio * gained)),
@@ -386,8 +378,7 @@ def derive(name: str) -> Derivation:
     ----------
     name : str
         One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, flow_target, circle, memorisation_time,
-        guidance.
-        One of `DERIVATIONS`: tweedie, wiener, hierarchy, speciation, bethe, cosines.
+        guidance, cosines.
 
     Returns
     -------
