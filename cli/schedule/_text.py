@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-    from .._support.types import Array, Record
+    from ..._support.types import Array, Record
 
 WIDTH = 80
 SAMPLERS = {"heun": "sample_heun", "euler": "sample_euler", "ddim": "sample_euler", "ddpm": "sample_euler_ancestral"}
@@ -36,7 +36,7 @@ def error_rows(found: xr.Dataset) -> list[Record]:
 
 def error_table(found: xr.Dataset) -> str:
     """One line per schedule, best first where the optimum leads."""
-    from .._support.estimates import show
+    from ..._support.estimates import show
 
     lines = [f"{'schedule':<14}{'error, % of the spread':>24}{'x optimal':>12}{'lowest sigma':>14}"]
     for row in error_rows(found):
@@ -47,7 +47,7 @@ def error_table(found: xr.Dataset) -> str:
 
 def gain_table(gain: xr.Dataset) -> str:
     """Distances to the fine run, measured and predicted, and their ratio to those of the Karras grid."""
-    from .._support.estimates import show
+    from ..._support.estimates import show
 
     steps = int(gain.steps[0])
     at = gain.sel(steps=steps)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from ..learned.data._tell import load_data
-from ..learned.data.options import DataOptions
+from ...learned.data._tell import load_data
+from ...learned.data.options import DataOptions
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..learned.data.images import ImageData
+    from ...learned.data.images import ImageData
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Command(DataOptions):
     """print the tables as JSON"""
 
     def run(self) -> None:
-        from .._support import checks as check
-        from .._support import results as _results
-        from ..compare.schedules import schedule_errors
-        from ..compare.schedules._schedule_gain import SOLVERS as DETERMINISTIC
-        from ..theory.schedules import SOLVERS
-        from ..theory.schedules._inputs import checked_range
-        from ._schedule_text import error_rows, error_table, gain_table, pasted
+        from ..._support import checks as check
+        from ..._support import results as _results
+        from ...compare.schedules import schedule_errors
+        from ...compare.schedules._schedule_gain import SOLVERS as DETERMINISTIC
+        from ...theory.schedules import SOLVERS
+        from ...theory.schedules._inputs import checked_range
+        from ._text import error_rows, error_table, gain_table, pasted
 
         check.choice("solver", self.solver, DETERMINISTIC if self.model else SOLVERS)
         checked_range(self.sigma_max, self.sigma_min)
@@ -93,9 +93,9 @@ class Command(DataOptions):
 
     def _network(self) -> tuple[object, float, float]:
         """(the network or None, the lowest and the highest level that it knows of those asked for)."""
-        from .._support.device import best_device
-        from ..theory.levels import within_known_range
-        from ._network import network_of, one_class
+        from ..._support.device import best_device
+        from ...theory.levels import within_known_range
+        from .._network import network_of, one_class
 
         if not self.model:
             return None, self.sigma_min, self.sigma_max
@@ -112,8 +112,8 @@ class Command(DataOptions):
         return network, *within_known_range(network, self.sigma_min, self.sigma_max)
 
     def _gain(self, network: object, data: ImageData, sigma_max: float) -> xr.Dataset:
-        from .._support.device import best_device
-        from ..compare.schedules import schedule_gain
+        from ..._support.device import best_device
+        from ...compare.schedules import schedule_gain
 
         return schedule_gain(
             network,  # pyright: ignore[reportArgumentType]
