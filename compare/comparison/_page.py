@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: table, figure, configuration, citations."""
+"""The report as one self-contained HTML page: the answer, a table in colours, figures, all numbers, how it was made."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 
 from ..._support.citations import bibliography
 from ..._support.style import style
 from ._explanation import explanation, shares
+from ._page_parts.coloured_table import CAPTION, coloured_table
+from ._page_parts.denoised_pictures import denoised_pictures, has_pictures
+from ._page_parts.styling import CSS, SCRIPT
+from ._page_parts.value_figure import value_figure
 from ._table import HANDED_OVER, SHARES, closest, legend, rows, transition_rows
 from .options import HELD_OUT, TRAINING
 from .several_models import one_model, pair_legend, pair_rows
@@ -29,45 +34,47 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Which theory does the network follow?</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
-h1 {{ font-size: 1.5rem; margin-bottom: 0.2rem; }}
-h2 {{ font-size: 1.15rem; margin-top: 2rem; }}
-p.lead {{ color: #444; margin-top: 0; }}
-img {{ max-width: 100%; height: auto; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }}
-td.transition {{ text-align: left; color: #666; font-style: italic; background: #f6f6f6; }}
-.wrong {{ color: #b00020; }}
-pre {{ background: #f6f6f6; padding: 0.8rem; overflow-x: auto; font-size: 0.8rem; }}
-</style>
+<style>{css}</style>
 </head>
 <body>
 <h1>Which theory does the network follow?</h1>
 {sections}
-<h2>Configuration</h2>
-<pre>{configuration}</pre>
-<h2>Citations</h2>
-<pre>{citations}</pre>
+<h2>How it was made</h2>
+<p>{made}</p>
+<pre>{command}</pre>
+<p class="control"><button class="copy" hidden data-text="{command}">Copy the command</button></p>
+<details><summary>Configuration, versions and seeds</summary><pre>{configuration}</pre></details>
+<h2>How to cite</h2>
+<details><summary>The papers behind the theories, as BibTeX</summary><pre>{citations}</pre></details>
+<script>{script}</script>
 </body>
 </html>
 """
 
 SECTION = """{title}
-<p class="lead">{lead}</p>
-<h2>Held-out images</h2>
+{warnings}
+<p class="answer">{explanation}</p>
+<h2>Noise level by noise level</h2>
+<div class="wide">{words}</div>
+<p class="note">{caption}</p>
+<h2>How much each theory misses</h2>
+{values}
+{pictures}
+<details><summary>All numbers with their errors: held-out images</summary>
+<p>{lead}</p>
 <div class="wide">{held_out}</div>
-<p>{legend}</p>
-<h2>What explains the network</h2>
-<p>{explanation}</p>
+<p class="note">{legend}</p>
 <div class="wide">{shares}</div>
-<p>{shares_legend}</p>
-<h2>In pictures</h2>
-<img alt="Score errors, memorisation, denoising errors and denoised examples" src="data:image/png;base64,{picture}">
-<h2>Training images</h2>
+<p class="note">{shares_legend}</p></details>
+<details><summary>All numbers: training images</summary>
 <p>The same comparison where the network has seen the clean image: memorisation shows in the difference.</p>
-<div class="wide">{training}</div>"""
+<div class="wide">{training}</div></details>
+<details><summary>The figure as it is saved, with memorisation and denoising errors</summary>
+<img alt="Score errors, memorisation, denoising errors and denoised examples" src="data:image/png;base64,{picture}">
+</details>"""
+
+PICTURES = """<h2>One held-out image, denoised</h2>
+{strips}"""
 
 AGREEMENT = """<h1>Do the models agree?</h1>
 <div class="wide">{pairs}</div>
@@ -118,13 +125,20 @@ def _line(text: str) -> str:
     return f'<strong class="wrong">{escape(text)}</strong>' if text.startswith(HANDED_OVER) else escape(text)
 
 
-def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
+def section(result: xr.Dataset, drawn: Figure, title: str = "", number: int = 0) -> str:
     """What one network has to show."""
     buffer = io.BytesIO()
     with style():
         drawn.savefig(buffer, format="png")
+    problems = [str(one) for one in np.atleast_1d(result.attrs.get("hand_over", "")) if one]
+    strips = PICTURES.format(strips=denoised_pictures(result, number)) if has_pictures(result) else ""
     return SECTION.format(
         title=f"<h1>{escape(title)}</h1>" if title else "",
+        warnings="\n".join(f'<p class="warning">As it was handed over: {escape(problem)}</p>' for problem in problems),
+        words=coloured_table(result),
+        caption=escape(CAPTION),
+        values=value_figure(result),
+        pictures=strips,
         lead=escape(headline(result)),
         held_out=html_table(result, HELD_OUT),
         training=html_table(result, TRAINING),
@@ -137,7 +151,11 @@ def section(result: xr.Dataset, drawn: Figure, title: str = "") -> str:
 
 
 def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
-    """The report as one HTML page that needs no other file: table, figure, configuration, citations.
+    """The report as one HTML page that needs no other file and no network.
+
+    It opens with the answer in one sentence, then says noise level by noise level which theory the network follows,
+    shows the values under the pointer and one image denoised by every theory; all numbers with their errors, the
+    command that made them and the papers to cite follow.
 
     Parameters
     ----------
@@ -165,12 +183,28 @@ def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
     made = {key: str(value) for key, value in result.attrs.items() if key != "configuration"}
     configuration = {"configuration": json.loads(result.attrs["configuration"]), **made}
     if isinstance(drawn, Mapping):
-        sections = [section(one_model(result, name), figure, name) for name, figure in drawn.items()]
+        pairs = enumerate(drawn.items())
+        sections = [section(one_model(result, name), figure, name, number) for number, (name, figure) in pairs]
         sections.append(AGREEMENT.format(pairs=plain_table(pair_rows(result)), legend=escape(pair_legend(result))))
     else:
         sections = [section(result, drawn)]
     return PAGE.format(
+        css=CSS,
+        script=SCRIPT,
+        made=escape(_made(result)),
+        command=escape(str(result.attrs.get("command", "")), quote=True),
         sections="\n".join(sections),
         configuration=escape(json.dumps(configuration, indent=2)),
         citations=escape("\n\n".join(bibliography()[key] for key in CITED)),
     )
+
+
+def _made(result: xr.Dataset) -> str:
+    """What was compared, with which versions, and how long it took where that is known."""
+    attrs = result.attrs
+    note = f"; {attrs['network']}" if attrs.get("network") else ""
+    words = [f"{attrs['n']} images, each noised {attrs['n_noise']} times{note}."]
+    if "seconds" in attrs:
+        words.append(f"It took {float(attrs['seconds']):.0f} s.")
+    versions = [f"{name} {attrs[name]}" for name in ("idealscore", "torch", "numpy") if name in attrs]
+    return " ".join([*words, f"Made with {', '.join(versions)}." if versions else ""]).strip()
