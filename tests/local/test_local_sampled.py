@@ -36,7 +36,10 @@ def small(monkeypatch):
 @pytest.mark.parametrize("padding", ["zeros", "circular"])
 @pytest.mark.parametrize("sigma", [0.2, 1.0, 5.0])
 def test_the_error_is_that_of_the_exact_mean(small, padding, sigma, monkeypatch):
-    """Over 242 pixels the error is neither far above the stated one nor zero; what is stated is what was asked for."""
+    """The error of an image is at most three times the stated one, which is at most what was asked for.
+
+    At sigma = 0.2 the sample grows until all windows are compared; the error is that of rounding then.
+    """
     monkeypatch.setattr(sampled, "SCREENING", 0)
     monkeypatch.setattr(sampled, "COMPARING", 0)
     data = smooth(150)
@@ -46,9 +49,11 @@ def test_the_error_is_that_of_the_exact_mean(small, padding, sigma, monkeypatch)
     assert not found.exact.any() and (found.relative_error <= 0.3).all()
     error = (found.mean - exact).flatten(1).norm(dim=1)
     stated = found.stderr.flatten(1).norm(dim=1)
-    assert (error > 0).all() and (error < 3 * stated).all(), (error / stated).tolist()
+    assert (error < 3 * stated + 1e-10).all(), (error / stated).tolist()
+    if sigma >= 1:
+        assert (error > 1e-10).all() and (found.stderr[:, :, 2:-2, 2:-2] > 0).any()
     if padding == "zeros":
-        assert (found.stderr[:, :, :2] == 0).all() and (found.stderr[:, :, 2:-2, 2:-2] > 0).any()
+        assert (found.stderr[:, :, :2] == 0).all()
         torch.testing.assert_close(found.mean[:, :, :2], exact[:, :, :2], rtol=0, atol=1e-12)
 
 
