@@ -40,6 +40,7 @@ from ...learned.training.noise_levels import noise_from_text
 from ..comparison._trained_range import noise_range
 from ..measures._memorisation import Features
 from ..measures.duplicates import exact_duplicates
+from ._predicted_from_spectrum import predicted_from_spectrum
 from ._summary import summary
 from .cell import ROLES, measure
 from .ground import Ground
@@ -87,10 +88,11 @@ def regime_map(
         plus the mean squared error over images, noise draws or samples, which the networks share. Both parts count what
         they have in common twice: the error is rather too large. `closest` is the optimum with the least `score_gap`;
         `tied` those within two standard errors of it by differences within a network. `overlap` is the share of the
-        second set of a size that is in the first: zero while two disjoint sets fit. `crossover` over `(criterion,
-        width, step)` is the size where samples stop being copies ("copies": `memorised` falls below 1/2), and where a
-        network agrees better with one that saw other images than with its own empirical optimum ("agreement":
-        `cosine_disjoint` exceeds `cosine_to_optimum`); nan where that is not so within the sizes.
+        second set of a size that is in the first: zero while two disjoint sets fit. `predicted_denoising_error`,
+        `predicted_gap` and `predicted_cosine` are those of the Gaussian optimum, from the spectrum alone. `crossover`
+        over `(criterion, width, step)` is the size where samples stop being copies ("copies": `memorised` falls below
+        1/2), and where a network agrees better with one that saw other images than with its own empirical optimum
+        ("agreement": `cosine_disjoint` exceeds `cosine_to_optimum`); nan where that is not so within the sizes.
 
     Raises
     ------
@@ -128,6 +130,8 @@ def regime_map(
         grounds = [(size, repeat) for repeat in range(plan.repeats) for size in plan.sizes[::-1]]
         _share(work.measure, grounds, workers, "measuring", show)
         result = summary(plan, work.cell_path, work.ground_path)
+        if len(pool) > 2:
+            result = result.merge(predicted_from_spectrum(pool, plan))
         result.attrs |= _results.provenance(seed=plan.seed, device=str(device)) | {
             "data": data.name,
             "plan": json.dumps(plan.describe()),

@@ -43,6 +43,9 @@ def rows(result: xr.Dataset) -> list[dict[str, str]]:
                 "RP to empirical": shown(own, "rp_to_optimum"),
                 "chance": f"{float(cell.rp_chance_disjoint):.2f}",
             }
+            if "predicted_cosine" in cell:
+                row["cosine two sets"] = shown(cell, "cosine_disjoint")
+                row["Gaussian, predicted"] = shown(cell, "predicted_cosine")
             for sigma in shown_levels(result):
                 row[f"closest, sigma {sigma:.2g}"] = closest(cell.sel(sigma=sigma, inputs="held-out"))
             made.append(row)
@@ -87,6 +90,11 @@ def legend(result: xr.Dataset) -> list[str]:
             if float(o) > 0
         )
         lines.append(f"* two disjoint sets do not fit: they share {shares}.")
+    if "predicted_cosine" in result:
+        lines.append(
+            "Gaussian, predicted: the cosine that the Gaussian optima of two disjoint sets of n images reach, from the "
+            "spectrum of all images alone, without training; a network that agrees more knows more than a covariance."
+        )
     low, high = result.attrs.get("trained_on", (0.0, np.inf))
     beyond = [sigma for sigma in (*result.sigma.values, *plan.sampling_sigmas[:-1]) if not low <= sigma <= high]
     if beyond:

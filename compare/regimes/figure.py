@@ -67,9 +67,7 @@ def regime_figure(result: xr.Dataset) -> Figure:
         names = [f"closest to {name}" for name in result.theory.values]
         title = f"width {size}, step {step} where not on an axis"
         made.legend(handles, names, loc="outside upper center", ncols=len(names), title=title, title_fontsize=7)
-        lines = dict(
-            pair for ax in axes[1, [0, 2]] for pair in zip(*reversed(ax.get_legend_handles_labels()), strict=True)
-        )
+        lines = dict(pair for ax in axes[1, :3] for pair in zip(*reversed(ax.get_legend_handles_labels()), strict=True))
         made.legend(lines.values(), lines, loc="outside lower center", ncols=4, handlelength=2.2)
     return made
 
@@ -140,6 +138,8 @@ def _gap(ax: Axes, at: xr.Dataset, sigma: float) -> None:
     null = at.sel(theory="empirical").optimum_denoising_error
     null = null.sel(inputs="held-out") - null.sel(inputs="training")
     ax.plot(at.n_train, null, color=colour("empirical"), lw=1, label="own optimum")
+    if "predicted_gap" in at:
+        ax.plot(at.n_train, at.predicted_gap, color=colour("gaussian"), ls=":", label="Gaussian, predicted")
     ax.axhline(0, color=colour("exact"), lw=0.6)
     ax.set(xscale="log", xlabel="images $n$", ylabel="held-out less\ntraining error")
     ax.set_title(rf"$\sigma$ = {sigma:.2g}", loc="right")

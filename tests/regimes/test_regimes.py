@@ -236,3 +236,25 @@ def test_held_out_images_among_the_training_images_are_counted(digits):
     with pytest.warns(UserWarning, match=f"{count} of the held-out images"):
         result = regime_map(doubled, plan)
     assert result.attrs["held_out_in_training"] == count and f"{count} of the held-out" in table(result)
+
+
+def test_the_spectrum_predicts_what_two_gaussian_optima_do():
+    """Test and training error within 15 % of the measured ones of the optimum at n = 64, the cosine within 0.1."""
+    from idealscore.compare.regimes._predicted_from_spectrum import predicted_from_spectrum
+    from idealscore.theory import GaussianDenoiser
+
+    plan = RegimePlan(sizes=(64, 400), widths=(8,), levels=2, sigma_min=0.5, sigma_max=1.0)
+    pool, held_out = plan.pool(load("digits"))
+    found = predicted_from_spectrum(pool, plan)
+    for n in plan.sizes:
+        training, _ = plan.sets(pool, n, 0)
+        optimum = GaussianDenoiser.fit(training.images.double())
+        for sigma in plan.sigmas:
+            at = found.sel(n_train=n, sigma=sigma)
+            for inputs, images in (("held-out", held_out.images), ("training", training.images)):
+                clean = images.double().repeat(4, 1, 1, 1)
+                noise = torch.from_numpy(np.random.default_rng(5).standard_normal(clean.shape))
+                error = (optimum(clean + sigma * noise, float(sigma)) - clean).square().mean()
+                assert float(at.predicted_denoising_error.sel(inputs=inputs)) == pytest.approx(float(error), rel=0.15)
+            assert float(at.predicted_gap) > 0
+    assert float(found.predicted_cosine[0]) < float(found.predicted_cosine[1]) < 1
