@@ -66,15 +66,16 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     if source and pipeline:
         few = {"n": plan["mnist"], "fine_steps": plan["fine_steps"], "dtype": torch.float32}
         cases.append(("mnist", *_pipeline(source, pipeline), plan["mnist_solvers"], few))
-    rows = []
+    rows, attributes = [], {}
     for name, denoiser, data, solvers, options in cases:
         for solver in solvers:
             found = schedule_gain(denoiser, data, STEPS, schedules=SCHEDULES, solver=solver, seed=seed, **options)
+            attributes = found.attrs
             kept = found[[key for key in found.data_vars if str(key).removesuffix("_stderr") in KEPT]]
             rows.append(kept.expand_dims(model=[name], solver=[solver]).stack(case=("model", "solver")))
     result = xr.concat(rows, "case").unstack("case").astype("float32")
     drawn = {f"n_{name}": options["n"] for name, *_, options in cases}
-    result.attrs = found.attrs | drawn | {"scale": scale, "solver": ", ".join(SOLVERS)}
+    result.attrs = attributes | drawn | {"scale": scale, "solver": ", ".join(SOLVERS)}
     return result
 
 
