@@ -1,1 +1,3 @@
 """The edge of the program: options and their help, the terminal, sweep files."""
+
+__all__: list[str] = []
