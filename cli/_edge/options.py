@@ -73,7 +73,7 @@ ENOUGH = {"network": 3, "training": 3}
 PARAMETER = re.compile(r"^(\w+(?:, \w+)*) : .*\n((?:    .*\n?)+)", re.M)
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 PATHS = ("out", "data", "gallery", "curves", "config", "run_dir", "model")
-OPTIONS = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+OPTIONS = (tyro.conf.OmitArgPrefixes,)
 
 
 def sentence(command: type, name: str) -> str:
