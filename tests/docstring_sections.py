@@ -21,7 +21,8 @@ REFUSES = re.compile(r"\braise \w|\bcheck\.\w")
 
 def rooms() -> list[str]:
     """The faces: every folder of the package that offers names, without `idealscore.` in front."""
-    faces = [name for name in MODULES if hasattr(import_module(name), "__path__")]
+    modules = [(name, import_module(name)) for name in MODULES]
+    faces = [name for name, module in modules if hasattr(module, "__path__") and hasattr(module, "__all__")]
     return [face.removeprefix("idealscore.") for face in faces if "paper_figs" not in face and "_support" not in face]
 
 
