@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import tyro
 
+from .._support import progress
 from ..learned.data._tell import load_data
 from ..learned.data.options import DataOptions
+from ._plan import allowed, tell
 
 if TYPE_CHECKING:
     from ..learned.data.images import ImageData
@@ -31,13 +34,31 @@ class Data(DataOptions):
     """noised images behind the entropy criterion of the collapse; 0 leaves it out"""
     symmetry: bool = False
     """symmetry breaking by all criteria too (slow beyond a thousand pixels)"""
+    budget: str = ""
+    """the time that it may take, as 90s, 3min or 1h30min: fewer draws keep it, with a word (default: no limit)"""
     seed: int = 0
     json: bool = False
     """print the table as JSON"""
 
     def run(self) -> None:
+        started = time.monotonic()
+        allowed(self.budget)
+        from ._transitions_plan import planned_draws
+
         data = load_data(self.data, self, self.json)
-        found = self.transitions(data)
+        draws, seconds = planned_draws(data, self.draws, self.budget, started)
+        found: list[Transition] = []
+        try:
+            with progress.overall(sum(seconds), "transitions") as bar:
+                self.transitions(data, draws, found, lambda share: bar.update(share * seconds[0]))
+        except KeyboardInterrupt:
+            if found:
+                self._tell(data, found)
+            tell(f"stopped; {len(found)} transitions are done; a budget or fewer --draws take less time")
+            raise
+        self._tell(data, found)
+
+    def _tell(self, data: ImageData, found: Sequence[Transition]) -> None:
         if self.json:
             import json
 
@@ -45,8 +66,15 @@ class Data(DataOptions):
         else:
             print(table(found))
 
-    def transitions(self, data: ImageData) -> list[Transition]:
-        """All of them, from the latest on the way back (the most noise) to the earliest within each kind."""
+    def transitions(
+        self,
+        data: ImageData,
+        draws: int | None = None,
+        found: list[Transition] | None = None,
+        done: Callable[[float], object] = lambda share: None,
+    ) -> list[Transition]:
+        """All of them, from the latest on the way back (the most noise) to the earliest within each kind; they are
+        put into `found` as they are done, and `done` hears of the share of what comes before the entropy."""
         from dataclasses import replace
 
         from ..theory.transitions import class_speciation, collapse, mode_emergence, speciation, symmetry_breaking
@@ -54,7 +82,10 @@ class Data(DataOptions):
 
         images = data.images.double()
         shared = spectrum(images)
-        found = [*mode_emergence(shared, self.modes), speciation(shared)]
+        found = [] if found is None else found
+        draws = self.draws if draws is None else draws
+        found += [*mode_emergence(shared, self.modes), speciation(shared)]
+        done(0.5)
         if data.labels is not None and data.n_classes > 1:
             pairs = sorted(
                 class_speciation(images, data.labels, shared).items(), key=lambda pair: -(pair[1].value or 0.0)
@@ -63,8 +94,9 @@ class Data(DataOptions):
         if self.symmetry:
             found += [symmetry_breaking(images, criterion) for criterion in ("variance", "bimodality", "sde")]
         found.append(replace(collapse(shared), name="collapse, Gaussian bound"))
-        if self.draws:
-            by_entropy = collapse(images, criterion="entropy", n_draws=self.draws, seed=self.seed)
+        done(0.5)
+        if draws:
+            by_entropy = collapse(images, criterion="entropy", n_draws=draws, seed=self.seed)
             found.append(replace(by_entropy, name="collapse, half of log n"))
         return found
 

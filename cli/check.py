@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,32 +51,53 @@ class Command(DataOptions):
     device: str = "cpu"
     out: str = ""
     """netCDF file of the numbers"""
+    budget: str = ""
+    """the time that it may take, as 90s, 3min or 1h30min: fewer levels keep it, with a word (default: no limit)"""
     json: bool = False
     """print the table as JSON"""
 
     def run(self) -> None:
-        from ..compare.measures._network_identities import identities_table, network_identities, rows
+        from ..compare.measures._network_identities import known_levels_of, network_identities
         from ..learned._classes import other_range
+        from ._check_plan import planned_levels
         from ._network import network_of, one_class
+        from ._plan import allowed, tell
 
         if self.identify:
             print(self._identified())
             return
+        started = time.monotonic()
+        allowed(self.budget)
         network = network_of(self.run_dir, trust=self.trust, variant=self.variant, device=self.device)
         data = self._data(network)
         if data is not None and (warning := other_range(network, data)):
             print(f"warning: {warning}", file=sys.stderr)
-        result = network_identities(
-            network,
-            data,
-            self.sigmas,
-            condition=one_class(self.condition, self.label),
-            member=self.member,
-            n_points=self.points,
-            n_samples=self.samples,
-            identities=self.identities or None,
-            seed=self.seed,
-        )
+        options: dict[str, Any] = {
+            "condition": one_class(self.condition, self.label),
+            "member": self.member,
+            "identities": self.identities or None,
+            "seed": self.seed,
+        }
+        levels = known_levels_of(network, self.sigmas, self.member).tolist()
+        levels = planned_levels(network, data, levels, self.points, self.samples, options, self.budget, started)
+        done: list[xr.Dataset] = []
+        try:
+            result = network_identities(
+                network, data, levels, n_points=self.points, n_samples=self.samples, done=done.append, **options
+            )
+        except KeyboardInterrupt:
+            if done:
+                self._tell(done[-1])
+            left = " ".join(f"{sigma:g}" for sigma in levels[len(done) :])
+            where = f", kept in {self.out}" if self.out and done else ""
+            tell(f"stopped; {len(done)} of {len(levels)} noise levels are done{where}; the others: --sigmas {left}")
+            raise
+        self._tell(result)
+
+    def _tell(self, result: xr.Dataset) -> None:
+        """Write the file and print the table."""
+        from ..compare.measures._network_identities import identities_table, rows
+
         self._write(result)
         if self.json:
             import json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from .._support import checks as check
 from .._support import progress
 from ..errors import ArgumentError
 from ..paper_figs import _venues, catalogue
+from ._figures_plan import known_seconds, planned, while_time_is_left
+from ._plan import allowed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,23 +42,42 @@ class Command:
     """your own netCDF file to draw, for one figure"""
     gallery: str = ""
     """write a page of all figures into this folder, with what theory predicts and what was measured"""
+    budget: str = ""
+    """the time that computing may take, as 90s, 3min or 1h30min: figures are left out to keep it (default: no limit)"""
     list: bool = False
     """list the figures and stop"""
 
     def run(self) -> None:
+        started = time.monotonic()
         if self.list:
             for name in catalogue.names():
                 print(f"{name:<28} {catalogue.summary(name)}")
             return
         self._check()
+        allowed(self.budget)
         if self.gallery:
             from ..paper_figs._gallery import write_gallery
 
             print(write_gallery(self.gallery))
             return
-        for name in progress.bar(self.names or catalogue.names(), label="figures"):
-            target = Path(self.out) / f"{name}.{self.format}"
-            print(catalogue.draw_to(name, self._result(name), target, self.venue))
+        names = list(self.names or catalogue.names())
+        known: dict[str, float] = {}
+        if self._new:
+            known = known_seconds(names, self.scale or "small", self.seed, Path(self.out) / "results")
+            names = planned(names, known, allowed(self.budget, time.monotonic() - started))
+        usual = sum(known.values()) / len(known) if known else 1.0
+        weights = {name: known.get(name, usual) for name in names}
+        with progress.overall(sum(weights.values()), "figures") as bar:
+
+            def work(name: str) -> None:
+                target = Path(self.out) / f"{name}.{self.format}"
+                print(catalogue.draw_to(name, self._result(name), target, self.venue), flush=True)
+                bar.update(weights[name])
+
+            left = allowed(self.budget, time.monotonic() - started) if self._new else None
+            again = f"--scale {self.scale or 'small'} --seed {self.seed}" if self._new else ""
+            again += " --recompute" if self.recompute else ""
+            while_time_is_left(names, left, work, f"{again} --out {self.out}".strip())
 
     def _check(self) -> None:
         check.choice("format", self.format, catalogue.FORMATS)

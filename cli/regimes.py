@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ..compare.regimes._table import rows, table
 from ..compare.regimes.figure import regime_figure
 from ..learned.data._tell import load_data
 from ..learned.data.options import DataOptions
+from ._plan import allowed, tell
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Command(DataOptions, RegimePlan):
     """processes that share the work"""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, cuda:1, ..."""
+    budget: str = ""
+    """the time that it may take, as 90s, 3min or 1h30min: a smaller map keeps it, with a word (default: no limit)"""
     json: bool = False
     """print the table as JSON"""
 
@@ -35,7 +39,12 @@ class Command(DataOptions, RegimePlan):
         out = Path(self.out or f"regimes-{Path(self.data).stem}")
         plan = RegimePlan(**{field.name: getattr(self, field.name) for field in fields(RegimePlan)})
         device = best_device(self.device)
-        result = regime_map(load_data(self.data, self, self.json), plan, out, workers=self.workers, device=device)
+        started = time.monotonic()
+        allowed(self.budget)
+        result = regime_map(
+            load_data(self.data, self, self.json), plan, out, workers=self.workers, device=device,
+            budget=self.budget, announce=tell, started=started,
+        )  # fmt: skip
         _save_figure(result, out / "regimes.png")
         if self.json:
             import json

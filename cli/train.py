@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+import time
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from .._support import checks as check
+from .._support.cost import Part, Plan, peak_memory
 from .._support.device import best_device
 from ..errors import ArgumentError
 from ..learned.data._tell import load_data
@@ -17,10 +19,12 @@ from ..learned.data.images import ImageData
 from ..learned.data.options import DataOptions
 from ..learned.networks import NETWORKS, NetworkDenoiser
 from ..learned.training import estimate, train
+from ..learned.training._run_folder import steps_done, steps_of
 from ..learned.training.config import TrainConfig
 from ..learned.training.ensemble import train_ensemble
 from ..learned.training.noise_levels import noise_from_text, noise_to_text
 from ..learned.training.presets import PRESETS
+from ._plan import afford, allowed, show_plan, tell, telling_how_to_go_on
 
 NETWORK_OPTIONS = (
     "width", "depth", "multipliers", "blocks", "attention", "heads", "dropout", "kernel", "padding", "sigmas", "head",
@@ -56,6 +60,8 @@ class Command(DataOptions, TrainConfig):
     """mirror the log as tensorboard events in the run folder"""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, cuda:1, ..."""
+    budget: str = ""
+    """the time that it may take, as 90s, 3min or 1h30min: fewer steps keep it, with a word (default: no limit)"""
     dry_run: bool = False
     """print the resolved configuration, the parameters and an estimate of time and memory, and stop"""
     width: int | None = None
@@ -71,12 +77,21 @@ class Command(DataOptions, TrainConfig):
     head: str | None = None
 
     def run(self) -> None:
+        started = time.monotonic()
+        allowed(self.budget)
         config, kind, options = self._resolved()
         networks, sets = self._replicas(config, kind, options)
         out = Path(self.out or f"run-{Path(self.data).stem}")
         if self.dry_run:
             self._describe(networks, sets, config, out)
-        elif len(networks) == 1:
+            return
+        config = self._planned(networks, sets, config, out, started)
+        kept = f"stopped; what is done is kept in {out}, from which the same command goes on"
+        with telling_how_to_go_on(kept):
+            self._train(networks, sets, config, out)
+
+    def _train(self, networks: list[NetworkDenoiser], sets: list[ImageData], config: TrainConfig, out: Path) -> None:
+        if len(networks) == 1:
             result = train(networks[0], sets[0], config, out, device=self._device, tensorboard=self.tensorboard)
             print(f"loss {result.history[-1]['loss']:.5f} after {config.steps} steps; written: {out}")
         else:
@@ -85,6 +100,28 @@ class Command(DataOptions, TrainConfig):
                 networks, sets, config, out, seeds=seeds, device=self._device, tensorboard=self.tensorboard
             )
             print(f"{len(networks)} replicas, mean loss {many.history[-1]['loss']:.5f}; written: {out}")
+
+    def _planned(
+        self, networks: list[NetworkDenoiser], sets: list[ImageData], config: TrainConfig, out: Path, started: float
+    ) -> TrainConfig:
+        """The configuration, after the plan was told, with the steps that a budget allows or a first start settled."""
+        if self.budget and (settled := steps_of(out)) is not None and settled < config.steps:
+            tell(f"{settled} of {config.steps} steps, as settled when the run was started")
+            config = replace(config, steps=settled)
+        done = steps_done(out)
+        found = estimate(networks, sets, config)
+        each = found.seconds / config.steps
+        spent = time.monotonic() - started
+        if not done:
+            config = replace(
+                config, steps=afford(config.steps, 1, allowed(self.budget, spent), each, 0.0, "training steps")
+            )
+        left = max(0, config.steps - done)
+        before = f", {done} of them done before" if done else ""
+        what = f"{config.steps} steps of {config.batch} images, {found.parameters:,} parameters"
+        plan = Plan(what + before, (Part("training", left, left * each),), peak_memory() + found.memory)
+        show_plan(plan, spent)
+        return config
 
     @property
     def _device(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ._plan import allowed, tell
 from ._transitions_data import Data
 from ._transitions_guidance import Guidance
 
@@ -31,18 +33,35 @@ class Hierarchy:
     """relative standard error at which density evolution stops"""
     workers: int = 1
     """processes; the result does not depend on their number"""
+    budget: str = ""
+    """the time that it may take, as 90s, 3min or 1h30min: a larger error keeps it, with a word (default: no limit)"""
     seed: int = 0
     json: bool = False
     """print the table as JSON"""
 
     def run(self) -> None:
         from ..theory.hierarchy.mean_field import HierarchyTheory
+        from ._hierarchy_plan import CHANNELS, planned_error
 
+        started = time.monotonic()
+        allowed(self.budget)
         theory = HierarchyTheory(self.v, self.m, self.s)
+        error = planned_error(theory, self.error, self.seed, self.budget, started)
         crossings = {depth: theory.crossing(depth) for depth in range(1, self.depth + 1)}
-        options = {"relative_error": self.error, "n_jobs": self.workers, "seed": self.seed}
+        options = {"relative_error": error, "n_jobs": self.workers, "seed": self.seed}
         transitions = [theory.critical_noise("epsilon")]
-        transitions += [theory.critical_noise(channel, **options) for channel in ("masking", "uniform", "gaussian")]
+        try:
+            for channel in CHANNELS:
+                transitions.append(theory.critical_noise(channel, **options))
+        except KeyboardInterrupt:
+            self._tell(theory, transitions, crossings)
+            tell(
+                f"stopped; done: {', '.join(one.name for one in transitions)}; a larger --error or a budget takes less"
+            )
+            raise
+        self._tell(theory, transitions, crossings)
+
+    def _tell(self, theory: HierarchyTheory, transitions: list[Transition], crossings: dict) -> None:
         if self.json:
             import json
 

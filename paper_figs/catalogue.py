@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._support import checks as check
 from .._support import results as _results
+from .._support.cost import machine_pace
 from ..errors import DataFileError
 from ._venues import dressed
 
@@ -72,18 +74,35 @@ def from_file(name: str, path: str | Path) -> xr.Dataset:
     return _checked(name, _results.load(Path(path)), path)
 
 
+def kept_path(name: str, scale: str, seed: int, kept: str | Path) -> Path:
+    """Where the result of a figure at a scale and a seed is kept by this version."""
+    from .. import __version__
+
+    return Path(kept) / f"{name}-{scale}-seed{check.integer('seed', seed, 0)}-{__version__}.nc"
+
+
+def timed(name: str, scale: str, seed: int, kept: str | Path) -> tuple[float, float] | None:
+    """(seconds that computing the figure took, `machine_pace` then), where a result of this scale tells them."""
+    for path in (kept_path(name, scale, seed, kept), RESULTS / f"{name}.nc"):
+        if path.exists():
+            attrs = _checked(name, _results.load(path), path).attrs
+            if attrs.get("scale") == scale and "machine_pace" in attrs:
+                return float(attrs["seconds"]), float(attrs["machine_pace"])
+    return None
+
+
 def computed(name: str, scale: str, seed: int, kept: str | Path, again: bool = False) -> xr.Dataset:
     """The result of figure `name` at a scale and a seed: from the folder `kept`, if this version of the package has
     made it there before, else computed and kept there. `again` computes it in any case."""
-    from .. import __version__
-
     module = figure_module(name)
     check.choice("scale", scale, SCALES)
-    path = Path(kept) / f"{name}-{scale}-seed{check.integer('seed', seed, 0)}-{__version__}.nc"
+    path = kept_path(name, scale, seed, kept)
     if path.exists() and not again:
         return from_file(name, path)
+    begun = time.monotonic()
     dataset = module.compute(scale, seed=seed)
-    dataset.attrs.update(figure=name, scale=scale, layout=LAYOUT)
+    seconds = time.monotonic() - begun
+    dataset.attrs.update(figure=name, scale=scale, layout=LAYOUT, seconds=seconds, machine_pace=machine_pace())
     _results.save(dataset, path)
     return dataset
 

@@ -92,7 +92,7 @@ class Run:
                             self.partial.keep(level, split, index)
                         else:
                             kept += 1
-                            bar.update(each * len(images))
+                            bar.skip(each * len(images))
                         done += 1
                         found[split].append(level)
             except KeyboardInterrupt:

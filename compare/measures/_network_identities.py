@@ -39,6 +39,8 @@ def network_identities(
     n_samples: int | None = None,
     identities: Iterable[str] | None = None,
     seed: int = 0,
+    done: Callable[[xr.Dataset], object] = lambda result: None,
+    show: bool | None = None,
 ) -> xr.Dataset:
     """How far a trained network is from each identity of an optimal denoiser.
 
@@ -67,6 +69,10 @@ def network_identities(
         Their names (default: all).
     seed : int, optional
         Of points and noise.
+    done : callable, optional
+        Is told, after each noise level, the result so far.
+    show : bool, optional
+        Show progress (default: on a terminal, and a line now and then elsewhere).
 
     Returns
     -------
@@ -111,19 +117,27 @@ def network_identities(
         clean = prior(n_points, seed)
     noise = noise.to(dtype)
     findings = []
-    for sigma in _progress.bar(levels.tolist(), label="identities"):
-        findings += check(
-            plain,
-            clean + sigma * noise,
-            sigma,
-            prior=None if images is None else prior,
-            every_sigma=False,
-            identities=identities,
-            n_samples=n_samples,
-            seed=seed,
-        )
-    result = Report(tuple(findings)).to_dataset()
-    return result.assign_attrs(provenance(seed=seed, device=str(device)))
+    made = provenance(seed=seed, device=str(device))
+    with _progress.overall(len(levels), "identities", show) as bar:
+        for sigma in levels.tolist():
+            findings += check(
+                plain,
+                clean + sigma * noise,
+                sigma,
+                prior=None if images is None else prior,
+                every_sigma=False,
+                identities=identities,
+                n_samples=n_samples,
+                seed=seed,
+            )
+            bar.update()
+            done(Report(tuple(findings)).to_dataset().assign_attrs(made))
+    return Report(tuple(findings)).to_dataset().assign_attrs(made)
+
+
+def known_levels_of(network: Denoiser | torch.nn.Module, sigmas: Sequence[float], member: int = 0) -> Array:
+    """Those of the noise levels that the network knows."""
+    return _known(_single(network, member), check_argument.positive_sigmas("sigmas", list(sigmas)))
 
 
 def _single(network: Denoiser | torch.nn.Module, member: int) -> Denoiser:

@@ -19,17 +19,19 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import xarray as xr
 
 from ..._support import checks as check
 from ..._support import progress
 from ..._support import results as _results
+from ..._support.cost import Plan, duration, read_duration
 from ..._support.types import Device, FilePath
 from ...errors import DataFileError
 from ...learned import checkpoint
@@ -43,6 +45,7 @@ from ..measures.duplicates import exact_duplicates
 from ._predicted_from_spectrum import predicted_from_spectrum
 from ._summary import summary
 from .cell import ROLES, measure
+from .cost import differences, measured_cost
 from .ground import Ground
 from .plan import RegimePlan
 
@@ -58,6 +61,9 @@ def regime_map(
     workers: int = 1,
     device: Device = "cpu",
     show: bool | None = None,
+    budget: str = "",
+    announce: Callable[[str], object] | None = None,
+    started: float | None = None,
 ) -> xr.Dataset:
     """Train and measure the networks of a plan on subsets of the data.
 
@@ -78,7 +84,15 @@ def regime_map(
     device : torch.device or str, optional
         Where networks are trained and measured.
     show : bool, optional
-        Show progress bars (default: on a terminal).
+        Show progress (default: a bar on a terminal, elsewhere a line now and then).
+    budget : str, optional
+        The time that the map may take, as "90s", "3min" or "1h30min": repeats, then images, pairs and samples, then the
+        largest widths and sizes are left out, with a word; the same call, stopped, goes on with what it had settled.
+    announce : callable, optional
+        Is told the plan with its time and memory, from a probe of each part, before the work starts, and what was
+        left out. Without it nothing is probed, and what was left out is a warning.
+    started : float, optional
+        When the time of the budget began to run, by `time.monotonic` (default: with the call).
 
     Returns
     -------
@@ -97,7 +111,8 @@ def regime_map(
     Raises
     ------
     ArgumentError
-        If the data have fewer images than a size, or `workers` is not positive.
+        If the data have fewer images than a size, `workers` is not positive, or the budget is too small for the
+        smallest map.
     DataFileError
         If `run_dir` holds another map.
 
@@ -116,19 +131,30 @@ def regime_map(
     {'n_train': 2, 'width': 1, 'step': 1, 'inputs': 2, 'sigma': 2, 'theory': 2}
     """
     plan = plan or RegimePlan()
+    started = time.monotonic() if started is None else started
     workers = check.integer("workers", workers, 1)
+    if budget:
+        read_duration("budget", budget)
     pool, held_out = plan.pool(data)
     shared = exact_duplicates(held_out.images, pool.images)
     if shared:
         warnings.warn(f"{shared} of the held-out images are among those to train on", stacklevel=2)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(run_dir or temporary)
+        plan, cost = _planned(plan, data, folder, workers, budget, announce, started)
         _settle(folder, plan, data, features)
         work = _Work(plan, _on(pool, device), _on(held_out, device), folder, features)
         trainings = [(width, repeat) for repeat in range(plan.repeats) for width in plan.widths[::-1]]
-        _share(work.train, trainings, workers, "training", show)
         grounds = [(size, repeat) for repeat in range(plan.repeats) for size in plan.sizes[::-1]]
-        _share(work.measure, grounds, workers, "measuring", show)
+        shares = _shares(cost)
+        with progress.overall(sum(shares), "regime map", show) as bar:
+            try:
+                _share(work.train, trainings, workers, bar, shares[0] / len(trainings) / plan.steps)
+                _share(work.measure, grounds, workers, bar, shares[1] / len(grounds) / (1 + work.cells_of_a_ground))
+            except KeyboardInterrupt:
+                if announce is not None and run_dir is not None:
+                    announce(f"stopped; what is done is kept in {folder}, from which the same command goes on")
+                raise
         result = summary(plan, work.cell_path, work.ground_path)
         if len(pool) > 2:
             result = result.merge(predicted_from_spectrum(pool, plan))
@@ -190,20 +216,68 @@ def _settle(folder: Path, plan: RegimePlan, data: ImageData, features: Features 
     _results.write_text(file, text + "\n")
 
 
+def _planned(
+    plan: RegimePlan,
+    data: ImageData,
+    folder: Path,
+    workers: int,
+    budget: str,
+    announce: Callable[[str], object] | None,
+    started: float,
+) -> tuple[RegimePlan, Plan | None]:
+    """The map that there is time for, and its cost where somebody is told of it."""
+    file, asked = folder / "budget.json", json.dumps({"plan": plan.describe(), "budget": budget})
+    say = announce or (lambda text: warnings.warn(text, stacklevel=4))
+    settled = json.loads(file.read_text(encoding="utf-8")) if budget and file.is_file() else None
+    if settled is not None and settled["asked"] == asked:
+        smaller = RegimePlan.of(settled["settled"])
+        if lacking := differences(plan, smaller):
+            say(f"as settled when it was started: {', '.join(lacking)}")
+        plan, budget = smaller, ""
+    if announce is None and not budget:
+        return plan, None
+    cost = measured_cost(data, plan)
+    if budget:
+        left = read_duration("budget", budget) - (time.monotonic() - started)
+        plan, lacking = cost.within(plan, left * workers)
+        if lacking:
+            say(f"to keep {budget}: {', '.join(lacking)}")
+        _results.write_text(file, json.dumps({"asked": asked, "settled": plan.describe()}))
+    told = cost.plan(plan)
+    if announce is not None:
+        shared = f"; shared by {workers} processes" if workers > 1 else ""
+        announce(f"{told}{shared}\n  (loading and probing before it took {duration(time.monotonic() - started)})")
+    return plan, told
+
+
+def _shares(cost: Plan | None) -> tuple[float, float]:
+    """How the work divides between training and measuring."""
+    if cost is None:
+        return 1.0, 1.0
+    training = cost.parts[0].seconds
+    return training, cost.seconds - training
+
+
 def _on(data: ImageData, device: Device) -> ImageData:
     labels = None if data.labels is None else data.labels.to(device)
     return replace(data, images=data.images.to(device), labels=labels)
 
 
-def _share(work: Callable, jobs: Sequence[tuple], workers: int, label: str, show: bool | None) -> None:
-    done: Iterable[Any] = (work(*job) for job in jobs)
-    if workers > 1:
-        from joblib import Parallel, delayed
+def _share(work: Callable, jobs: Sequence[tuple], workers: int, bar: progress.Overall, unit: float) -> None:
+    """Do the jobs; each says how many units it did, as it goes where there is one process."""
+    if workers == 1:
+        for job in jobs:
+            work(*job, done=lambda units: bar.update(units * unit))
+        return
+    from joblib import Parallel, delayed
 
-        parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
-        done = cast("Iterable[Any]", parallel(delayed(work)(*job) for job in jobs))
-    for _ in progress.bar(done, total=len(jobs), label=label, show=show):
-        pass
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    for units in cast("Iterable[int]", parallel(delayed(work)(*job) for job in jobs)):
+        bar.update(units * unit)
+
+
+def _silent(units: int) -> None:
+    """Nobody hears of the progress."""
 
 
 class _Work:
@@ -223,8 +297,13 @@ class _Work:
     def run_path(self, width: int, repeat: int) -> Path:
         return self.folder / "networks" / f"width{width}-repeat{repeat}"
 
-    def train(self, width: int, repeat: int) -> None:
-        """The networks of one width and repeat on all sizes, in one pass."""
+    @property
+    def cells_of_a_ground(self) -> int:
+        """How many cells are measured against one pair of training sets."""
+        return len(self.plan.widths) * len(self.plan.measured_steps)
+
+    def train(self, width: int, repeat: int, done: Callable[[int], object] = _silent) -> int:
+        """The networks of one width and repeat on all sizes, in one pass; the number of steps."""
         plan = self.plan
         count = len(plan.sizes) * len(ROLES)
         seeds = [repeat * count + i for i in range(count)]
@@ -232,7 +311,8 @@ class _Work:
         sets = [part for size in plan.sizes for part in self._three(size, repeat)]
         recipe = plan.recipe(repeat)
         stream_seeds = [plan.seed + seed for seed in seeds]
-        train_ensemble(networks, sets, recipe, self.run_path(width, repeat), seeds=stream_seeds, show=False)
+        train_ensemble(networks, sets, recipe, self.run_path(width, repeat), seeds=stream_seeds, show=False, done=done)
+        return plan.steps
 
     def _three(self, size: int, repeat: int) -> tuple[ImageData, ImageData, ImageData]:
         first, other = self.plan.sets(self.pool, size, repeat)
@@ -246,15 +326,20 @@ class _Work:
         start = self.plan.sizes.index(size) * len(ROLES)
         return [ensemble.network(i) for i in range(start, start + len(ROLES))]
 
-    def measure(self, size: int, repeat: int) -> None:
-        """All cells of one size and repeat: every width and step, against the same optima."""
+    def measure(self, size: int, repeat: int, done: Callable[[int], object] = _silent) -> int:
+        """All cells of one size and repeat: every width and step, against the same optima; their number and one."""
         cells = [(width, step) for width in self.plan.widths for step in self.plan.measured_steps]
         missing = [cell for cell in cells if not self.cell_path(size, cell[0], repeat, cell[1]).exists()]
+        done(len(cells) - len(missing))
         if not missing and self.ground_path(size, repeat).exists():
-            return
+            done(1)
+            return 1 + len(cells)
         ground = Ground(self.plan, self.pool, self.held_out, size, repeat)
         if not self.ground_path(size, repeat).exists():
             _results.save(ground.nulls(self.features), self.ground_path(size, repeat))
+        done(1)
         for width, step in missing:
             found = measure(self.networks(size, width, repeat, step), ground, self.features)
             _results.save(found, self.cell_path(size, width, repeat, step))
+            done(1)
+        return 1 + len(cells)

@@ -18,7 +18,7 @@ from .batches import Batches
 from .config import TrainConfig
 from .loop import Loop
 
-TIMED_STEPS = 3
+TIMED_STEPS, TIMED_SECONDS = 3, 1.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Estimate:
     memory : int
         Bytes of weights, average, gradients, moments, data and activations.
     seconds : float
-        Of the whole run, from a few timed steps.
+        Of the whole run, from about a second of steps.
     flops_per_image : int
         Forward and backward, of one replica.
     """
@@ -82,16 +82,25 @@ def estimate(networks: Sequence[NetworkDenoiser], sets: Sequence[ImageData], con
     activations, flops = _pass_of(networks[0], sets[0], short)
     model = copy.deepcopy(networks[0]) if count == 1 else EnsembleDenoiser(networks)
     batches = [
-        Batches(network, part, replace(short, seed=short.seed + i), None, networks[0].device)
+        Batches(network, part, replace(config, seed=config.seed + i), None, networks[0].device)
         for i, (network, part) in enumerate(zip(networks, sets, strict=True))
     ]
-    loop = Loop(model, batches, short, {}, None)
-    begun = time.perf_counter()
-    loop.run(show=False)
-    seconds = (time.perf_counter() - begun) / TIMED_STEPS * config.steps
+    seconds = _seconds_of_a_step(Loop(model, batches, config, {}, None)) * config.steps
     parameters = count * networks[0].n_parameters
     images = sum(part.images.numel() for part in sets)
     return Estimate(parameters, 4 * (5 * parameters + images) + count * activations, seconds, flops // config.batch)
+
+
+def _seconds_of_a_step(loop: Loop) -> float:
+    """After one step that may be slower: the mean of about a second of steps."""
+    loop._step()  # noqa: SLF001
+    begun, steps, spent = time.perf_counter(), 0, 0.0
+    while steps < min(TIMED_STEPS, loop.config.steps) or (steps < loop.config.steps and spent < TIMED_SECONDS):
+        loop._step()  # noqa: SLF001
+        loop.pending[-1].cpu()  # waits for the device
+        steps += 1
+        spent = time.perf_counter() - begun
+    return (time.perf_counter() - begun) / steps
 
 
 def _pass_of(network: NetworkDenoiser, data: ImageData, config: TrainConfig) -> tuple[int, int]:

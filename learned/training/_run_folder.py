@@ -9,7 +9,7 @@ from typing import Any
 
 from ..._support import results as _results
 from ..._support.types import FilePath, Record
-from ...errors import ArgumentError, CheckpointError, MissingDependencyError
+from ...errors import ArgumentError, CheckpointError, IdealScoreError, MissingDependencyError
 from .. import checkpoint
 from .._tensor_files import read_tensors, write_tensors
 from ..networks import EnsembleDenoiser, NetworkDenoiser
@@ -112,6 +112,24 @@ def run_folder(path: FilePath | None, config: Record, tensorboard: bool = False)
     if path is None and tensorboard:
         raise ArgumentError("tensorboard", "needs a run folder for its events", "pass run_dir")
     return None if path is None else RunFolder(path, config, tensorboard)
+
+
+def steps_of(path: Path) -> int | None:
+    """The number of steps that the run in a folder is meant to have; None where there is no readable run."""
+    try:
+        found = json.loads((path / "config.json").read_text(encoding="utf-8"))["train"]["steps"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, int) else None
+
+
+def steps_done(path: Path) -> int:
+    """The step of the last checkpoint in a folder; 0 where there is none."""
+    try:
+        step = read_tensors(path / "state.safetensors")[1].get("step")
+    except (OSError, IdealScoreError):
+        return 0
+    return step if isinstance(step, int) else 0
 
 
 def _events_writer() -> Any:

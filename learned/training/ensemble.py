@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ def train_ensemble(
     device: Device | None = None,
     show: bool | None = None,
     tensorboard: bool = False,
+    done: Callable[[int], object] = lambda steps: None,
 ) -> EnsembleTraining:
     """Train copies of `networks`, all of one configuration, in one batched pass.
 
@@ -96,6 +97,8 @@ def train_ensemble(
         Progress bar on or off; by default on a terminal.
     tensorboard : bool
         Also write the log as events in `run_dir`/tensorboard.
+    done : callable, optional
+        Hears of every k steps that are done, and of those of an earlier start.
 
     Returns
     -------
@@ -142,7 +145,7 @@ def train_ensemble(
         "data": [part.describe() for part in sets],
     }
     loop = Loop(model.to(device), batches, config, description, run_dir, tensorboard)
-    loop.run(show)
+    loop.run(show, done)
     averaged = loop.averaged()
     return EnsembleTraining(averaged.networks(), averaged, loop.history, Snapshots(loop.kept), folder_path(run_dir))
 

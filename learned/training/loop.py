@@ -52,28 +52,37 @@ class Loop:
             parameters, config.betas, config.weight_decay, config.ema, self.stacked
         )
         self.folder: RunFolder | None = run_folder(run_dir, description, tensorboard and self.rank == 0)
+        self.advancing: bool = False
         self.pending: list[torch.Tensor] = []
         self.history: list[Record] = []
         self.kept: dict[int, Any] = {}
 
-    def run(self, show: bool | None) -> None:
-        """Train to the last step, from the last checkpoint where there is one."""
+    def run(self, show: bool | None, done: Callable[[int], object] = lambda steps: None) -> None:
+        """Train to the last step, from the last checkpoint where there is one; `done(k)` hears of every k steps."""
         config, state = self.config, self.state
         self._begin()
         wanted = set(config.snapshot_steps())
-        with _progress.bar(total=config.steps, label="train", show=show if self.rank == 0 else False) as bar:
-            bar.update(state.step)
+        with _progress.overall(config.steps, "train", show if self.rank == 0 else False) as bar:
+            bar.skip(state.step)
+            done(state.step)
             self.clock, self.logged = time.monotonic(), state.step
-            while state.step < config.steps:
-                self._step()
-                save = state.step % config.checkpoint_every == 0 or state.step == config.steps
-                if save or state.step in wanted or state.step % config.log_every == 0:
+            try:
+                while state.step < config.steps:
+                    self._step()
+                    save = state.step % config.checkpoint_every == 0 or state.step == config.steps
+                    if save or state.step in wanted or state.step % config.log_every == 0:
+                        self._record(bar)
+                    if state.step in wanted:
+                        self._keep_snapshot()
+                    if save and self.folder is not None and self.rank == 0:
+                        self.folder.save(state, self.averaged())
+                    bar.update()
+                    done(1)
+            except KeyboardInterrupt:
+                if self.folder is not None and self.world == 1 and not self.advancing and state.step not in wanted:
                     self._record(bar)
-                if state.step in wanted:
-                    self._keep_snapshot()
-                if save and self.folder is not None and self.rank == 0:
                     self.folder.save(state, self.averaged())
-                bar.update()
+                raise
         _ranks.wait(self.world)
 
     @torch.no_grad()
@@ -114,7 +123,9 @@ class Loop:
                 raise
             raise TrainingError(self._too_large(step)) from error
         _ranks.average_gradients(self.model.parameters(), self.world)
+        self.advancing = True  # stopped in the middle of it, the state would be of no step
         norm = self.state.advance(self.config.learning_rate_at(step + 1), self.config.clip)
+        self.advancing = False
         losses = losses.detach()
         worst = torch.where(losses.isfinite(), torch.zeros_like(sigma), sigma).amax(dim=-1)
         parts = (losses.mean(dim=-1), norm.to(losses), worst)
@@ -159,7 +170,7 @@ class Loop:
             record["losses"] = means[:, 0].mean(dim=0).tolist()
         self.pending, self.clock, self.logged = [], now, self.state.step
         self.history.append(record)
-        bar.set_postfix_str(f"loss {record['loss']:.4f}, {record['images_per_second']:.0f} images/s")
+        bar.note(f"loss {record['loss']:.4f}, {record['images_per_second']:.0f} images/s")
         if self.folder is not None and self.rank == 0:
             self.folder.log(record)
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from idealscore._support import results as _results
+from idealscore._support.cost import Pace
 from idealscore.cli import main
-from idealscore.compare.measures import identities_table, network_identities
+from idealscore.compare.measures import _network_identities, identities_table, network_identities
 from idealscore.compare.measures._network_identities import rows
 from idealscore.errors import ArgumentError
 from idealscore.learned import checkpoint, data
@@ -105,3 +106,32 @@ def test_a_unet_of_3072_dimensions_takes_under_a_minute():
     with pytest.raises(AssertionError):
         assert_identities(network, (3, 32, 32), [1.0], prior=prior, every_sigma=False, dtype=torch.float32)
     assert time.process_time() - start < 60
+
+
+def test_a_stopped_check_keeps_the_levels_that_are_done_and_says_which_are_left(tmp_path, capsys, monkeypatch):
+    run, out = tmp_path / "net.safetensors", tmp_path / "check.nc"
+    checkpoint.save(LinearDenoiser((2,)), run)
+    command = ["check", str(run), "--sigmas", "0.5", "1.0", "2.0", "--identities", "symmetry", "--out", str(out)]
+    real = _network_identities.check
+
+    def stopping(denoiser, x, sigma, **options):
+        if sigma == 2.0:
+            raise KeyboardInterrupt
+        return real(denoiser, x, sigma, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_network_identities, "check", stopping)
+        assert main(command) == 130
+    told = capsys.readouterr()
+    assert "plan: 1 identities at 3 noise levels" in told.err
+    assert "stopped; 2 of 3 noise levels are done, kept in" in told.err
+    assert "--sigmas 2\n" in told.err
+    assert "symmetry" in told.out
+    assert _results.load(out).sigma.values.tolist() == [0.5, 1.0]
+    assert main([*command, "--budget", "0.0001s"]) == 2
+    assert "budget: leaves" in capsys.readouterr().err
+    monkeypatch.setattr("idealscore.cli._check_plan.allowed", lambda *_: 2.5)
+    monkeypatch.setattr("idealscore.cli._check_plan.probe", lambda *_: Pace(0.0, 1.0, 0.0))
+    assert main(command) == 0
+    assert "2 of 3 noise levels, to keep the budget" in capsys.readouterr().err
+    assert _results.load(out).sigma.values.tolist() == [0.5, 2.0]

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from known import ou_time_of
 
-from idealscore.cli import main
+from idealscore._support.cost import Pace
+from idealscore.cli import _transitions_plan, main
 from idealscore.learned.data import load
-from idealscore.theory import collapse, speciation
+from idealscore.theory import collapse, speciation, transitions
 
 
 def test_table(capsys):
@@ -57,3 +58,20 @@ def test_constant_images_are_refused(tmp_path, capsys):
     np.save(tmp_path / "flat.npy", np.full((5, 4, 4), 0.3))
     assert main(["transitions", "data", str(tmp_path / "flat.npy")]) == 2
     assert "rank zero" in capsys.readouterr().err
+
+
+def test_the_plan_a_budget_and_a_stop_in_the_middle(capsys, monkeypatch):
+    monkeypatch.setattr(_transitions_plan, "_seconds_of_a_draw", lambda _: 1.0)
+    monkeypatch.setattr(_transitions_plan, "probe", lambda *_: Pace(0.0, 0.0, 0.0))
+    monkeypatch.setattr(_transitions_plan, "allowed", lambda *_: 40.0)
+    command = ["transitions", "data", "digits", "--draws", "100", "--budget", "1h"]
+    assert main(command) == 2
+    assert "less than 50 of 100 draws of the entropy" in capsys.readouterr().err
+    monkeypatch.setattr(_transitions_plan, "allowed", lambda *_: 70.0)
+    monkeypatch.setattr(transitions, "collapse", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(command) == 130
+    told = capsys.readouterr()
+    assert "70 of 100 draws of the entropy, to keep the budget" in told.err
+    assert "plan: transitions of 1797 images of 64 entries" in told.err
+    assert "stopped; 8 transitions are done" in told.err
+    assert sum(line.startswith("speciation ") for line in told.out.splitlines()) == 3

@@ -121,7 +121,7 @@ def check(
         log_density=log_density,
         symmetries=tuple(symmetries),
         every_sigma=every_sigma,
-        n_samples=_sample_count(n_samples, x[0].numel()),
+        n_samples=sample_count(n_samples, x[0].numel()),
         n_probes=_probe_count(n_probes, x[0].numel()),
         seed=seed,
         tolerance=_tolerance(tolerance, x.dtype),
@@ -130,7 +130,8 @@ def check(
     return Report(tuple(with_causes(case, [identity.check(case) for identity in chosen])))
 
 
-def _sample_count(n_samples: int | None, dim: int) -> int:
+def sample_count(n_samples: int | None, dim: int) -> int:
+    """The number of draws of the averages: as asked for, else by the entries of an event."""
     if n_samples is None:
         return max(FEWEST_SAMPLES, min(MOST_SAMPLES, SAMPLE_ENTRIES // dim))
     return check_argument.integer("n_samples", n_samples, 2)
