@@ -12,7 +12,7 @@ THEORY = HierarchyTheory(8, 3, 2)
 
 
 def few(*_):
-    """Eight sequences of rules, with an error of 4 % of the value, as if in 8 s on this machine."""
+    """Eight sequences of rules, with an error of 4 % of the value, in 1 s with a sixteenth of the messages."""
     now[0] += 1.0
     return Threshold(0.5, 0.02, np.full(8, 0.5), "")
 
@@ -31,15 +31,15 @@ def test_the_sequences_follow_from_the_error(capsys):
     assert _hierarchy_plan.planned_error(THEORY, 0.02, 0, "", 0.0) == 0.02
     told = capsys.readouterr().err
     assert told.count("32 evaluations") == 3  # a quarter of the variance: four times as many as 8
-    assert "in all about 1 min 36 s" in told  # three channels, four rounds of 8 s
+    assert "in all about 3 min 12 s" in told  # three channels, four rounds of 1 s * 1250 / 78
 
 
 def test_a_budget_takes_a_larger_error(capsys):
-    error = _hierarchy_plan.planned_error(THEORY, 0.02, 0, "60s", 0.0)
+    error = _hierarchy_plan.planned_error(THEORY, 0.02, 0, "120s", 0.0)
     assert 0.025 < error < 0.04
-    assert "instead of 0.02, to keep 60s" in capsys.readouterr().err
-    with pytest.raises(ArgumentError, match=r"less than the least work takes \(24 s\)"):
-        _hierarchy_plan.planned_error(THEORY, 0.02, 0, "20s", now[0])
+    assert "instead of 0.02, to keep 120s" in capsys.readouterr().err
+    with pytest.raises(ArgumentError, match=r"less than the least work takes \(48 s\)"):
+        _hierarchy_plan.planned_error(THEORY, 0.02, 0, "40s", now[0])
 
 
 def test_a_stop_tells_what_is_done(capsys, monkeypatch):

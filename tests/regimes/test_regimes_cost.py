@@ -37,8 +37,8 @@ def test_a_budget_takes_repeats_then_images_then_widths_and_sizes():
     half = COST.plan(PLAN).seconds / 2
     assert COST.within(PLAN, half * 1.01)[1] == ["repeats 1 instead of 2"]
     fewer, words = COST.within(PLAN, half * 0.9)
-    assert (fewer.repeats, fewer.n_images, fewer.n_pairs, fewer.n_samples) == (1, 32, 25, 32)
-    assert "n_images 32 instead of 128" in words
+    assert (fewer.repeats, fewer.n_images, fewer.n_pairs, fewer.n_samples) == (1, 64, 50, 64)
+    assert "n_images 64 instead of 128" in words
     *_, last = smaller(PLAN)
     assert (last.sizes, last.widths) == ((10,), (4,))
     assert COST.within(PLAN, COST.plan(last).seconds * 1.001)[0] == last
