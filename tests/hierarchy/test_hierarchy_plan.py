@@ -1,5 +1,7 @@
 """`transitions hierarchy`: the plan before the work, a budget, and Ctrl-C in the middle."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ now = [0.0]
 def clock(monkeypatch):
     now[0] = 0.0
     monkeypatch.setattr(_hierarchy_plan, "_few", few)
-    monkeypatch.setattr(_hierarchy_plan.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_hierarchy_plan, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
 
 def test_the_sequences_follow_from_the_error(capsys):
