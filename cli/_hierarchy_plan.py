@@ -19,6 +19,7 @@ def planned_error(theory: HierarchyTheory, error: float, seed: int, budget: str,
     """The relative error that there is time for, after the plan was told."""
     if theory.fixed_point is None or theory.m != int(theory.m):
         return error
+    asked = error
     messages = max(10_000 // theory.v, 50)
     size = max(10, messages // FEWER)
     _few(theory, CHANNELS[0], 1.0, 10, seed)  # compiles
@@ -30,11 +31,11 @@ def planned_error(theory: HierarchyTheory, error: float, seed: int, budget: str,
         needed[channel] = CHUNK * (found.stderr / abs(found.value) / error) ** 2
 
     def plan(error_now: float) -> Plan:
-        rounds = {c: max(1, math.ceil(needed[c] * (error / error_now) ** 2 / CHUNK)) for c in CHANNELS}
+        rounds = {c: max(1, math.ceil(needed[c] * (asked / error_now) ** 2 / CHUNK)) for c in CHANNELS}
         parts = tuple(Part(c, CHUNK * rounds[c], rounds[c] * chunk[c]) for c in CHANNELS)
         return Plan(f"thresholds to a relative error of {error_now:.2g}, by sequences of rules", parts, peak_memory())
 
-    spent, asked = time.monotonic() - started, error
+    spent = time.monotonic() - started
     left = allowed(budget, spent)
     while left is not None and plan(error).seconds > left:
         if sum(chunk.values()) > left:
