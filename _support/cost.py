@@ -6,17 +6,16 @@ second in batches of growing size; from the last two follow the time of a batch 
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from .durations import duration as duration
-from .durations import read_duration as read_duration
+from ..errors import ArgumentError
 from .memory import available_memory
 
+UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 FLATTEST = 0.2  # a batch of twice the size takes at least a fifth longer: what two timings say less is noise
 
 
@@ -81,6 +80,8 @@ def machine_pace() -> float:
     >>> 0 < machine_pace() < 60
     True
     """
+    import numpy as np
+
     matrix = np.linspace(0.0, 1.0, 256 * 256).reshape(256, 256)
     return min(_timed(lambda _: [np.sin(matrix @ matrix) for _ in range(10)], 1) for _ in range(3))
 
@@ -142,3 +143,38 @@ def peak(paces: Sequence[Pace], most: int) -> int:
     """The memory at the peak where batches of up to `most` are worked on, from what the probes took."""
     growths = [pace.growth * max(0.0, most / pace.n - 1) for pace in paces]
     return int(peak_memory() + max(growths, default=0))
+
+
+def read_duration(argument: str, text: str) -> float:
+    """Seconds of a time as people write it.
+
+    >>> read_duration("budget", "3min"), read_duration("budget", "1h30min"), read_duration("budget", "45")
+    (180.0, 5400.0, 45.0)
+    """
+    written = text.strip().lower()
+    unit = "|".join(sorted(UNITS, key=len, reverse=True))
+    if re.fullmatch(r"\d+(\.\d+)?", written):
+        seconds = float(written)
+    elif re.fullmatch(rf"(\d+(\.\d+)?\s*({unit})\s*)+", written):
+        seconds = sum(float(n) * UNITS[u] for n, _, u in re.findall(rf"(\d+(\.\d+)?)\s*({unit})", written))
+    else:
+        raise ArgumentError(argument, f"is {text!r}", "pass a time like 90s, 3min or 1h30min")
+    if seconds <= 0:
+        raise ArgumentError(argument, f"is {text!r}", "pass a time > 0")
+    return seconds
+
+
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    >>> duration(0.3), duration(42.4), duration(130), duration(7500)
+    ('0.3 s', '42 s', '2 min 10 s', '2 h 5 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1g} s" if seconds < 0.95 else f"{seconds:.0f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

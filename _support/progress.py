@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
-from .durations import duration
+from .cost import duration
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -13,7 +13,7 @@ import tyro
 from .._support import progress
 from ..learned.data._tell import load_data
 from ..learned.data.options import DataOptions
-from ._plan import allowed, tell
+from ._plans.budget import allowed, tell
 
 if TYPE_CHECKING:
     from ..learned.data.images import ImageData
@@ -43,7 +43,7 @@ class Data(DataOptions):
     def run(self) -> None:
         started = time.monotonic()
         allowed(self.budget)
-        from ._transitions_plan import planned_draws
+        from ._plans.transitions import planned_draws
 
         data = load_data(self.data, self, self.json)
         draws, seconds = planned_draws(data, self.draws, self.budget, started)

@@ -59,9 +59,9 @@ class Command(DataOptions):
     def run(self) -> None:
         from ..compare.measures._network_identities import known_levels_of, network_identities
         from ..learned._classes import other_range
-        from ._check_plan import planned_levels
         from ._network import network_of, one_class
-        from ._plan import allowed, tell
+        from ._plans.budget import allowed, tell
+        from ._plans.check import planned_levels
 
         if self.identify:
             print(self._identified())

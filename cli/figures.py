@@ -13,8 +13,8 @@ from .._support import checks as check
 from .._support import progress
 from ..errors import ArgumentError
 from ..paper_figs import _venues, catalogue
-from ._figures_plan import known_seconds, planned, while_time_is_left
-from ._plan import allowed
+from ._plans.budget import allowed
+from ._plans.figures import known_seconds, planned, while_time_is_left
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -17,7 +17,7 @@ from ..compare.regimes._table import rows, table
 from ..compare.regimes.figure import regime_figure
 from ..learned.data._tell import load_data
 from ..learned.data.options import DataOptions
-from ._plan import allowed, tell
+from ._plans.budget import allowed, tell
 
 
 @dataclass(frozen=True)

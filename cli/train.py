@@ -24,7 +24,7 @@ from ..learned.training.config import TrainConfig
 from ..learned.training.ensemble import train_ensemble
 from ..learned.training.noise_levels import noise_from_text, noise_to_text
 from ..learned.training.presets import PRESETS
-from ._plan import afford, allowed, show_plan, tell, telling_how_to_go_on
+from ._plans.budget import afford, allowed, show_plan, tell, telling_how_to_go_on
 
 NETWORK_OPTIONS = (
     "width", "depth", "multipliers", "blocks", "attention", "heads", "dropout", "kernel", "padding", "sigmas", "head",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ._plan import allowed, tell
+from ._plans.budget import allowed, tell
 from ._transitions_data import Data
 from ._transitions_guidance import Guidance
 
@@ -41,7 +41,7 @@ class Hierarchy:
 
     def run(self) -> None:
         from ..theory.hierarchy.mean_field import HierarchyTheory
-        from ._hierarchy_plan import CHANNELS, planned_error
+        from ._plans.hierarchy import CHANNELS, planned_error
 
         started = time.monotonic()
         allowed(self.budget)

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from idealscore.cli import _hierarchy_plan, main
+from idealscore.cli import main
+from idealscore.cli._plans import hierarchy as _hierarchy_plan
 from idealscore.errors import ArgumentError
 from idealscore.theory.hierarchy.density_evolution import Threshold
 from idealscore.theory.hierarchy.mean_field import HierarchyTheory

@@ -5,7 +5,8 @@ import types
 import pytest
 import xarray as xr
 
-from idealscore.cli import _figures_plan, main
+from idealscore.cli import main
+from idealscore.cli._plans import figures as _figures_plan
 from idealscore.paper_figs import catalogue
 
 NAMES = ["percolation_bumps", "percolation_clusters", "percolation_wrapping"]

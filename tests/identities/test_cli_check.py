@@ -130,8 +130,8 @@ def test_a_stopped_check_keeps_the_levels_that_are_done_and_says_which_are_left(
     assert _results.load(out).sigma.values.tolist() == [0.5, 1.0]
     assert main([*command, "--budget", "0.0001s"]) == 2
     assert "budget: leaves" in capsys.readouterr().err
-    monkeypatch.setattr("idealscore.cli._check_plan.allowed", lambda *_: 2.5)
-    monkeypatch.setattr("idealscore.cli._check_plan.probe", lambda *_: Pace(0.0, 1.0, 0.0))
+    monkeypatch.setattr("idealscore.cli._plans.check.allowed", lambda *_: 2.5)
+    monkeypatch.setattr("idealscore.cli._plans.check.probe", lambda *_: Pace(0.0, 1.0, 0.0))
     assert main(command) == 0
     assert "2 of 3 noise levels, to keep the budget" in capsys.readouterr().err
     assert _results.load(out).sigma.values.tolist() == [0.5, 2.0]

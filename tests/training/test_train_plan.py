@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from idealscore._support import progress
-from idealscore.cli import _plan, main
+from idealscore.cli import main
+from idealscore.cli._plans import budget as _plan
 from idealscore.errors import ArgumentError
 from idealscore.learned._tensor_files import read_tensors
 from idealscore.learned.training import _estimate, loop

@@ -7,7 +7,8 @@ import pytest
 from known import ou_time_of
 
 from idealscore._support.cost import Pace
-from idealscore.cli import _transitions_plan, main
+from idealscore.cli import main
+from idealscore.cli._plans import transitions as _transitions_plan
 from idealscore.learned.data import load
 from idealscore.theory import collapse, speciation, transitions
 

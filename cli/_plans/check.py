@@ -6,12 +6,12 @@ import math
 import time
 from typing import Any
 
-from .._support.cost import Part, Plan, peak, probe
-from ..compare.measures._network_identities import network_identities
-from ..theory.identities import IDENTITIES
-from ..theory.identities._check import sample_count
-from ..theory.identities.averages import AVERAGE
-from ._plan import afford, allowed, show_plan
+from ..._support.cost import Part, Plan, peak, probe
+from ...compare.measures._network_identities import network_identities
+from ...theory.identities import IDENTITIES
+from ...theory.identities._check import sample_count
+from ...theory.identities.averages import AVERAGE
+from .budget import afford, allowed, show_plan
 
 
 def planned_levels(

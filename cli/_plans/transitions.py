@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .._support.cost import Part, Plan, peak_memory, probe
-from ._plan import afford, allowed, show_plan
+from ..._support.cost import Part, Plan, peak_memory, probe
+from .budget import afford, allowed, show_plan
 
 if TYPE_CHECKING:
-    from ..learned.data.images import ImageData
+    from ...learned.data.images import ImageData
 
 BLOCK = 256  # data of one probe of a covariance
 LEVELS = 9  # noise levels at which the entropy is asked for, about
@@ -45,7 +45,7 @@ def planned_draws(data: ImageData, draws: int, budget: str, started: float) -> t
 
 def _seconds_of_a_draw(images: torch.Tensor) -> float:
     """The two rows of products of one draw with all data, and its entropies, from a part of the data."""
-    from ..theory.transitions._entropy import NoisyData
+    from ...theory.transitions._entropy import NoisyData
 
     part = images[: min(len(images), 4096)].double()
     noisy = NoisyData(part, 32, 0)

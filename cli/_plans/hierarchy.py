@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 
-from .._support.cost import Part, Plan, duration, peak_memory
-from ..errors import ArgumentError, EstimateError
-from ..theory.hierarchy.density_evolution import CHUNK, Threshold, threshold
-from ..theory.hierarchy.mean_field import HierarchyTheory
-from ._plan import allowed, show_plan, tell
+from ..._support.cost import Part, Plan, duration, peak_memory
+from ...errors import ArgumentError, EstimateError
+from ...theory.hierarchy.density_evolution import CHUNK, Threshold, threshold
+from ...theory.hierarchy.mean_field import HierarchyTheory
+from .budget import allowed, show_plan, tell
 
 FEWER = 16  # so many times fewer messages than the work has
 CHANNELS = ("masking", "uniform", "gaussian")

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .._support.cost import Part, Plan, duration, machine_pace, peak_memory
-from ..errors import ArgumentError
-from ..paper_figs import catalogue
-from ._plan import tell
+from ..._support.cost import Part, Plan, duration, machine_pace, peak_memory
+from ...errors import ArgumentError
+from ...paper_figs import catalogue
+from .budget import tell
 
 
 def known_seconds(names: Sequence[str], scale: str, seed: int, kept: Path) -> dict[str, float]:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .._support.cost import Plan, duration, read_duration
-from ..errors import ArgumentError
+from ..._support.cost import Plan, duration, read_duration
+from ...errors import ArgumentError
 
 BUDGET = """the time that it may take, as 90s, 3min or 1h30min: work is left out to keep it, with a word"""
 

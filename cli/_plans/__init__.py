@@ -1,0 +1,1 @@
+"""What commands are going to cost, told before they start."""
