@@ -5,6 +5,7 @@ from . import concepts as concepts
 from . import diffusion as diffusion
 from . import hierarchy as hierarchy
 from . import inverse_problems as inverse_problems
+from . import nulls as nulls
 from . import percolation as percolation
 from . import random_features as random_features
 from .bumps import BumpCanvas as BumpCanvas
@@ -29,4 +30,8 @@ from .inverse_problems import GuidedDenoiser as GuidedDenoiser
 from .inverse_problems import blurring as blurring
 from .inverse_problems import inpainting as inpainting
 from .inverse_problems import measure as measure
+from .nulls import gaussian_null as gaussian_null
+from .nulls import permuted_pixel_null as permuted_pixel_null
+from .nulls import phase_null as phase_null
+from .nulls import shuffled_label_null as shuffled_label_null
 from .percolation import sweep as sweep

@@ -226,8 +226,8 @@ def measured_transitions(
         found, found_error = _crossing(result, curve, level, seed)
         sigma = math.nan if transition.value is None else transition.value
         for name, (value, error) in {
-            "predicted": _on_clocks(sigma, transition.stderr, schedule),
-            "measured": _on_clocks(found, found_error, schedule),
+            "predicted": on_clocks(sigma, transition.stderr, schedule),
+            "measured": on_clocks(found, found_error, schedule),
         }.items():
             table[name].append(value)
             table[f"{name}_stderr"].append(error)
@@ -248,7 +248,7 @@ def _crossing(result: xr.Dataset, curve: str, level: float, seed: int) -> tuple[
     return float(sigma), float(error)
 
 
-def _on_clocks(sigma: float, error: float, schedule: DiscreteSchedule) -> tuple[np.ndarray, np.ndarray]:
+def on_clocks(sigma: float, error: float, schedule: DiscreteSchedule) -> tuple[np.ndarray, np.ndarray]:
     """The time and its error, carried over by the derivative, on every one of CLOCKS."""
     if not math.isfinite(sigma):
         return np.full(len(CLOCKS), np.nan), np.full(len(CLOCKS), np.nan)
