@@ -36,16 +36,23 @@ class Data(DataOptions):
     """symmetry breaking by all criteria too (slow beyond a thousand pixels)"""
     budget: str = ""
     """the time that it may take, as 90s, 3min or 1h30min: fewer draws keep it, with a word (default: no limit)"""
+    nulls: bool = False
+    """next to the data null data: Gaussian of the same spectrum, random phases, shuffled labels, shuffled pixels"""
+    figure: str = ""
+    """with --nulls: draw all transitions on one noise axis, in every clock, into this .png, .pdf or .svg"""
     seed: int = 0
     json: bool = False
     """print the table as JSON"""
 
     def run(self) -> None:
         started = time.monotonic()
-        allowed(self.budget)
+        self._check()
         from ._plans.transitions import planned_draws
 
         data = load_data(self.data, self, self.json)
+        if self.nulls:
+            self._report(data)
+            return
         draws, seconds = planned_draws(data, self.draws, self.budget, started)
         found: list[Transition] = []
         try:
@@ -65,6 +72,44 @@ class Data(DataOptions):
             print(json.dumps({"data": data.name, "n": len(data), "transitions": records(found)}, indent=2))
         else:
             print(table(found))
+
+    def _check(self) -> None:
+        """Options that do not go together, before any work."""
+        from pathlib import Path
+
+        from .._support import checks as check
+        from ..errors import ArgumentError
+
+        allowed(self.budget)
+        check.integer("n_modes", self.modes, 1)
+        check.integer("n_draws", self.draws, 0)
+        if self.figure and not self.nulls:
+            raise ArgumentError("figure", "shows the nulls too, and there are none", "add --nulls")
+        if self.symmetry and self.nulls:
+            raise ArgumentError("symmetry", "is not compared with nulls", "leave out --symmetry or --nulls")
+        if self.figure:
+            check.choice("figure", Path(self.figure).suffix.lstrip("."), ("png", "pdf", "svg"))
+
+    def _report(self, data: ImageData) -> None:
+        """The transitions of the data and of their nulls: table or JSON, and the figure."""
+        from ..compare.transitions import (
+            null_transitions,
+            null_transitions_json,
+            null_transitions_text,
+            plot_transitions,
+        )
+
+        names = {k: data.class_name(k) for k in range(data.n_classes)}
+        labels = data.labels if data.n_classes > 1 else None
+        found = null_transitions(
+            data.images, labels, n_modes=self.modes, n_draws=self.draws, class_names=names, seed=self.seed
+        )
+        if self.figure:
+            from .._support.results import atomic_path
+
+            with atomic_path(self.figure) as path:
+                plot_transitions(found).savefig(path, format=self.figure.rpartition(".")[2])
+        print(null_transitions_json(found) if self.json else null_transitions_text(found))
 
     def transitions(
         self,

@@ -80,6 +80,7 @@ from .transitions import feature_survival as feature_survival
 from .transitions import image_agreement as image_agreement
 from .transitions import measured_transitions as measured_transitions
 from .transitions import null_transitions as null_transitions
+from .transitions import null_transitions_json as null_transitions_json
 from .transitions import null_transitions_text as null_transitions_text
 from .transitions import plot_transitions as plot_transitions
 from .transitions import predicted_transition_times as predicted_transition_times

@@ -2,6 +2,7 @@
 
 from ._image_agreement import image_agreement as image_agreement
 from ._null_transitions import null_transitions as null_transitions
+from ._null_transitions import null_transitions_json as null_transitions_json
 from ._null_transitions import null_transitions_text as null_transitions_text
 from ._plot_transitions import plot_transitions as plot_transitions
 from .clone_experiments import clone_experiment as clone_experiment

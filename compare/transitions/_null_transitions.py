@@ -12,6 +12,7 @@ A transition that a null has at the same noise level says nothing beyond what th
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -253,6 +254,41 @@ def null_transitions_text(table: xr.Dataset) -> str:
         text.append("")
         text.append(f"due to the spectrum alone, within three standard errors: {', '.join(alike) or 'none'}")
     return "\n".join(text)
+
+
+def null_transitions_json(table: xr.Dataset) -> str:
+    """The table of `null_transitions` as JSON, for programs.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        Of `null_transitions`.
+
+    Returns
+    -------
+    str
+        For each source and transition the place and its error on every clock, null where there is none.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[-4.0, 0.5], [-4.0, -0.5], [4.0, 0.5], [4.0, -0.5]])
+    >>> text = null_transitions_json(null_transitions(x, nulls=[], n_modes=1, n_draws=0))
+    >>> json.loads(text)["data"]["mode 1"]["place"]["sigma"]
+    4.0
+    """
+
+    def clocks(values: xr.DataArray) -> dict[str, float | None]:
+        pairs = zip(values.clock.values.tolist(), values.values.tolist(), strict=True)
+        return {clock: value if math.isfinite(value) else None for clock, value in pairs}
+
+    found: dict[str, dict[str, dict]] = {}
+    for source in table.source.values.tolist():
+        found[source] = {}
+        for name in table.transition.values.tolist():
+            one = table.sel(source=source, transition=name)
+            row = {"place": clocks(one.place), "stderr": clocks(one.place_stderr), "note": str(one.note.item())}
+            found[source][name] = row | {"equation": str(one.equation.item()), "reference": str(one.reference.item())}
+    return json.dumps(found, indent=2)
 
 
 def _shown(value: float, error: float) -> str:

@@ -101,7 +101,7 @@ def _clocks(schedule: DiscreteSchedule | None) -> dict[str, dict[str, float]]:
         "flow time": NoiseLevel.from_flow_time,
         "DDPM step": lambda step: NoiseLevel.from_step(step, chosen),
     }
-    last = len(chosen.sigmas)
+    last = chosen.n + 1
     return {
         clock: {f"{t:g}": float(makers[clock](t).sigma) for t in ticks if clock != "DDPM step" or t < last}
         for clock, ticks in TICKS.items()

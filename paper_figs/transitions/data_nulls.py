@@ -44,11 +44,12 @@ def findings(dataset: xr.Dataset) -> Findings:
     alike = [name for name in rows if abs(float(z.sel(transition=name))) < 3]
     other = [name for name in rows if name not in alike]
     places = "; ".join(f"{name} {at(name, 'data')} and {at(name, 'gaussian')}" for name in rows)
+    places, alike, other = (part.replace(" | ", " from ") for part in (places, ", ".join(alike), ", ".join(other)))
     return Findings(
         "modes, speciation and the Gaussian bound are functions of the spectrum: a Gaussian has them too; classes and "
         "the collapse of the data are not",
         f"sigma of the data and of the Gaussian null: {places}",
-        f"the spectrum alone explains {', '.join(alike)}; not {', '.join(other) or 'any'}",
+        f"the spectrum alone explains {alike}; not {other or 'any'}",
     )
 
 
