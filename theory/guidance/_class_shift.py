@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from scipy.special import softmax
 
 from ..._support import checks as check
 from ..._support.streams import normal_batch
@@ -25,6 +25,7 @@ from ._guided_shift import check_interval, guided_shift
 from .shared_classes import SharedClasses
 
 STEPS = 64
+SERIAL = 2**18  # products below which no library starts threads, which would wait for each other longer than they work
 SEPARATE = 200.0  # squared distance beyond which classes are told apart for good: r_j < exp(-50)
 LEAST = 1e-3  # of the smallest width, where the flow ends
 
@@ -121,10 +122,11 @@ def class_shift(
     exact = _on_a_line(classes, k, w, (low, high))
     if exact is not None:
         return exact
-    apart, widths = torch.from_numpy(classes.means[k] - classes.means), torch.from_numpy(classes.eigenvalues)
-    start = normal_batch(seed, "guided start", range(n), (len(widths),))
-    end = _flow(start, w, apart, widths, torch.from_numpy(np.log(classes.weights)), (low, high))
-    return _measured(classes, start.numpy(), end.numpy())
+    apart, prior = classes.means[k] - classes.means, np.log(classes.weights)
+    start = normal_batch(seed, "guided start", range(n), (len(classes.eigenvalues),)).numpy()
+    blocks = np.split(start, range(0, n, max(1, SERIAL // apart.size))[1:])
+    end = np.concatenate([_flow(block, w, apart, classes.eigenvalues, prior, (low, high)) for block in blocks])
+    return _measured(classes, start, end)
 
 
 def _on_a_line(classes: SharedClasses, k: int, w: float, interval: tuple[float, float]) -> ClassShift | None:
@@ -181,16 +183,9 @@ def _regressed(values: Array, z: Array) -> tuple[float, float]:
     return float(fitted[0]), math.sqrt(scatter * np.linalg.inv(design.T @ design)[0, 0])
 
 
-def _flow(
-    start: torch.Tensor,
-    w: float,
-    apart: torch.Tensor,
-    widths: torch.Tensor,
-    prior: torch.Tensor,
-    interval: tuple[float, float],
-) -> torch.Tensor:
+def _flow(start: Array, w: float, apart: Array, widths: Array, prior: Array, interval: tuple[float, float]) -> Array:
     """zeta at the end, by Runge-Kutta of fourth order in t = asinh(scale / sigma), in which u begins linearly."""
-    scale = float(apart.square().sum(1).max().sqrt())
+    scale = math.sqrt(float(np.square(apart).sum(1).max()))
     last = _last(apart, widths, scale)
     first, last = (
         math.asinh(scale / sigma) if sigma > 0 else math.inf for sigma in (interval[1], max(interval[0], last))
@@ -198,12 +193,12 @@ def _flow(
     if w == 0 or not first < last:
         return start
 
-    def slope(t: float, zeta: torch.Tensor) -> torch.Tensor:
+    def slope(t: float, zeta: Array) -> Array:
         # u = apart / sqrt(l + (scale / sinh t)^2) = apart sinh(t) / sqrt(l sinh(t)^2 + scale^2)
         sine = math.sinh(t)
-        root = torch.sqrt(widths * sine**2 + scale**2)
+        root = np.sqrt(widths * sine**2 + scale**2)
         u, speed = apart * (sine / root), apart * (math.cosh(t) * scale**2 / root**3)
-        posterior = torch.softmax(prior - zeta @ u.T - u.square().sum(1) / 2, 1)
+        posterior = np.asarray(softmax(prior - zeta @ u.T - np.square(u).sum(1) / 2, axis=1))
         return w * (posterior @ speed)
 
     zeta, step = start, (last - first) / STEPS
@@ -216,14 +211,14 @@ def _flow(
     return zeta
 
 
-def _last(apart: torch.Tensor, widths: torch.Tensor, scale: float) -> float:
+def _last(apart: Array, widths: Array, scale: float) -> float:
     """The noise level below which nothing moves: the classes are apart, or as far apart as they ever get."""
-    others = apart[apart.square().sum(1) > 0]
+    others = apart[np.square(apart).sum(1) > 0]
     positive = widths[widths > 0]
     floor = LEAST * math.sqrt(float(positive.min())) if len(positive) else 0.0
     sigma = scale
     for _ in range(200):
-        nearest = float((others.square() / (widths + sigma**2)).sum(1).min())
+        nearest = float((np.square(others) / (widths + sigma**2)).sum(1).min())
         if nearest > SEPARATE or sigma < floor:
             break
         sigma /= 1.25
