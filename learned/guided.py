@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
 from torch import nn
 
 from .._support import checks as check
+from .._support.modules import evaluating
 from .._support.types import Array, ArrayLike, Points, Record, Sigma
 from ..errors import ArgumentError
 from ..theory.denoiser import Denoiser
@@ -98,6 +100,26 @@ class GuidedDenoiser(nn.Module):
     def grid(self) -> Array | None:
         return getattr(self.denoiser, "grid", None)
 
+    def steps(self, sigmas: ArrayLike) -> tuple[Array, Array, Array]:
+        """What the network makes of noise levels, as `WrappedDenoiser.steps`.
+
+        Parameters
+        ----------
+        sigmas : array_like, shape (n,)
+            Noise levels.
+
+        Returns
+        -------
+        step, sigma, error : array (n,)
+            The steps that it is told, the levels for which it answers, and a bound of the error.
+        """
+        steps = getattr(self.denoiser, "steps", None)
+        if steps is None:
+            raise ArgumentError(
+                "sigmas", "meet a network without steps", "ask a network on the clock 'index' or 'step'"
+            )
+        return steps(sigmas)
+
     def forward(self, x: Points, sigma: Sigma, condition: ArrayLike | None = None) -> Points:
         """The guided answer.
 
@@ -118,6 +140,10 @@ class GuidedDenoiser(nn.Module):
         chosen = self.condition if condition is None else condition
         if chosen is None:
             raise ArgumentError("condition", "is missing", CONDITION)
+        with nullcontext() if self.training else evaluating(self.denoiser):
+            return self._guided(x, sigma, chosen)
+
+    def _guided(self, x: Points, sigma: Sigma, chosen: ArrayLike) -> Points:
         conditional = self.denoiser(x, sigma, condition=chosen)
         low, high = self.interval
         level = torch.as_tensor(sigma, device=x.device)

@@ -12,6 +12,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, mean_error, ratio_error
+from ..._support.modules import in_evaluation
 from ..._support.results import provenance
 from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, EmptyDataError, ShapeError
@@ -19,7 +20,9 @@ from ...simulate.diffusion import noised
 from ...theory.covariance import Covariance
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.gaussian import GaussianDenoiser
+from ...theory.levels import asked_levels
 from ._combination import beats, explained_by_all
+from ._steps import with_steps
 
 METRICS = {
     "score_error": "E|D_net - D_theory|^2 / E|D_theory - x|^2",
@@ -42,7 +45,7 @@ def track(
     denoiser: Denoiser,
     theories: Mapping[str, Denoiser],
     data: ArrayLike,
-    sigmas: ArrayLike,
+    sigmas: ArrayLike | str,
     *,
     n_noise: int = 1,
     seed: int = 0,
@@ -64,8 +67,8 @@ def track(
         What it is held against, by name.
     data : array_like, shape (n, *event)
         Clean points, best held out from training; two at least.
-    sigmas : array_like, shape (levels,)
-        Noise levels > 0.
+    sigmas : array_like, shape (levels,), or "network"
+        Noise levels > 0; "network": 18 of the network's own steps (`theory.levels.known_levels`).
     n_noise : int, optional
         How often each point is noised.
     seed : int, optional
@@ -103,12 +106,18 @@ def track(
         difference; over `(theory, sigma)`: `combination_weight`, and `beats_null`, whether a theory explains more than
         the null by two standard errors.
 
+        Of a network in steps, over `(sigma)`: `network_step`, what it is told; `network_sigma`, the noise level for
+        which it answers; `step_error`, by how much that is off at most, in |x - mean| for Gaussian data (0 but for
+        networks in whole steps between two of them).
+
     Raises
     ------
     EmptyDataError
         If there are fewer than two points, or no theory.
     ShapeError
         If `condition` has not one row for each point.
+    ArgumentError
+        If the noise levels are another word than "network".
     NoiseLevelError
         If a noise level is not finite and > 0.
     DenoiserContractError
@@ -124,7 +133,7 @@ def track(
     (['gaussian', 'gaussian'], 0.0)
     """
     data = check.dataset("data", data, minimum=2)
-    grid = check.positive_sigmas("sigmas", sigmas)
+    grid = check.positive_sigmas("sigmas", asked_levels(denoiser, sigmas))
     if not theories:
         raise EmptyDataError("theories", "is empty", "pass at least one {name: denoiser}")
     n_noise = check.integer("n_noise", n_noise, 1)
@@ -139,7 +148,7 @@ def track(
         )
         for sigma in progress.bar(grid, label="noise levels", show=show)
     ]
-    return joined(levels, data, n_noise, seed)
+    return with_steps(joined(levels, data, n_noise, seed), denoiser)
 
 
 def featureless(data: ArrayLike) -> GaussianDenoiser:
@@ -177,8 +186,9 @@ def joined(levels: list[xr.Dataset], data: torch.Tensor, n_noise: int, seed: int
 
 
 def conditioned(denoiser: Denoiser, told: torch.Tensor | None, rows: slice) -> Denoiser:
-    """The denoiser of some points of a set, told of each what `told` holds; as it is where nothing is told."""
-    return denoiser if told is None else with_condition(cast("Any", denoiser), told[rows])
+    """The denoiser of some points of a set in evaluation mode, told of each what `told` holds, if anything."""
+    safe = in_evaluation(denoiser)
+    return safe if told is None else with_condition(cast("Any", safe), told[rows])
 
 
 def track_level(

@@ -8,6 +8,7 @@ from ._network_identities import identities_table as identities_table
 from ._network_identities import network_identities as network_identities
 from ._paired_samples import paired_samples as paired_samples
 from ._power_law import power_law as power_law
+from ._probed_range import probed_range as probed_range
 from ._reproducibility import pairwise_reproducibility as pairwise_reproducibility
 from ._reproducibility import reproducibility as reproducibility
 from .affine import AffineDenoiser as AffineDenoiser

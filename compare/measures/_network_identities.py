@@ -20,11 +20,14 @@ from ..._support.types import Array, Record
 from ...errors import ArgumentError, NoiseLevelError
 from ...learned._classes import class_of
 from ...learned.data.images import ImageData
+from ...learned.guided import GuidedDenoiser
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.identities import IDENTITIES, Report, check
 from ...theory.levels import known_range, within_known_range
+from ._hand_over import handover
 
+REFERENCE, TRIED = 5000, 16  # images: of the Gaussian optimum of the hand-over test, and those that are noised
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
 
 
@@ -77,7 +80,8 @@ def network_identities(
     Returns
     -------
     xarray.Dataset
-        Over `(identity, sigma)`: `size`, the relative violation, with `size_stderr`, and `verdict`.
+        Over `(identity, sigma)`: `size`, the relative violation, with `size_stderr`, and `verdict`. With data, the
+        attribute `hand_over` holds what `handover` finds wrong with the network.
 
     Raises
     ------
@@ -117,7 +121,8 @@ def network_identities(
         clean = prior(n_points, seed)
     noise = noise.to(dtype)
     findings = []
-    made = provenance(seed=seed, device=str(device))
+    wrong = [] if images is None else _wrong_with(denoiser, number, images.to(device), seed)
+    made = provenance(seed=seed, device=str(device)) | {"hand_over": wrong or ""}
     with _progress.overall(len(levels), "identities", show) as bar:
         for sigma in levels.tolist():
             findings += check(
@@ -138,6 +143,16 @@ def network_identities(
 def known_levels_of(network: Denoiser | torch.nn.Module, sigmas: Sequence[float], member: int = 0) -> Array:
     """Those of the noise levels that the network knows."""
     return _known(_single(network, member), check_argument.positive_sigmas("sigmas", list(sigmas)))
+
+
+def _wrong_with(denoiser: Denoiser, condition: int | None, images: torch.Tensor, seed: int) -> list[str]:
+    """What the hand-over test finds, on images of the class at which the network is measured."""
+    if len(images) < 2:
+        return []
+    asked = denoiser if condition is None else GuidedDenoiser(denoiser, condition)
+    weights = floating_dtype(denoiser, torch.float32) if isinstance(denoiser, torch.nn.Module) else torch.float32
+    reference = images[:REFERENCE].to(at_least_float32(weights))
+    return list(handover(asked, reference[:TRIED], training=reference, seed=seed).warnings)
 
 
 def _single(network: Denoiser | torch.nn.Module, member: int) -> Denoiser:
@@ -246,6 +261,8 @@ def identities_table(result: xr.Dataset) -> str:
     left_out = [str(name) for name in result.identity.values if name not in measured]
     notes = [f"{name}: {IDENTITIES[str(name)].summary}" for name in measured]
     legend = ["", "relative violation, root mean square over places; 0 holds exactly", *notes]
+    if len(found := np.atleast_1d(result.attrs.get("hand_over", ""))) and found[0]:
+        legend += ["", *(f"the network as it was handed over: {problem}" for problem in found)]
     if left_out:
         legend += ["", f"not measured: {', '.join(left_out)}"]
     return "\n".join([*text, *legend])

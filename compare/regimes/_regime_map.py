@@ -100,13 +100,14 @@ def regime_map(
         Over `(n_train, width, step)`, with the further axes `sigma`, `theory` and `inputs` ("held-out", "training"). A
         quantity q is the mean over networks (3 per repeat), of a pair the mean over repeats; q_stderr^2 = var / number,
         plus the mean squared error over images, noise draws or samples, which the networks share. Both parts count what
-        they have in common twice: the error is rather too large. `closest` is the optimum with the least `score_gap`;
-        `tied` those within two standard errors of it by differences within a network. `overlap` is the share of the
-        second set of a size that is in the first: zero while two disjoint sets fit. `predicted_denoising_error`,
-        `predicted_gap` and `predicted_cosine` are those of the Gaussian optimum, from the spectrum alone. `crossover`
-        over `(criterion, width, step)` is the size where samples stop being copies ("copies": `memorised` falls below
-        1/2), and where a network agrees better with one that saw other images than with its own empirical optimum
-        ("agreement": `cosine_disjoint` exceeds `cosine_to_optimum`); nan where that is not so within the sizes.
+        they have in common twice: the error is rather too large. `closest` is the optimum with the least `score_gap`,
+        "none" where that is 1 or more; `tied` those within two standard errors of it by differences within a network.
+        `overlap` is the share of the second set of a size that is in the first: zero while two disjoint sets fit.
+        `predicted_denoising_error`, `predicted_gap` and `predicted_cosine` are those of the Gaussian optimum, from the
+        spectrum alone. `crossover` over `(criterion, width, step)` is the size where samples stop being copies
+        ("copies": `memorised` falls below 1/2), and where a network agrees better with one that saw other images than
+        with its own empirical optimum ("agreement": `cosine_disjoint` exceeds `cosine_to_optimum`); nan where that is
+        not so within the sizes.
 
     Raises
     ------

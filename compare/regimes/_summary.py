@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..._support import results as _results
 from ..._support.estimates import estimates
+from ..comparison._track import NONE
 from ._crossover import crossover
 from .ground import stacked
 from .plan import RegimePlan
@@ -85,7 +86,10 @@ def averaged(found: xr.Dataset, n_samples: int) -> xr.Dataset:
 
 
 def _closest(cells: xr.Dataset) -> xr.Dataset:
-    """The optimum with the least share of the score missed, and those that tie with it."""
+    """The optimum with the least share of the score missed, and those that tie with it.
+
+    "none" where that share is 1 or more, so that no optimum explains any of the score.
+    """
     gap = cells.score_gap
     mean = gap.mean(UNITS)
     best = (mean <= mean.min("theory") + ROUNDING).argmax("theory")
@@ -93,7 +97,9 @@ def _closest(cells: xr.Dataset) -> xr.Dataset:
     count = difference.sizes["repeat"] * difference.sizes["network"]
     error = difference.std(UNITS, ddof=1) / count**0.5
     names = xr.DataArray(gap.theory.values, dims="theory")[best].drop_vars("theory", errors="ignore")
-    return xr.Dataset({"closest": names, "tied": difference.mean(UNITS) <= 2 * error + ROUNDING})
+    explains = mean.isel(theory=best).drop_vars("theory", errors="ignore") < 1
+    tied = (difference.mean(UNITS) <= 2 * error + ROUNDING) & explains
+    return xr.Dataset({"closest": names.where(explains, NONE), "tied": tied})
 
 
 def _crossovers(result: xr.Dataset, seed: int) -> xr.Dataset:

@@ -67,6 +67,23 @@ def crossover_lines(result: xr.Dataset) -> list[str]:
     return made
 
 
+def worse_than_nothing(result: xr.Dataset) -> list[str]:
+    """Where networks at the last step are worse than leaving the noise in, on the images that they were trained on."""
+    last = result.isel(step=-1).sel(inputs="training")
+    made = []
+    for width in result.width.values:
+        for n in result.n_train.values:
+            cell = last.sel(width=width, n_train=n)
+            above = cell.denoising_error - cell.sigma**2 > 3 * cell.denoising_error_stderr
+            if bool(above.any()):
+                where = ", ".join(f"{sigma:.3g}" for sigma in cell.sigma.values[above.values])
+                made.append(
+                    f"width {width}, n = {n}: the networks are worse than doing nothing (error above sigma^2) at"
+                    f" sigma = {where}: they are not trained there; train longer, or ask for other noise levels."
+                )
+    return made
+
+
 def _met(cell: xr.Dataset, criterion: str) -> bool:
     if criterion == "copies":
         return float(cell.memorised) < 0.5
@@ -102,6 +119,7 @@ def legend(result: xr.Dataset) -> list[str]:
             f"outside of the trained range {low:.3g} ... {high:.3g}, where networks extrapolate: levels from "
             f"{min(beyond):.3g} to {max(beyond):.3g}, of the measurements or of the sampler."
         )
+    lines += worse_than_nothing(result)
     if result.attrs.get("held_out_in_training"):
         lines.append(
             f"{result.attrs['held_out_in_training']} of the held-out images are also among the training images."

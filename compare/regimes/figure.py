@@ -88,12 +88,17 @@ def _edges(values: np.ndarray) -> np.ndarray:
 
 
 def _closest(ax: Axes, part: xr.Dataset, along: str, label: str) -> None:
-    """Cells in the colour of the closest optimum, pale where all are within `ALIKE`; a dot where others tie with it."""
+    """Cells in the colour of the closest optimum, pale where all are within `ALIKE`; a dot where others tie with it.
+
+    White where none explains any of the score.
+    """
     from matplotlib.colors import ListedColormap
 
     names = [str(name) for name in part.theory.values]
     shades = ListedColormap([colour(name) for name in names])
-    index = xr.apply_ufunc(np.vectorize(names.index), part.closest).transpose(along, "n_train")
+    places = {name: float(place) for place, name in enumerate(names)}  # a cell without a closest one stays empty
+    place = np.vectorize(lambda name: places.get(name, np.nan), otypes=[float])
+    index = xr.apply_ufunc(place, part.closest).transpose(along, "n_train")
     x, y = part.n_train.values, part[along].values
     alike = (part.score_gap.max("theory") < ALIKE).transpose(along, "n_train")
     clear: Any = np.where(alike, 0.45, 1.0)

@@ -23,7 +23,7 @@ from .predictions import PREDICTIONS, to_denoised
 Range = tuple[float, float]
 BATCH = 65536  # entries of the points that are asked at once
 ENOUGH = 8000  # entries at each level: small images are noised several times
-MOST_DRAWS = 16
+MOST_DRAWS = 32
 COVERED = 20.0  # a clock is tried where it knows so much of the range of levels, as a factor
 ALIKE = 0.05  # in standard deviations of the data: ranges whose ends differ by less are one
 

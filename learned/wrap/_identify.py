@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -37,6 +38,7 @@ from .predictions import PREDICTIONS
 MANY, FEW = 32, 6  # images; in the first round, which all conventions take
 FINAL = 10  # clocks that go on to the second, with all images
 SHOWN = 12
+CLOSER = 8  # times as many noise draws, where it is close
 WIDE = 10.0  # standard deviations of the data: the levels reach from a tenth ... to it
 FITS = 1.25  # times the error of a featureless Gaussian: an optimum is never above it
 CLEAR = 5.0  # standard errors of a paired difference
@@ -161,7 +163,15 @@ def identify(
     finalists = list(dict.fromkeys(Asked(how.timing, how.range) for how in best))[:FINAL]
     final = Questions(data, levels, std**2, seed)
     second, _ = all_errors(final, net, finalists, chosen, told)
-    return _judged(net, final, second, told, len(errors), counting=clock is None)
+    found = _ranking(second)
+    if (close := _contenders(found)) is not None:
+        more = Questions(data, levels, std**2, seed, CLOSER * ENOUGH)
+        asked = list(dict.fromkeys(Asked(each.convention.timing, each.convention.range) for each in close))
+        third, _ = all_errors(more, net, asked, chosen, told)
+        again = {each.convention: third[each.convention] for each in close if each.convention in third}
+        second |= again
+        found = [*_ranking(again), *(each for each in found if each.convention not in again)]
+    return _judged(net, final, found, second, told, len(errors), counting=clock is None)
 
 
 def _checked(
@@ -189,26 +199,10 @@ def _told(condition: ArrayLike | None, n: int) -> ArrayLike | None:
     return given[:n] if given.ndim else given
 
 
-def _judged(
-    net: object,
-    questions: Questions,
-    errors: dict[Convention, tuple[Array, Array]],
-    condition: ArrayLike | None,
-    tried: int,
-    *,
-    counting: bool,
-) -> Identification:
-    """The ranking of the second round, and whether its first is to be believed."""
+def _ranking(errors: Mapping[Convention, tuple[Array, Array]]) -> list[Ranked]:
+    """The best conventions, the smallest error first."""
     order = sorted(errors, key=lambda how: log_error(errors[how][0])[0])[:SHOWN]
-    ranking = [_ranked(how, errors[how][0], errors[order[0]][0]) for how in order]
-    alike = _alike(net, questions, order, errors, condition)
-    problem = _problem(ranking, alike, errors[order[0]])
-    note = ""
-    if counting and not problem and (other := counted_otherwise(order[0])) is not None:
-        order[0], note = _counted(net, questions, order[0], other, condition)
-        ranking[0] = _ranked(order[0], errors.get(order[0], errors[ranking[0].convention])[0], None)
-    n, shape = len(questions.images), tuple(questions.images.shape[1:])
-    return Identification(net, shape, tuple(ranking), alike, tried, n, questions.levels, problem, note)
+    return [_ranked(how, errors[how][0], errors[order[0]][0] if how != order[0] else None) for how in order]
 
 
 def _ranked(how: Convention, errors: Array, best: Array | None) -> Ranked:
@@ -217,22 +211,44 @@ def _ranked(how: Convention, errors: Array, best: Array | None) -> Ranked:
     return Ranked(how, math.exp(value), math.exp(value) * float(mean_error(parts)[1]), *behind)
 
 
-def _alike(
+def _contenders(ranking: list[Ranked]) -> list[Ranked] | None:
+    """Those that are not clearly behind the first, and it; None where there are none."""
+    close = [each for each in ranking if not each.behind > CLEAR * each.behind_stderr]
+    return close if len(close) > 1 else None
+
+
+def _judged(
     net: object,
     questions: Questions,
-    order: list[Convention],
-    errors: dict[Convention, tuple[Array, Array]],
+    ranking: list[Ranked],
+    errors: Mapping[Convention, tuple[Array, Array]],
     condition: ArrayLike | None,
-) -> tuple[int, ...]:
+    tried: int,
+    *,
+    counting: bool,
+) -> Identification:
+    """Whether the first of a ranking is to be believed."""
+    best = ranking[0].convention
+    alike = _alike(net, questions, ranking, condition)
+    problem, note = _problem(ranking, alike, errors[best]), ""
+    if counting and not problem and (other := counted_otherwise(best)) is not None:
+        found, note = _counted(net, questions, best, other, condition)
+        ranking = [replace(ranking[0], convention=found), *ranking[1:]]
+    n, shape = len(questions.images), tuple(questions.images.shape[1:])
+    return Identification(net, shape, tuple(ranking), alike, tried, n, questions.levels, problem, note)
+
+
+def _alike(net: object, questions: Questions, ranking: list[Ranked], condition: ArrayLike | None) -> tuple[int, ...]:
     """The places, up to the first that is otherwise, at which the answers are those of the best convention."""
 
     def answer(how: Convention) -> torch.Tensor:
         return questions.answers(net, Asked(how.timing, how.range), [how.predicts], condition)[how][0]
 
-    best, own = answer(order[0]), errors[order[0]][0].mean(1) * questions.featureless
+    best = answer(ranking[0].convention)
+    own = questions.errors(best).mean(1) * questions.featureless
     found = []
-    for place, how in enumerate(order[1:], start=1):
-        if not bool((questions.squares(answer(how) - best).mean(1) <= SAME * own).all()):
+    for place, each in enumerate(ranking[1:], start=1):
+        if not bool((questions.squares(answer(each.convention) - best).mean(1) <= SAME * own).all()):
             break
         found.append(place)
     return tuple(found)

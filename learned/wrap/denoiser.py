@@ -176,7 +176,7 @@ class WrappedDenoiser(nn.Module):
             raise ArgumentError(
                 "sigmas", "meet a network without steps", "ask a network on the clock 'index' or 'step'"
             )
-        level = self.gain * torch.from_numpy(asked)
+        level = self.gain * torch.tensor(asked)
         if not self.integer:
             return self.timing.time(level).numpy(), asked, np.zeros_like(asked)
         time, known = self.timing.whole_step(level)

@@ -102,8 +102,8 @@ def test_every_quantity_has_an_error_and_the_axes_are_named(made):
     alone = {"overlap", "closest", "tied"}
     assert all(f"{name}_stderr" in result for name in names if name not in alone)
     assert result.score_gap.dims == ("n_train", "width", "step", "inputs", "sigma", "theory")
-    assert set(np.unique(result.closest)) <= {"empirical", "gaussian"}
-    assert bool(result.tied.any("theory").all())
+    assert set(np.unique(result.closest)) <= {"empirical", "gaussian", "none"}
+    assert bool((result.tied.any("theory") == (result.closest != "none")).all())
     for name in ("rmse", "linearity", "memorised", "rp_same", "rp_disjoint", "rp_to_optimum", "test_train_gap"):
         assert bool(np.isfinite(result[name]).all()) and bool((result[f"{name}_stderr"] >= 0).all())
 

@@ -57,7 +57,7 @@ def dressed(predicts, timing, span=None, denoiser=ideal):
     order = times.argsort()
 
     def net(z, time):
-        sigma = torch.from_numpy(np.exp(np.interp(time.double().numpy(), times[order], logs[order]))).to(z)
+        sigma = torch.from_numpy(np.exp(np.interp(time.detach().double().numpy(), times[order], logs[order]))).to(z)
         scale, s = per_row(timing.scale(sigma), z), per_row(sigma, z)
         x0 = gain * denoiser((z / scale - offset) / gain, sigma / gain) + offset
         noise = (z / scale - x0) / s

@@ -6,17 +6,32 @@ import pytest
 import torch
 
 from idealscore import DiscreteSchedule
-from idealscore.compare.measures import distill_linear, fit_affine, linearity, mode_gains
+from idealscore.compare import Comparison, clone_experiment, compare, compare_models, feature_survival, track
+from idealscore.compare.measures import (
+    controlled_reproducibility,
+    distill_linear,
+    fit_affine,
+    handover,
+    linearity,
+    mode_gains,
+    paired_samples,
+    probed_range,
+    reproducibility,
+)
 from idealscore.compare.measures._network_identities import network_identities
 from idealscore.compare.representation import representation_layers
 from idealscore.compare.representation._factorisation import layer_values
-from idealscore.learned import wrap
+from idealscore.learned import GuidedDenoiser, ImageData, describe_network, load_network, wrap
 from idealscore.learned.probes import LayerFeatures
 from idealscore.learned.sampling import sample_to_folder
 from idealscore.simulate.diffusion import forward_backward, sample
+from idealscore.theory import GaussianDenoiser, known_levels
 from idealscore.theory.identities import assert_identities, check
 
 X = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
+IMAGES = ImageData((X[:, None] / 4).clamp(-1, 1).reshape(40, 1, 2, 2), name="points")
+SPLIT = (IMAGES.take(range(20), "training"), IMAGES.take(range(20, 40), "held-out"))
+SMALL = Comparison(levels=2, n_images=4, n_noise=1, n_samples=2, theories=("gaussian",))
 
 
 class Net(torch.nn.Module):
@@ -38,8 +53,10 @@ class Net(torch.nn.Module):
         self.second.eval()
 
     def forward(self, x, sigma, condition=None):
+        rows = x.flatten(1)
         sigma = torch.as_tensor(sigma, dtype=x.dtype).reshape(-1, 1)
-        return (x + 0.01 * self.drop(self.second(self.norm(self.first(x))))) / (1 + sigma**2)
+        answer = (rows + 0.01 * self.drop(self.second(self.norm(self.first(rows))))) / (1 + sigma**2)
+        return answer.reshape(x.shape)
 
 
 def state(net):
@@ -67,7 +84,43 @@ def wrapped(net, **options):
     return wrap.function(net, "noise", "index", schedule=DiscreteSchedule.linear(), **options)
 
 
+def pictures(net):
+    """The network as one of images (1, 2, 2)."""
+    return wrap.edm(net, shape=(1, 2, 2))
+
+
+def halves(images):
+    return (images.flatten(1)[:, 0] > 0).long()
+
+
 USES = {
+    "handover": lambda net, path: handover(net, X),
+    "handover, wrapped": lambda net, path: handover(wrapped(net), X),
+    "probed_range": lambda net, path: probed_range(net, X, [0.1, 10.0]),
+    "identify": lambda net, path: wrap.identify(net, X, range=(-1, 1), clock="sigma", show=False),
+    "identify, in steps": lambda net, path: wrap.identify(net, X, range=(-1, 1), clock="index", show=False),
+    "track": lambda net, path: track(net, {"gaussian": GaussianDenoiser.fit(X)}, X, [1.0], show=False),
+    "track, network": lambda net, path: track(
+        wrapped(net), {"gaussian": GaussianDenoiser.fit(X)}, X[:4], "network", show=False
+    ),
+    "known_levels": lambda net, path: known_levels(wrapped(net), [1.0]),
+    "compare": lambda net, path: compare(pictures(net), *SPLIT, SMALL, show=False),
+    "compare, as it is": lambda net, path: compare(net, *SPLIT, SMALL, show=False),
+    "compare_models": lambda net, path: compare_models(
+        {"one": pictures(net), "two": GaussianDenoiser.fit(IMAGES.images)}, *SPLIT, SMALL, show=False
+    ),
+    "network_identities, data": lambda net, path: network_identities(
+        pictures(net), IMAGES, [1.0], identities=["symmetry"]
+    ),
+    "load_network": lambda net, path: describe_network(load_network(wrap.edm(net))),
+    "guidance": lambda net, path: GuidedDenoiser(net, 1, 0.5)(X, 1.0),
+    "paired_samples": lambda net, path: paired_samples({"net": net}, (4,), 2, show=False),
+    "reproducibility": lambda net, path: reproducibility({"a": net, "b": net}, (4,), 4, show=False),
+    "controlled_reproducibility": lambda net, path: controlled_reproducibility({"a": net, "b": net}, (4,), 4),
+    "clone_experiment": lambda net, path: clone_experiment(net, X[:4], halves, [1.0], n_steps=3, show=False),
+    "feature_survival": lambda net, path: feature_survival(
+        net, X[:4], lambda x: {"all": x}, [1.0], n_steps=3, show=False
+    ),
     "wrap.function": lambda net, path: wrapped(net)(X, 1.0),
     "whole steps": lambda net, path: wrapped(net, integer=True).steps([1.0]),
     "eval": lambda net, path: wrapped(net).eval()(X, 1.0),
@@ -100,7 +153,7 @@ def test_nothing_of_a_module_changes(name, tmp_path):
     before = state(net)
     USES[name](net, tmp_path / "out")
     assert_same(before, state(net))
-    assert net.seen or name in ("whole steps", "LayerFeatures")
+    assert net.seen or name in ("whole steps", "LayerFeatures", "known_levels", "load_network")
 
 
 def test_a_change_would_be_seen():
