@@ -23,12 +23,12 @@ from ...theory.local.patches import LocalDenoiser
 from ..measures import handover
 from ..measures.duplicates import exact_duplicates
 from ._optima import name_of, optima, own_callable
+from ._own_levels.trained_range import Range, trained_range
 from ._partial import Partial
 from ._patch_sizes import BANK, NETWORK, PROBES, candidates, choose_patch_sizes, sizes_at
 from ._predicted_transitions import as_variables, predicted_transitions
 from ._run import Announce, Run
 from ._track import conditioned, featureless
-from ._trained_range import Range, trained_range
 from .options import HELD_OUT, PER_IMAGE, TRAINING, Comparison
 
 REFERENCE = 5000  # training images are enough for the Gaussian optimum that a network is tried against

@@ -22,7 +22,7 @@ from ...theory.denoiser import Denoiser, with_condition
 from ...theory.gaussian import GaussianDenoiser
 from ...theory.levels import asked_levels
 from ._combination import beats, explained_by_all
-from ._steps import with_steps
+from ._own_levels.steps import with_steps
 
 METRICS = {
     "score_error": "E|D_net - D_theory|^2 / E|D_theory - x|^2",

@@ -20,8 +20,8 @@ from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
 from ...theory.levels import within_known_range
 from ._compare import checked, compare, for_shape
+from ._own_levels.trained_range import Range, noise_range
 from ._run import Announce
-from ._trained_range import Range, noise_range
 from .options import PER_IMAGE, Comparison
 from .several_models import compare_models
 

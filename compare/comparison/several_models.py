@@ -19,9 +19,9 @@ from ...theory.denoiser import Denoiser
 from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
 from ._compare import FIXED_PANELS, against, checked, for_shape, preparing, theories_for, warn_of_shared
+from ._own_levels.trained_range import trained_range
 from ._partial import Partial
 from ._run import Announce
-from ._trained_range import trained_range
 from .options import Comparison
 
 WIDEST = (0.002, 80.0)

@@ -39,7 +39,7 @@ from ...learned.data.images import ImageData
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser
 from ...learned.training.ensemble import train_ensemble
 from ...learned.training.noise_levels import noise_from_text
-from ..comparison._trained_range import noise_range
+from ..comparison._own_levels.trained_range import noise_range
 from ..measures._memorisation import Features
 from ..measures.duplicates import exact_duplicates
 from ._predicted_from_spectrum import predicted_from_spectrum

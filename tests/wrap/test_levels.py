@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from idealscore import DiscreteSchedule
+from idealscore.compare import track
 from idealscore.errors import ArgumentError, NoiseLevelError
-from idealscore.learned import wrap
+from idealscore.learned import GuidedDenoiser, wrap
 from idealscore.learned.sampling import sample_to_folder
 from idealscore.simulate.diffusion import sample, trajectory
+from idealscore.theory import GaussianDenoiser
 from idealscore.theory.levels import asked_levels, known_levels, known_range, within_known_range
 
 LINEAR = DiscreteSchedule.linear(1000)
@@ -61,3 +63,26 @@ def test_samplers_walk_the_steps_of_the_network(tmp_path):
     for name, sigmas in {"own": "network", "default": None}.items():
         path = sample_to_folder(net, tmp_path / name, 3, sigmas=sigmas, show=False)
         assert np.isfinite(np.load(path)["images"]).all()
+
+
+def test_track_at_the_steps_of_the_network():
+    x0 = torch.randn(30, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    theories = {"gaussian": GaussianDenoiser(torch.zeros(3), torch.eye(3))}
+    found = track(stepped(), theories, x0, "network", show=False)
+    assert found.sigma.values.tolist() == known_levels(stepped()).tolist()
+    np.testing.assert_allclose(LINEAR.sigmas[1:][found.network_step.values.astype(int)], found.sigma)
+    assert float(found.step_error.max()) < 1e-9 and float(found.explained_variance.min()) > 1 - 1e-5
+    between = track(stepped(), theories, x0, [0.0123, 1.0], show=False)
+    assert between.step_error.values == pytest.approx(np.abs(np.log(between.network_sigma / [0.0123, 1.0])) / 2)
+    assert float(between.step_error[0]) > 1e-2 and float(between.explained_variance.isel(sigma=0, theory=0)) < 1 - 1e-4
+    assert "network_step" not in track(theories["gaussian"], theories, x0, [1.0], show=False)
+    with pytest.raises(ArgumentError, match="'network'"):
+        track(stepped(), theories, x0, "steps", show=False)
+
+
+def test_a_guided_network_has_the_steps_of_its_network():
+    net = stepped()
+    guided = GuidedDenoiser(net, 1)
+    assert [part.tolist() for part in guided.steps([1.0])] == [part.tolist() for part in net.steps([1.0])]
+    with pytest.raises(ArgumentError, match="without steps"):
+        GuidedDenoiser(lambda x, sigma, condition: x, 1).steps([1.0])

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from ..._support.types import Array, ArrayLike
-from ...errors import ArgumentError
-from ...theory.denoiser import Denoiser
-from ...theory.levels import known_levels
+from ...._support.types import Array, ArrayLike
+from ....errors import ArgumentError
+from ....theory.denoiser import Denoiser
+from ....theory.levels import known_levels
 
 VARIABLES = ("network_step", "network_sigma", "step_error")
 WORTH = 1e-9

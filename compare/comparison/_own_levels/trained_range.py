@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ...learned.training.noise_levels import Noise, noise_from_dict
+from ....learned.training.noise_levels import Noise, noise_from_dict
 
 Range = tuple[float, float]
 TAIL = 1e-3
