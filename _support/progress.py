@@ -1,4 +1,4 @@
-"""Progress bars: one spelling for the whole package, silent where nobody is looking."""
+"""Progress: one spelling for the whole package. A bar on a terminal or in a notebook, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from .cost import duration
 
@@ -14,32 +15,31 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 T = TypeVar("T")
-EVERY = 20.0
+EVERY = 20.0  # seconds between two lines of a log
 
 
 def bar(
     iterable: Iterable[T] | None = None, *, total: int | None = None, label: str = "", show: bool | None = None
 ) -> tqdm[T]:
-    """A tqdm bar on stderr. `show=None` shows it on a terminal only."""
-    from tqdm import tqdm as make
+    """The progress of a loop on stderr: a bar where somebody looks, else a line every `EVERY` seconds.
 
-    disable = not (sys.stderr.isatty() if show is None else show)
-    return make(
-        cast("Iterable[T]", iterable), total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True
-    )
+    `show=False` is silent; `show=True` writes the first line at once.
+    """
+    made: type[tqdm[Any]] = _bar_type() if _looked_at() else _lines()
+    options: dict[str, Any] = {"dynamic_ncols": True} if _looked_at() else {"delay": 0.0 if show else EVERY}
+    items = cast("Iterable[T]", iterable)
+    return made(items, total=total, desc=label, disable=show is False, leave=False, **options)
 
 
 class Overall:
     """One bar for a whole job, in any unit of work, with the time that is left; off a terminal, a line now and then."""
 
     def __init__(self, total: float, label: str, show: bool | None = None) -> None:
-        from tqdm import tqdm as make
-
-        on_terminal = sys.stderr.isatty()
+        make, looked_at = _bar_type(), _looked_at()
         shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left{postfix}"
-        disable = not (on_terminal if show is None else show)
+        disable = not (looked_at if show is None else show)
         self.bar = make(total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True, bar_format=shape)
-        self.lines = show is None and not on_terminal
+        self.lines = show is None and not looked_at
         self.total, self.label, self.done, self.found_done = total, label, 0.0, 0.0
         self.begun = self.told = time.monotonic()
 
@@ -89,3 +89,52 @@ def message(text: str, show: bool | None = None) -> Iterator[None]:
     finally:
         if shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _looked_at() -> bool:
+    """Whether somebody sees a bar move: on a terminal, or in a notebook."""
+    return sys.stderr.isatty() or _in_a_notebook()
+
+
+def _in_a_notebook() -> bool:
+    """Whether a kernel of Jupyter runs this process; nothing is imported to find out."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+def _bar_type() -> type[tqdm[Any]]:
+    """The bar of a notebook needs ipywidgets; without it, and on a terminal, it is made of characters."""
+    from importlib.util import find_spec
+
+    if _in_a_notebook() and find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as made
+    else:
+        from tqdm import tqdm as made
+    return made
+
+
+@cache
+def _lines() -> type[tqdm[Any]]:
+    """A tqdm that writes lines into a log: no carriage return and no thread."""
+    from threading import RLock
+
+    from tqdm import tqdm
+
+    class Lines(tqdm):
+        monitor_interval = 0
+        _lock = RLock()
+
+        def __init__(self, *args: Any, delay: float, **options: Any) -> None:
+            self.due = time.monotonic() + delay
+            super().__init__(*args, delay=delay, miniters=1, position=1, **options)
+            if self.total is not None:
+                self.bar_format = "{desc}: {percentage:3.0f}%, {elapsed} gone, {remaining} left"
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            """A line, unless one was written a moment ago; an empty message would wipe a bar, and a log has none."""
+            if msg != "" and time.monotonic() >= self.due:
+                self.due = time.monotonic() + EVERY
+                self.fp.write(f"{self if msg is None else msg}\n")
+                self.fp.flush()
+
+    return Lines

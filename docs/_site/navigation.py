@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 SECTIONS = {
-    "Start": ["index.md", "tutorial.md", "gallery.md"],
+    "Start": ["index.md", "which_theory_is_which.md", "tutorial.md", "gallery.md"],
     "Questions": [
         "questions/which_theory_does_my_score_follow.md",
         "questions/when_does_my_class_appear.md",
         "questions/does_my_network_memorise.md",
         "questions/*.md",
+    ],
+    "Notebooks": [
+        "examples/notebooks/which_theory_does_my_diffusers_model_follow.md",
+        "examples/notebooks/when_do_my_classes_appear.md",
+        "examples/notebooks/*.md",
     ],
     "Examples": ["examples/own_network.md", "examples/*.md"],
     "Theory": [

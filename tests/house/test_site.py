@@ -99,6 +99,26 @@ def test_figures_in_the_table_are_those_of_the_command(hook):
     assert set(hook("figure_list").figures()) == set(catalogue.names())
 
 
+def test_the_lights_of_the_evidence_are_those_of_its_rows(hook):
+    verdicts, page = hook("verdicts"), (ROOT / "docs" / "evidence.md").read_text()
+    claims = verdicts.claims(page)
+    numbered = [claim for claim in claims if claim.text[0].isdigit()]
+    assert [claim.text.split(".")[0] for claim in numbered] == [str(k + 1) for k in range(18)]
+    table = verdicts.on_page_markdown(page).split("| claim | verdict | figure |\n")[1].split("\n\n")[0]
+    for claim, row in zip(claims, table.splitlines()[1:], strict=True):
+        assert claim.text in row and claim.word.lower() in row and verdicts.LIGHTS[claim.word] in row
+    gallery = (ROOT / "docs" / "gallery.md").read_text()
+    assert "](gallery.md#" in table and set(verdicts.anchors(gallery)) >= {"percolation_bumps", "regime_map"}
+
+
+def test_a_verdict_without_a_light_is_refused(hook):
+    page = "| claim | verdict |\n|---|---|\n| snow is white | surely |\n"
+    refused = importlib.import_module("mkdocs.exceptions").PluginError
+    with pytest.raises(refused, match="snow is white"):
+        hook("verdicts").claims(page)
+    assert hook("verdicts").claims(page.replace("surely", "**Holds**"))[0].word == "Holds"
+
+
 def literal_formulas():
     """The dotted names of all that is called `reference` in theory/ and is not abstract."""
     for path in sorted((ROOT / "theory").rglob("*.py")):
