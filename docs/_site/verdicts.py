@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Claim(NamedTuple):
     text: str
     word: str
     verdict: str
-    figures: list[str]
+    figures: Sequence[str]
 
 
 def split(row: str) -> list[str]:
