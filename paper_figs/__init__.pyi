@@ -6,5 +6,6 @@ from . import composition as composition
 from . import hierarchy as hierarchy
 from . import networks as networks
 from . import percolation as percolation
+from . import random_features as random_features
 from . import reproducibility as reproducibility
 from . import transitions as transitions

@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 
 from ..._support.cost import duration, read_duration
+from ..._support.estimates import estimates
 from ..._support.types import FilePath
 from ...errors import ArgumentError, CovarianceError, EmptyDataError, ShapeError
 from ...learned._classes import other_range
@@ -21,6 +22,7 @@ from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
 from ...theory.local.patches import LocalDenoiser
 from ..measures import handover
+from ..measures._predicted_errors import predicted_errors
 from ..measures.duplicates import exact_duplicates
 from ._optima import name_of, optima, own_callable
 from ._own_levels.trained_range import Range, trained_range
@@ -85,10 +87,12 @@ def compare(
         The variables of `track` with a dimension `split` ("held-out", "training") in front; the null knows the mean
         and the variance of the training images. `patch_size` (sigma) is that of the local optimum. `outside` (sigma)
         marks levels outside of `trained_on`; `transition_sigma` (transition) with `_stderr`, `transition_equation` and
-        `transition_reference` are the predictions; `example` (panel, example_sigma, channel, height, width) is one
-        held-out image at five noise levels: clean, noisy, and denoised by the network and by every theory; of data that
-        are no images it is over `(panel, example_sigma, *axes of an item)`. The attributes hold how the data were
-        scaled, `data_scaling`, their range and how it was found.
+        `transition_reference` are the predictions; `predicted_denoising_error` (split, sigma) and
+        `predicted_disagreement` (sigma), with `_stderr`, what the spectrum of all images expects of Gaussian optima of
+        as many training images, the latter E|D_1 - D_2|^2 / d of two disjoint sets; `example` (panel, example_sigma,
+        channel, height, width) is one held-out image at five noise levels: clean, noisy, and denoised by the network
+        and by every theory; of data that are no images it is over `(panel, example_sigma, *axes of an item)`. The
+        attributes hold how the data were scaled, `data_scaling`, their range and how it was found.
 
     Raises
     ------
@@ -279,6 +283,7 @@ def against(
     shown = conditioned(network, labels[HELD_OUT], slice(1))
     result = result.merge(_examples(shown, run.theories, held_out.images[0], config))
     result = result.merge(as_variables(predicted_transitions(training, len(training))))
+    result = result.merge(_predicted(training, held_out, config))
     low, high = trained_on or trained_range(network) or (0.0, np.inf)
     result["outside"] = ("sigma", (config.sigmas < low) | (config.sigmas > high))
     local = run.theories.get("local")
@@ -298,6 +303,21 @@ def against(
         "configuration": json.dumps(asdict(config)),
     }
     return result
+
+
+def _predicted(training: ImageData, held_out: ImageData, config: Comparison) -> xr.Dataset:
+    """Before training: errors and disagreement of Gaussian optima of as many images, by the spectrum of all images."""
+    images = torch.cat([training.images, held_out.images])
+    found = predicted_errors(images, [len(training)], config.sigmas).isel(n_train=0, drop=True)
+    per_split = [np.stack([found[f"{name}{end}"] for name in ("test", "train")]) for end in ("", "_stderr")]
+    apart = found.disagreement.values, found.disagreement_stderr.values
+    return xr.Dataset(
+        {
+            **estimates(("split", "sigma"), predicted_denoising_error=per_split),
+            **estimates("sigma", predicted_disagreement=apart),
+        },
+        coords={"split": [HELD_OUT, TRAINING], "sigma": found.sigma},
+    )
 
 
 def labels_of(data: ImageData, config: Comparison) -> torch.Tensor | None:

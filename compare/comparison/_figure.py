@@ -33,7 +33,8 @@ def figure(result: xr.Dataset) -> Figure:
     matplotlib.figure.Figure
         Above: how much of the network's score each theory and their best convex combination miss, with the predicted
         transitions and, at the top, the patch size of the local optimum; denoising errors on
-        training over held-out images; denoising errors on held-out images. Below: one image (of other data, the
+        training over held-out images; denoising errors on held-out images, dotted what the spectrum predicts of the
+        Gaussian optimum of as many images. Below: one image (of other data, the
         entries of one item) at five noise levels, denoised by the network and by every theory.
 
     Examples
@@ -58,7 +59,7 @@ def figure(result: xr.Dataset) -> Figure:
         _errors(axes[2], result)
         letters(axes)
         lines = {str(line.get_label()): line for ax in (axes[2], axes[0]) for line in ax.get_legend_handles_labels()[0]}
-        top.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=len(lines))
+        top.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=min(len(lines), 4))
         _examples(bottom, result)
     return made
 
@@ -144,6 +145,9 @@ def _errors(ax: Axes, result: xr.Dataset) -> None:
         part.network_denoising_error_stderr / scale,
         "network",
     )
+    if "predicted_denoising_error" in part:
+        label = "Gaussian, predicted"
+        ax.plot(part.sigma, part.predicted_denoising_error / scale, ":", color=colour("gaussian"), label=label)
     ax.set_yscale("log")
     ax.set_ylabel("denoising error on held-out\nimages, relative to the Gaussian")
     _noise_axis(ax, result)

@@ -18,6 +18,7 @@ SHARES = (
     " weights fitted on the other half; null: by the Gaussian that knows only mean and variance of the training images."
 )
 HANDED_OVER = "the network as it was handed over"
+PREDICTED = {"Gaussian": "predicted_denoising_error", "two Gaussians": "predicted_disagreement"}
 DDPM = DiscreteSchedule.linear(1000, 1e-4, 0.02)
 
 
@@ -38,6 +39,14 @@ def closest(level: xr.Dataset) -> str:
 
 def _gap(level: xr.Dataset) -> str:
     return "not finite" if bool(level.get("failed", False)) else f"{1 - float(level.explained_variance):.3g}"
+
+
+def _errors(level: xr.Dataset) -> dict[str, str]:
+    """The network's denoising error next to what the spectrum predicts of Gaussian optima; nothing in older results."""
+    if "predicted_denoising_error" not in level:
+        return {}
+    columns = {"error": "network_denoising_error", **PREDICTED}
+    return {head: show(float(level[name]), float(level[f"{name}_stderr"])) for head, name in columns.items()}
 
 
 def _missed(level: xr.Dataset) -> tuple[float, float]:
@@ -61,6 +70,7 @@ def rows(result: xr.Dataset, split: str = HELD_OUT) -> list[dict[str, str]]:
                 "closest theory": closest(level),
                 "score gap": "-" if best is None else show(*_missed(best)),
                 "cosine": "-" if best is None else f"{float(best.cosine):.4f}",
+                **_errors(level),
                 **({"patch": f"{int(level.patch_size)}"} if "patch_size" in level else {}),
                 **{f"to {name}": _gap(level.sel(theory=name)) for name in part.theory.values},
             }
@@ -144,6 +154,12 @@ def legend(result: xr.Dataset, split: str) -> list[str]:
         low, high = result.attrs["data_range"]
         range_ = f"range [{low:.6g}, {high:.6g}], {result.attrs['data_range_found']}"
         lines.append(f"data: {result.attrs['data']}, {range_}; scaling: {scaling}.")
+    if "predicted_denoising_error" in result:
+        lines.append(
+            "error: E|D - x0|^2 / d of the network; predicted without training, from the spectrum of all images:"
+            f" Gaussian, that of the Gaussian optimum of {result.attrs['n_train']} images; two Gaussians,"
+            " E|D_1 - D_2|^2 / d of those of two disjoint sets, which a network that reproduces better has to beat."
+        )
     if result.attrs.get("patch_sizes"):
         lines.append(f"patch: width of the patches of the local optimum in pixels, {result.attrs['patch_sizes']}.")
     if len(left := np.atleast_1d(result.attrs.get("left_out", ""))) and left[0]:
