@@ -164,11 +164,11 @@ def findings(dataset: xr.Dataset) -> Findings:
         "under the loss is the entropy per symbol",
         f"slope of the exact loss largest at {peaks} (depths {depths}), that of the null, which has no class, at "
         f"{shares[int(np.argmax(null))]:g}; areas {areas}; the network's loss exceeds the exact one by at most "
-        f"{excess['network']} nats, at {shares[at]:g} (one network, {dataset.attrs['n_train']} strings), that of the null "
-        f"by at most {excess['null']}",
-        f"in shallow trees the slope peaks below the critical share of the infinite one; the slope of the network's loss "
-        f"is largest at {where[steepest]:g} ({show(slope[steepest], error[steepest])}), and its excess is large where the "
-        "upper levels are still known: this network has not learned all of them",
+        f"{excess['network']} nats, at {shares[at]:g} (one network, {dataset.attrs['n_train']} strings), that of "
+        f"the null by at most {excess['null']}",
+        f"in shallow trees the slope peaks below the critical share of the infinite one; the slope of the network's "
+        f"loss is largest at {where[steepest]:g} ({show(slope[steepest], error[steepest])}), and its excess is large where "
+        "the upper levels are still known: this network has not learned all of them",
     )
 
 
