@@ -167,8 +167,8 @@ def findings(dataset: xr.Dataset) -> Findings:
         f"{excess['network']} nats, at {shares[at]:g} (one network, {dataset.attrs['n_train']} strings), that of "
         f"the null by at most {excess['null']}",
         f"in shallow trees the slope peaks below the critical share of the infinite one; the slope of the network's "
-        f"loss is largest at {where[steepest]:g} ({show(slope[steepest], error[steepest])}), and its excess is large where "
-        "the upper levels are still known: this network has not learned all of them",
+        f"loss is largest at {where[steepest]:g} ({show(slope[steepest], error[steepest])}), and its excess is large "
+        "where the upper levels are still known: this network has not learned all of them",
     )
 
 
