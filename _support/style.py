@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's palette
 COLOURS = {
@@ -17,7 +20,11 @@ COLOURS = {
     "belief_propagation": "#E69F00",
     "mean_field": "#56B4E9",
     "exact": "#666666",
+    "clusters": "#44AA99",
+    "finite-sample": "#882255",
+    "masked": "#999933",
 }
+ON_DARK = {"network": "#FFFFFF", "exact": "#B0B0B0", "finite-sample": "#DD7799"}
 MARKERS = {"network": "o", "empirical": "s", "gaussian": "^", "mixture": "D", "local": "v"}
 SPARE = ("#E69F00", "#56B4E9", "#882255", "#44AA99", "#999933")
 
@@ -48,6 +55,37 @@ _VENUE: ContextVar[dict[str, Any]] = ContextVar("venue", default={})  # noqa: B0
 def colour(name: str, position: int = 0) -> str:
     """The colour of a theory; names without one take a spare colour by position."""
     return COLOURS.get(name, SPARE[position % len(SPARE)])
+
+
+def colours(ax: Axes, names: Iterable[str]) -> dict[str, str]:
+    """The colour of each theory on the background of `ax`; those that have none share out the spare ones in order."""
+    names = list(names)
+    shade = {**COLOURS, **(ON_DARK if on_dark(ax) else {})}
+    nameless = [name for name in names if name not in shade]
+    return {name: shade.get(name) or SPARE[nameless.index(name) % len(SPARE)] for name in names}
+
+
+def ink(ax: Axes, name: str) -> str:
+    """The colour of one theory, of the network or of what is exact, on the background of `ax`."""
+    return colours(ax, [name])[name]
+
+
+def on_dark(ax: Axes) -> bool:
+    """Whether the background of `ax` is dark: there black is drawn white."""
+    return _luminance(background(ax)) < 0.4
+
+
+def background(ax: Axes) -> Any:
+    """What is seen behind `ax`: its own colour, or that of the figure where it has none."""
+    from matplotlib.colors import to_rgba
+
+    own = to_rgba(ax.get_facecolor())
+    return own if own[3] > 0.5 else to_rgba(ax.get_figure(root=True).get_facecolor())  # pyright: ignore
+
+
+def _luminance(shade: Any) -> float:
+    red, green, blue, _ = shade
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @contextmanager
@@ -81,8 +119,8 @@ def letters(axes: Sequence[Any], start: str = "a") -> None:
         ax.set_title(f"({chr(ord(start) + k)})", loc="left", fontweight="bold")
 
 
-def band(ax: Any, x: Any, y: Any, error: Any, name: str, position: int = 0, **line: Any) -> None:
-    """A line in the theory's colour with a band of one standard error."""
-    shade = colour(name, position)
+def band(ax: Any, x: Any, y: Any, error: Any, name: str, **line: Any) -> None:
+    """A line in the theory's colour, or in the given one, with a band of one standard error."""
+    shade = line.pop("color", None) or ink(ax, name)
     ax.plot(x, y, color=shade, marker=MARKERS.get(name, "."), label=line.pop("label", name), **line)
     ax.fill_between(x, y - error, y + error, color=shade, alpha=0.2, linewidth=0)

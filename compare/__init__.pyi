@@ -7,6 +7,7 @@ from . import dimension as dimension
 from . import flow_matching as flow_matching
 from . import hierarchy as hierarchy
 from . import measures as measures
+from . import plot as plot
 from . import regimes as regimes
 from . import representation as representation
 from . import risk as risk
@@ -60,6 +61,18 @@ from .measures import nearest_neighbours as nearest_neighbours
 from .measures import paired_samples as paired_samples
 from .measures import pairwise_reproducibility as pairwise_reproducibility
 from .measures import reproducibility as reproducibility
+from .plot import plot_agreement as plot_agreement
+from .plot import plot_copies as plot_copies
+from .plot import plot_crossovers as plot_crossovers
+from .plot import plot_denoising_error as plot_denoising_error
+from .plot import plot_examples as plot_examples
+from .plot import plot_explained as plot_explained
+from .plot import plot_linearity as plot_linearity
+from .plot import plot_memorisation as plot_memorisation
+from .plot import plot_regime_map as plot_regime_map
+from .plot import plot_score_gap as plot_score_gap
+from .plot import plot_test_train_gap as plot_test_train_gap
+from .plot import plot_transitions as plot_transitions
 from .regimes import RegimePlan as RegimePlan
 from .regimes import regime_figure as regime_figure
 from .regimes import regime_map as regime_map

@@ -52,7 +52,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     """Distance to the Gaussian (left) and the empirical optimum (right), against width (top) and step (bottom)."""
     from matplotlib import pyplot as plt
 
-    from ...compare.regimes.figure import middle_level, step_ticks
+    from ...compare.plot._sizes import middle_level, step_ticks
 
     sigma = middle_level(dataset.expand_dims(inputs=["held-out"]))
     at = dataset.sel(sigma=sigma)
@@ -89,7 +89,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 def findings(dataset: xr.Dataset) -> Findings:
     """Where the distance to the Gaussian optimum is least, over width and over steps, for a size in the middle."""
     from ..._support.estimates import show
-    from ...compare.regimes.figure import middle_level
+    from ...compare.plot._sizes import middle_level
 
     sigma = middle_level(dataset.expand_dims(inputs=["held-out"]))
     middle = int(dataset.n_train[dataset.sizes["n_train"] // 2])

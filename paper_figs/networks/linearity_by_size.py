@@ -69,7 +69,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def _draw_least(ax, dataset: xr.Dataset) -> None:
-    from ...compare.regimes.figure import WIDTH_STYLES, ticks
+    from ...compare.plot._sizes import WIDTH_STYLES, ticks
 
     worst = int(dataset.linearity.isel(width=-1).mean("n_train").argmin("sigma"))
     at = dataset.isel(sigma=worst)

@@ -39,14 +39,14 @@ def draw(dataset: xr.Dataset) -> Figure:
     """RP, cosine and GL against the size of the training set, of the widest networks."""
     from matplotlib import pyplot as plt
 
-    from ...compare.regimes.figure import WIDTH_STYLES, agreement, overlapping, ticks
+    from ...compare.plot import plot_agreement
+    from ...compare.plot._sizes import WIDTH_STYLES, overlapping, ticks
 
     widest = dataset.isel(width=-1)
     with style():
         figure, (share, grey, cosine, copies) = plt.subplots(1, 4, figsize=(PAGE, 2.5))
-        agreement(share, widest)
-        agreement(grey, widest, "mae", "MAE score")
-        agreement(cosine, widest, "cosine", "mean cosine")
+        for ax, measure in ((share, "rp"), (grey, "mae"), (cosine, "cosine")):
+            plot_agreement(dataset, ax=ax, measure=measure, legend=False)
         null = widest.sel(theory="empirical").optimum_cosine_disjoint
         cosine.plot(null.n_train, null, color=COLOURS["empirical"], ls=":", label="optima of two sets")
         overlapping(copies, widest)

@@ -1,0 +1,69 @@
+"""What all plots share: whose axes they are, the axis of noise levels, and the check that a result is of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from ...errors import ArgumentError
+from ...theory.noise import DiscreteSchedule, NoiseLevel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HELD_OUT, TRAINING = "held-out", "training"
+STEPS = (1, 10, 100, 300, 600, 900)
+COMPARISON = "compare, or of one_model"
+
+
+def own_or_new(ax: Axes | None) -> Axes:
+    """The user's axes, or those of a new figure; the settings are the user's in both cases."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
+
+
+def kind(result: object, function: str, needed: Sequence[str], of: str, dims: Sequence[str] = ()) -> xr.Dataset:
+    """`result` if it is a Dataset of one network that holds what `function` draws."""
+    remedy = f"{function} needs a result of {of}"
+    if not isinstance(result, xr.Dataset):
+        raise ArgumentError("result", f"is a {type(result).__name__}, not an xarray.Dataset", remedy)
+    if "model" in result.dims and "model" not in dims:
+        problem = f"holds {result.sizes['model']} networks"
+        raise ArgumentError("result", problem, "pick one: compare.one_model(result, NAME)")
+    missing = [name for name in needed if name not in result]
+    if missing:
+        raise ArgumentError("result", f"holds no {', '.join(missing)}", remedy)
+    lost = [dim for dim in dims if dim not in result.dims]
+    if lost:
+        raise ArgumentError("result", f"has no dimension {', '.join(lost)}", remedy)
+    return result
+
+
+def small(share: float = 0.75) -> float:
+    """The size of notes inside a plot, as a share of the user's `font.size`."""
+    import matplotlib as mpl
+
+    return share * float(mpl.rcParams["font.size"])
+
+
+def noise_axis(ax: Axes, sigmas: np.ndarray, steps: bool = True) -> None:
+    """A logarithmic axis of noise levels, with the steps of the linear DDPM schedule above it where there is room."""
+    from matplotlib.axes._secondary_axes import SecondaryAxis
+
+    ax.set_xscale("log")
+    ax.set_xlabel(r"noise level $\sigma$")
+    if not steps or any(isinstance(child, SecondaryAxis) for child in ax.child_axes):
+        return
+    schedule = DiscreteSchedule.linear(1000, 1e-4, 0.02)
+    levels = {step: float(NoiseLevel.from_step(step, schedule).sigma) for step in STEPS}
+    shown = {step: sigma for step, sigma in levels.items() if sigmas.min() < sigma < sigmas.max()}
+    above = ax.secondary_xaxis("top")
+    above.set_xticks(list(shown.values()), [str(step) for step in shown])
+    above.minorticks_off()
+    above.set_xlabel("DDPM step (linear, 1000)")

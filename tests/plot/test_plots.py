@@ -1,0 +1,230 @@
+"""Plots in the user's own axes: labelled, in one colour per theory, nothing cut in a column, light and dark."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib import pyplot as plt
+
+from idealscore.compare import (
+    Comparison,
+    compare,
+    linearity,
+    plot_agreement,
+    plot_copies,
+    plot_crossovers,
+    plot_denoising_error,
+    plot_examples,
+    plot_explained,
+    plot_linearity,
+    plot_memorisation,
+    plot_regime_map,
+    plot_score_gap,
+    plot_test_train_gap,
+    plot_transitions,
+    regime_figure,
+)
+from idealscore.compare import plot as plots
+from idealscore.compare.comparison import optima
+from idealscore.errors import ArgumentError, UnknownNameError
+from idealscore.learned import data
+from idealscore.paper_figs import catalogue
+from idealscore.paper_figs._layout import layout_faults
+from idealscore.theory import transition
+
+COLUMN = 3.25
+STYLES = ("default", "dark_background")
+OF_COMPARISON = (plot_score_gap, plot_explained, plot_memorisation, plot_denoising_error, plot_transitions)
+OF_MAP = (plot_regime_map, plot_copies, plot_test_train_gap, plot_agreement, plot_crossovers)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    digits = data.load("digits")
+    training, held_out = digits.subset(80).split(30)
+    network = optima(training, ("mixture",))["mixture"]
+    return compare(network, training, held_out, Comparison(levels=5, n_images=12, n_noise=1, patch_size=3), show=False)
+
+
+@pytest.fixture(scope="module")
+def regimes():
+    return catalogue.saved("regime_map")
+
+
+@pytest.fixture(scope="module")
+def line():
+    x = data.load("digits").images[:40]
+    return linearity(lambda x, sigma: x.tanh(), x, [0.1, 1.0, 10.0], alpha_squared=[0.2, 0.5], n_pairs=20, show=False)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def result_of(comparison, regimes, line):
+    def found(plot):
+        return line if plot is plot_linearity else comparison if plot in OF_COMPARISON else regimes
+
+    return found
+
+
+def panel():
+    return plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
+
+
+def test_every_plot_is_tested_here():
+    assert {one.__name__ for one in (*OF_COMPARISON, *OF_MAP, plot_linearity, plot_examples)} == set(plots.__all__)
+
+
+@pytest.mark.parametrize("look", STYLES)
+@pytest.mark.parametrize("plot", [*OF_COMPARISON, *OF_MAP, plot_linearity], ids=lambda plot: plot.__name__)
+def test_a_plot_labels_itself_and_cuts_nothing_in_a_column(plot, look, result_of):
+    result = result_of(plot)
+    before, kept = dict(mpl.rcParams), result.copy(deep=True)
+    with plt.style.context(look):
+        figure, ax = panel()
+        assert plot(result, ax=ax) is ax
+        assert layout_faults(figure) == []
+        assert ax.get_xlabel()
+        if plot is not plot_transitions:
+            assert ax.get_ylabel()
+        words = ax.get_xlabel() + ax.get_ylabel()
+        assert r"\sigma" in words or "$n$" in words
+    assert dict(mpl.rcParams) == before
+    assert result.identical(kept)
+
+
+def test_marked_transitions_leave_the_legend_to_another_panel(comparison):
+    figure, ax = panel()
+    plot_score_gap(comparison, ax=ax, transitions=True, legend=False)
+    assert len(ax.texts) >= comparison.sizes["transition"]
+    assert layout_faults(figure) == []
+
+
+@pytest.mark.parametrize("look", STYLES)
+def test_examples_fit_a_page_and_a_part_of_a_figure(look, comparison):
+    with plt.style.context(look):
+        figure = plt.figure(figsize=(7.0, 5.0), layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
+        axes = plot_examples(comparison, figure=left)
+        plot_score_gap(comparison, ax=right.subplots(), steps=False, legend=False)
+        assert axes.shape == (comparison.sizes["example_sigma"], comparison.sizes["panel"])
+        assert layout_faults(figure) == []
+
+
+@pytest.mark.parametrize("plot", OF_COMPARISON[:-1])
+def test_a_theory_has_one_colour_everywhere_and_a_legend(plot, comparison):
+    ax = plot(comparison)
+    drawn = ax.get_legend()
+    legend = {text.get_text(): handle for text, handle in zip(drawn.get_texts(), drawn.legend_handles, strict=True)}
+    first = {line.get_label(): line.get_color() for line in plot_score_gap(comparison).get_lines()}
+    for name in comparison.theory.values:
+        assert legend[name].get_color() == first[name]
+    assert len({first[name] for name in comparison.theory.values}) == comparison.sizes["theory"]
+    assert plot(comparison, legend=False, ax=panel()[1]).get_legend() is None
+
+
+def test_theories_of_ones_own_have_different_colours(comparison):
+    mine = comparison.isel(theory=[0, 1]).assign_coords(theory=["mine", "yours"])
+    lines = {line.get_label(): line.get_color() for line in plot_denoising_error(mine).get_lines()}
+    assert len({lines["mine"], lines["yours"], lines["network"]}) == 3
+    assert plot_denoising_error(mine).get_ylabel().endswith("per entry")
+
+
+def test_the_lines_are_the_numbers(comparison):
+    held_out = comparison.sel(split="held-out")
+    for plot, values in (
+        (plot_score_gap, 1 - held_out.explained_variance),
+        (plot_explained, held_out.explained_variance),
+    ):
+        lines = {line.get_label(): line.get_ydata() for line in plot(comparison).get_lines()}
+        for name in held_out.theory.values:
+            assert np.allclose(lines[name], values.sel(theory=name))
+    lines = {line.get_label(): line.get_ydata() for line in plot_memorisation(comparison).get_lines()}
+    errors = comparison.network_denoising_error
+    assert np.allclose(lines["network"], errors.sel(split="training") / errors.sel(split="held-out"))
+
+
+def test_black_is_white_on_dark():
+    with plt.style.context("dark_background"):
+        _, ax = panel()
+        _, clear = panel()
+        clear.patch.set_alpha(0)
+    from idealscore._support.style import ink
+
+    assert {ink(ax, "network"), ink(clear, "network")} == {"#FFFFFF"}
+    assert ink(panel()[1], "network") == "#000000"
+
+
+def test_two_plots_share_axes_with_one_upper_axis(comparison):
+    _, ax = panel()
+    plot_score_gap(comparison, ax=ax, transitions=False)
+    plot_transitions(comparison, ax=ax)
+    assert len(ax.child_axes) == 1
+
+
+def test_transitions_are_marked_where_they_are():
+    law = transition.Law("one", equation="", reference="Biroli2024", unit="SNR")
+    mask = transition.Law("mask", equation="", reference="Biroli2024", unit="mask fraction").at(0.3)
+    ax = plot_transitions([law.at(0.25, 0.05), mask, law.absent("no reason")])
+    assert [text.get_text() for text in ax.texts] == ["one"]
+    assert ax.get_lines()[0].get_xdata()[0] == pytest.approx(2.0)
+    left, right = ax.patches[0].get_x(), ax.patches[0].get_x() + ax.patches[0].get_width()
+    assert (right - left) / 2 == pytest.approx(2.0**3 / 2 * 0.05)
+    with pytest.raises(ArgumentError, match="no noise level"):
+        plot_transitions([mask])
+    with pytest.raises(ArgumentError, match="float"):
+        plot_transitions([1.0])
+
+
+@pytest.mark.parametrize(
+    "plot", [*OF_COMPARISON, *OF_MAP, plot_linearity, plot_examples], ids=lambda plot: plot.__name__
+)
+def test_a_result_of_another_kind_is_refused_with_what_is_needed(plot, comparison, regimes):
+    other = regimes if plot in (*OF_COMPARISON, plot_examples) else comparison
+    with pytest.raises(ArgumentError, match=rf"{plot.__name__} needs a result of"):
+        plot(other)
+    if plot is not plot_transitions:
+        with pytest.raises(ArgumentError, match=r"is a dict, not an xarray\.Dataset"):
+            plot({})
+    assert not plt.get_fignums()
+
+
+def test_one_of_several_networks_must_be_picked(comparison):
+    several = xr.concat([comparison, comparison], "model")
+    with pytest.raises(ArgumentError, match=r"holds 2 networks; pick one: compare\.one_model"):
+        plot_score_gap(several)
+
+
+def test_unknown_choices_are_named(comparison, regimes):
+    with pytest.raises(UnknownNameError, match="training"):
+        plot_score_gap(comparison, split="trainin")
+    with pytest.raises(UnknownNameError, match="step"):
+        plot_regime_map(regimes, along="steps")
+    with pytest.raises(UnknownNameError, match="cosine"):
+        plot_agreement(regimes, measure="cos")
+    with pytest.raises(ArgumentError, match="figure: is a"):
+        plot_examples(comparison, figure=panel()[1])
+
+
+def test_the_report_of_a_map_is_made_of_its_plots(regimes):
+    figure = regime_figure(regimes)
+    _, ax = panel()
+    plot_crossovers(regimes, ax=ax)
+    mine, theirs = (one.get_lines()[0].get_xydata() for one in (ax, figure.axes[7]))
+    np.testing.assert_array_equal(np.asarray(mine, float), np.asarray(theirs, float))
+
+
+def test_three_lines_from_the_package_to_a_grid_of_ones_own(comparison):
+    figure, axes = plt.subplots(2, 2, figsize=(6.5, 5.2), layout="constrained")
+
+    from idealscore.compare import plot_explained, plot_score_gap
+
+    plot_score_gap(comparison, ax=axes[0, 1])
+    plot_explained(comparison, ax=axes[1, 0])
+
+    assert axes[0, 1].has_data() and axes[1, 0].has_data() and not axes[0, 0].has_data()
+    assert layout_faults(figure) == []
