@@ -6,6 +6,7 @@ import shutil
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 import tyro
 import xarray as xr
@@ -15,6 +16,7 @@ from ..compare.comparison._table import rows
 from ..compare.comparison.job import run_comparison
 from ..compare.comparison.options import Comparison
 from ..compare.comparison.several_models import models_of, one_model, pair_rows
+from ..errors import ArgumentError
 from ..learned.data._tell import load_data
 from ..learned.data.options import DataOptions
 from ._network import network_of
@@ -39,10 +41,14 @@ class Command(DataOptions, Comparison):
     """folder of the results (default: compare-DATA)"""
     json: bool = False
     """print the table as JSON"""
+    table: Literal["text", "markdown", "latex"] = "text"
+    """print the tables as text, or for a paper with value(error), in Markdown or in LaTeX (needs booktabs)"""
 
     def run(self) -> None:
+        if self.json and self.table != "text":
+            raise ArgumentError("json", f"and table {self.table} are two forms of one table", "pass one of them")
         out = Path(self.out or f"compare-{Path(self.data).stem}")
-        data = load_data(self.data, self, self.json)
+        data = load_data(self.data, self, self.json or self.table != "text")
         comparison = Comparison(**{field.name: getattr(self, field.name) for field in fields(Comparison)})
         networks = {
             path: network_of(
@@ -64,6 +70,8 @@ class Command(DataOptions, Comparison):
             import json
 
             print(json.dumps(_plain(result), indent=2, ensure_ascii=False))
+        elif self.table != "text":
+            print(result.ideal.table(self.table))
         else:
             print(text)
             written = [out / "compare.nc", *pictures(result, out), out / "report.html"]

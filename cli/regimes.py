@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 import tyro
 import xarray as xr
@@ -15,6 +16,7 @@ from .._support.style import style
 from ..compare.regimes._regime_map import RegimePlan, regime_map
 from ..compare.regimes._table import rows, table
 from ..compare.regimes.figure import regime_figure
+from ..errors import ArgumentError
 from ..learned.data._tell import load_data
 from ..learned.data.options import DataOptions
 from ._plans.budget import allowed, tell
@@ -34,15 +36,19 @@ class Command(DataOptions, RegimePlan):
     """the time that it may take, as 90s, 3min or 1h30min: a smaller map keeps it, with a word (default: no limit)"""
     json: bool = False
     """print the table as JSON"""
+    table: Literal["text", "markdown", "latex"] = "text"
+    """print the table as text, or for a paper with value(error), in Markdown or in LaTeX (needs booktabs)"""
 
     def run(self) -> None:
+        if self.json and self.table != "text":
+            raise ArgumentError("json", f"and table {self.table} are two forms of one table", "pass one of them")
         out = Path(self.out or f"regimes-{Path(self.data).stem}")
         plan = RegimePlan(**{field.name: getattr(self, field.name) for field in fields(RegimePlan)})
         device = best_device(self.device)
-        started = time.monotonic()
+        started, quiet = time.monotonic(), self.json or self.table != "text"
         allowed(self.budget)
         result = regime_map(
-            load_data(self.data, self, self.json), plan, out, workers=self.workers, device=device,
+            load_data(self.data, self, quiet), plan, out, workers=self.workers, device=device,
             budget=self.budget, announce=tell, started=started,
         )  # fmt: skip
         _save_figure(result, out / "regimes.png")
@@ -50,6 +56,8 @@ class Command(DataOptions, RegimePlan):
             import json
 
             print(json.dumps(rows(result), indent=2, ensure_ascii=False))
+        elif self.table != "text":
+            print(result.ideal.table(self.table))
         else:
             print(table(result))
             print(f"\nwritten: {out / 'regimes.nc'}, {out / 'regimes.png'}")

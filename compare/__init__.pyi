@@ -6,6 +6,7 @@ from . import concepts as concepts
 from . import dimension as dimension
 from . import flow_matching as flow_matching
 from . import hierarchy as hierarchy
+from . import ideal as ideal
 from . import measures as measures
 from . import plot as plot
 from . import regimes as regimes
@@ -47,6 +48,7 @@ from .flow_matching import flow_target as flow_target
 from .flow_matching import flow_target_of_pairs as flow_target_of_pairs
 from .hierarchy import hierarchy_progress as hierarchy_progress
 from .hierarchy import hierarchy_track as hierarchy_track
+from .ideal import IdealAccessor as IdealAccessor
 from .measures import AffineDenoiser as AffineDenoiser
 from .measures import controlled_reproducibility as controlled_reproducibility
 from .measures import distill_linear as distill_linear

@@ -8,9 +8,10 @@ import xarray as xr
 
 from ..._support import results as _results
 from ..._support.style import style
+from ..._support.tables import aligned
 from ._figure import figure
 from ._page import page
-from ._table import aligned, table
+from ._table import table
 from .several_models import models_of, one_model, pair_legend, pair_rows
 
 

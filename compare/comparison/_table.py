@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import xarray as xr
 
 from ..._support.estimates import show
+from ..._support.tables import aligned
 from ...theory.noise import DiscreteSchedule, NoiseLevel
 from ._explanation import explanation, shares
 from .options import HELD_OUT
@@ -89,12 +88,20 @@ def transition_rows(result: xr.Dataset) -> list[tuple[float, str]]:
     return sorted(made, reverse=True)
 
 
-def aligned(cells: Sequence[dict[str, str]]) -> list[str]:
-    """Rows of equal keys as lines of text under a head."""
-    widths = {key: max(len(key), *(len(row[key]) for row in cells)) for key in cells[0]}
-    head = "  ".join(f"{key:>{width}}" for key, width in widths.items())
-    body = ["  ".join(f"{row[key]:>{width}}" for key, width in widths.items()) for row in cells]
-    return [head, "-" * len(head), *body]
+def paper_tables(result: xr.Dataset, split: str = HELD_OUT) -> dict[str, list[dict[str, str]]]:
+    """{title: rows} of what a paper shows of a comparison: the distances, the shares, the predicted transitions."""
+    made = {f"Distances on {split} images": rows(result, split)}
+    made[f"Share of the score that is explained, in percent, on {split} images"] = shares(result, split)
+    predicted = [
+        {
+            "transition": str(name),
+            "sigma": show(float(one.transition_sigma), float(one.transition_sigma_stderr)),
+            "DDPM step": ddpm_step(float(one.transition_sigma)),
+        }
+        for name in result.transition.values
+        for one in [result.sel(transition=name)]
+    ]
+    return {**made, **({"Predicted transitions": predicted} if predicted else {})}
 
 
 def table(result: xr.Dataset, split: str = HELD_OUT) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from ..._support.estimates import shown
-from ..comparison._table import aligned, closest
+from ..._support.tables import aligned
+from ..comparison._table import closest
 from ._regime_map import RegimePlan
 
 SHOWN_LEVELS = 3

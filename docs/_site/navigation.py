@@ -30,7 +30,15 @@ SECTIONS = {
         "theory/percolation.md",
         "theory/*.md",
     ],
-    "Reference": ["conventions.md", "training.md", "scaling.md", "api/index.md", "api/*.md", "bibliography.md"],
+    "Reference": [
+        "conventions.md",
+        "training.md",
+        "plots.md",
+        "scaling.md",
+        "api/index.md",
+        "api/*.md",
+        "bibliography.md",
+    ],
     "Results": ["evidence.md", "performance.md", "performance_*.md"],
     "Project": ["architecture.md", "contributing.md", "security.md"],
 }

@@ -107,8 +107,8 @@ def test_marked_transitions_leave_the_legend_to_another_panel(comparison):
 @pytest.mark.parametrize("look", STYLES)
 def test_examples_fit_a_page_and_a_part_of_a_figure(look, comparison):
     with plt.style.context(look):
-        figure = plt.figure(figsize=(7.0, 5.0), layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
+        figure = plt.figure(figsize=(10.0, 5.0), layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=(2.6, 1))
         axes = plot_examples(comparison, figure=left)
         plot_score_gap(comparison, ax=right.subplots(), steps=False, legend=False)
         assert axes.shape == (comparison.sizes["example_sigma"], comparison.sizes["panel"])
