@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from .._support import checks as check
+from .._support.display.tables import FORMS, titled
 from .._support.estimates import show
-from .._support.tables import FORMS, titled
 from .._support.types import FilePath
 from ..errors import ArgumentError
 from . import plot as _plots
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, str]]
 COMPARISON, MODELS, REGIMES, OTHER = "compare", "compare_models", "regime_map", "other"
-PANELS = [name.removeprefix("plot_") for name in _plots.__all__ if name != "plot_examples"]
+PANELS = [name.removeprefix("plot_") for name in dir(_plots) if name.startswith("plot_") and name != "plot_examples"]
 MOST_ROWS = 1000
 
 
@@ -215,7 +216,7 @@ class IdealAccessor:
         self._needs(".report()", COMPARISON, MODELS)
         from .comparison._report import report
 
-        return report(self._result, out)
+        return report(self._result, Path(out))
 
     def summary(self) -> str:
         """What the result says, in a sentence or a few.

@@ -7,8 +7,8 @@ from pathlib import Path
 import xarray as xr
 
 from ..._support import results as _results
+from ..._support.display.tables import aligned
 from ..._support.style import style
-from ..._support.tables import aligned
 from ._figure import figure
 from ._page import page
 from ._table import table

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..._support.display.tables import aligned
 from ..._support.estimates import show
-from ..._support.tables import aligned
 from ...theory.noise import DiscreteSchedule, NoiseLevel
 from ._explanation import explanation, shares
 from .options import HELD_OUT

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import xarray as xr
 
+from ..._support.display.tables import aligned
 from ..._support.estimates import shown
-from ..._support.tables import aligned
 from ..comparison._table import closest
 from ._regime_map import RegimePlan
 

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib import pyplot as plt
 
 import idealscore.compare  # noqa: F401  # gives every Dataset its `.ideal`
-from idealscore._support.tables import brackets, latex, markdown
+from idealscore._support.display.tables import brackets, latex, markdown
 from idealscore.cli import main
 from idealscore.compare import Comparison, compare, compare_models, explanation
 from idealscore.compare.comparison import table

@@ -3,7 +3,7 @@ r"""Tables as text, Markdown or LaTeX, from rows of equal keys; values with erro
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 FORMS = ("text", "markdown", "latex")
 _WITH_ERROR = re.compile(r"\((-?[\d.]+) ± ([\d.]+)\)(e[+-]?\d+)|(-?[\d.]+) ± ([\d.]+)")
@@ -77,7 +77,7 @@ def _in_latex(cell: str) -> str:
     return re.sub(r"\bsigma\b", lambda _: r"$\sigma$", escaped)
 
 
-def titled(tables: dict[str, Sequence[dict[str, str]]], form: str) -> str:
+def titled(tables: Mapping[str, Sequence[dict[str, str]]], form: str) -> str:
     """Several tables one below the other, each with its title."""
     write = {"text": aligned, "markdown": markdown, "latex": latex}[form]
     parts = []

@@ -1,0 +1,1 @@
+"""How things are shown: tables for terminals and papers, boxes for notebooks."""
