@@ -74,7 +74,7 @@ from .plot import plot_memorisation as plot_memorisation
 from .plot import plot_regime_map as plot_regime_map
 from .plot import plot_score_gap as plot_score_gap
 from .plot import plot_test_train_gap as plot_test_train_gap
-from .plot import plot_transitions as plot_transitions
+from .plot import plot_transition_lines as plot_transition_lines
 from .regimes import RegimePlan as RegimePlan
 from .regimes import regime_figure as regime_figure
 from .regimes import regime_map as regime_map

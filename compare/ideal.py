@@ -146,7 +146,7 @@ class IdealAccessor:
         Parameters
         ----------
         panel : str, optional
-            "score_gap", "explained", "memorisation", "denoising_error", "transitions", "regime_map", "copies",
+            "score_gap", "explained", "memorisation", "denoising_error", "transition_lines", "regime_map", "copies",
             "test_train_gap", "agreement", "crossovers" or "linearity": the function `plot_NAME`; by default the whole
             figure.
         ax : matplotlib.axes.Axes, optional

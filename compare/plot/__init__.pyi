@@ -11,4 +11,4 @@ from ._regimes import plot_copies as plot_copies
 from ._regimes import plot_crossovers as plot_crossovers
 from ._regimes import plot_regime_map as plot_regime_map
 from ._regimes import plot_test_train_gap as plot_test_train_gap
-from ._transitions import plot_transitions as plot_transitions
+from ._transition_lines import plot_transition_lines as plot_transition_lines

@@ -10,7 +10,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.style import band, colours, ink
 from ._axes import COMPARISON, HELD_OUT, TRAINING, kind, noise_axis, own_or_new, small
-from ._transitions import plot_transitions
+from ._transition_lines import plot_transition_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +92,7 @@ def plot_score_gap(
     ax.set_ylabel("share of the score\nthat the theory misses")
     _title(ax, result, split)
     if transitions and "transition_sigma" in result:
-        plot_transitions(result, ax=ax, steps=False)
+        plot_transition_lines(result, ax=ax, steps=False)
     noise_axis(ax, result.sigma.values, steps)
     if legend:
         ax.legend(fontsize=small())

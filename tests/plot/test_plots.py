@@ -21,7 +21,7 @@ from idealscore.compare import (
     plot_regime_map,
     plot_score_gap,
     plot_test_train_gap,
-    plot_transitions,
+    plot_transition_lines,
     regime_figure,
 )
 from idealscore.compare import plot as plots
@@ -34,7 +34,7 @@ from idealscore.theory import transition
 
 COLUMN = 3.25
 STYLES = ("default", "dark_background")
-OF_COMPARISON = (plot_score_gap, plot_explained, plot_memorisation, plot_denoising_error, plot_transitions)
+OF_COMPARISON = (plot_score_gap, plot_explained, plot_memorisation, plot_denoising_error, plot_transition_lines)
 OF_MAP = (plot_regime_map, plot_copies, plot_test_train_gap, plot_agreement, plot_crossovers)
 
 
@@ -89,7 +89,7 @@ def test_a_plot_labels_itself_and_cuts_nothing_in_a_column(plot, look, result_of
         assert plot(result, ax=ax) is ax
         assert layout_faults(figure) == []
         assert ax.get_xlabel()
-        if plot is not plot_transitions:
+        if plot is not plot_transition_lines:
             assert ax.get_ylabel()
         words = ax.get_xlabel() + ax.get_ylabel()
         assert r"\sigma" in words or "$n$" in words
@@ -162,22 +162,22 @@ def test_black_is_white_on_dark():
 def test_two_plots_share_axes_with_one_upper_axis(comparison):
     _, ax = panel()
     plot_score_gap(comparison, ax=ax, transitions=False)
-    plot_transitions(comparison, ax=ax)
+    plot_transition_lines(comparison, ax=ax)
     assert len(ax.child_axes) == 1
 
 
 def test_transitions_are_marked_where_they_are():
     law = transition.Law("one", equation="", reference="Biroli2024", unit="SNR")
     mask = transition.Law("mask", equation="", reference="Biroli2024", unit="mask fraction").at(0.3)
-    ax = plot_transitions([law.at(0.25, 0.05), mask, law.absent("no reason")])
+    ax = plot_transition_lines([law.at(0.25, 0.05), mask, law.absent("no reason")])
     assert [text.get_text() for text in ax.texts] == ["one"]
     assert ax.get_lines()[0].get_xdata()[0] == pytest.approx(2.0)
     left, right = ax.patches[0].get_x(), ax.patches[0].get_x() + ax.patches[0].get_width()
     assert (right - left) / 2 == pytest.approx(2.0**3 / 2 * 0.05)
     with pytest.raises(ArgumentError, match="no noise level"):
-        plot_transitions([mask])
+        plot_transition_lines([mask])
     with pytest.raises(ArgumentError, match="float"):
-        plot_transitions([1.0])
+        plot_transition_lines([1.0])
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_result_of_another_kind_is_refused_with_what_is_needed(plot, compariso
     other = regimes if plot in (*OF_COMPARISON, plot_examples) else comparison
     with pytest.raises(ArgumentError, match=rf"{plot.__name__} needs a result of"):
         plot(other)
-    if plot is not plot_transitions:
+    if plot is not plot_transition_lines:
         with pytest.raises(ArgumentError, match=r"is a dict, not an xarray\.Dataset"):
             plot({})
     assert not plt.get_fignums()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_transitions(
+def plot_transition_lines(
     transitions: xr.Dataset | Iterable[Transition], *, ax: Axes | None = None, steps: bool = True
 ) -> Axes:
     r"""Dotted lines at the noise levels of transitions, with their names above the axis.
@@ -47,7 +47,7 @@ def plot_transitions(
     >>> from idealscore.theory import MixtureDenoiser, transitions
     >>> import torch
     >>> two = MixtureDenoiser([0.5, 0.5], torch.tensor([[-2.0], [2.0]]), torch.ones(2, 1, 1))
-    >>> ax = plot_transitions([transitions.speciation(two)])
+    >>> ax = plot_transition_lines([transitions.speciation(two)])
     >>> [text.get_text() for text in ax.texts]
     ['speciation']
     """
@@ -77,7 +77,7 @@ def plot_transitions(
 def _places(transitions: xr.Dataset | Iterable[Transition]) -> list[tuple[str, float, float]]:
     """(name, sigma, standard error) of each."""
     if isinstance(transitions, xr.Dataset):
-        found = kind(transitions, "plot_transitions", ("transition_sigma",), COMPARISON, ("transition",))
+        found = kind(transitions, "plot_transition_lines", ("transition_sigma",), COMPARISON, ("transition",))
         names = [str(name).split(" (")[0] for name in found.transition.values]
         errors = np.nan_to_num(found.transition_sigma_stderr.values)
         places = list(zip(names, found.transition_sigma.values.tolist(), errors.tolist(), strict=True))
