@@ -31,11 +31,13 @@ def class_of(network: object, name: int | str, data: ImageData | None = None, ar
     """
     own = trained_data(network).get("class_names")
     names = tuple(map(str, own)) if own else ()
+    text = str(name)
     if not names and data is not None and data.labels is not None:
         names = data.class_names
+        if text.isdecimal() and len(names) <= int(text) < (getattr(network, "n_classes", 0) or 0):
+            return int(text)  # a class of the network that the data lack, such as the one that means none
     if names:
         return class_number(argument, name, names, len(names))
-    text = str(name)
     if text.lstrip("-").isdecimal():
         return int(text)
     problem = f"is '{text}', and neither the network nor the data say the names of their classes"
