@@ -127,7 +127,9 @@ def _told(comparison: Comparison) -> str:
 
 
 def _of_class(data: ImageData, name: str) -> ImageData:
-    """The images of one class."""
+    """The images of one class; all of them for a class that only the network has, such as the one that means none."""
+    if name.isdecimal() and int(name) >= data.n_classes:
+        return data
     label = class_number("condition", name, data.class_names, data.n_classes)
     chosen = np.flatnonzero([] if data.labels is None else np.asarray(data.labels) == label)
     if len(chosen) < 2:
