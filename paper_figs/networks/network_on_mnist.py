@@ -17,6 +17,8 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .._findings import Findings
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def findings(dataset: xr.Dataset) -> Findings:
     from ...compare.comparison.options import HELD_OUT
 
     part = dataset.sel(split=HELD_OUT)
-    worst = part.isel(sigma=int(part.best_explained.argmin()))
+    worst = part.isel(sigma=int(np.argmin(part.best_explained.values)))
     best = show(100 * float(worst.best_explained), 100 * float(worst.best_explained_stderr))
     null = show(100 * float(worst.null_explained), 100 * float(worst.null_explained_stderr))
     return Findings(
