@@ -11,8 +11,10 @@ import tyro
 
 from .._support import checks as check
 from .._support import progress
+from .._support.results import write_text
 from ..errors import ArgumentError
 from ..paper_figs import _venues, catalogue
+from ..paper_figs.captions import caption
 from ._plans.budget import allowed
 from ._plans.figures import known_seconds, planned, while_time_is_left
 
@@ -40,6 +42,8 @@ class Command:
     """compute in any case"""
     data: str = ""
     """your own netCDF file to draw, for one figure"""
+    captions: bool = False
+    """write a caption with the numbers of each picture beside it, as NAME.txt"""
     gallery: str = ""
     """write a page of all figures into this folder, with what theory predicts and what was measured"""
     budget: str = ""
@@ -71,7 +75,10 @@ class Command:
 
             def work(name: str) -> None:
                 target = Path(self.out) / f"{name}.{self.format}"
-                print(catalogue.draw_to(name, self._result(name), target, self.venue), flush=True)
+                result = self._result(name)
+                print(catalogue.draw_to(name, result, target, self.venue), flush=True)
+                if self.captions:
+                    write_text(target.with_suffix(".txt"), caption(name, result) + "\n")
                 bar.update(weights[name])
 
             left = allowed(self.budget, time.monotonic() - started) if self._new else None

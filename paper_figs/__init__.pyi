@@ -1,6 +1,7 @@
 """The figures, in rooms by subject; `results/` holds the small saved results that they draw."""
 
 from . import bumps as bumps
+from . import captions as captions
 from . import catalogue as catalogue
 from . import composition as composition
 from . import hierarchy as hierarchy

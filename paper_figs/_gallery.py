@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from .._support import progress
 from .._support import results as _results
-from .._support.citations import KEY, bibliography
+from .._support.citations import KEY
 from . import catalogue
+from .captions import paper, told
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_FIELD = re.compile(r"(\w+)\s*=\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 HEAD = """# Gallery
 
 Every figure below is drawn from a result that ships with the package, by `idealscore figures NAME`. `--format pdf` and
@@ -54,7 +54,7 @@ def section(name: str, dataset: xr.Dataset) -> str:
 
 ![{title}](images/gallery/{name}.png)
 
-{_told(text.strip())}
+{told(text.strip())}
 
 | | |
 |---|---|
@@ -67,25 +67,7 @@ def section(name: str, dataset: xr.Dataset) -> str:
 """
 
 
-def _told(text: str) -> str:
-    """The text with authors and year in place of each `[@Key]`."""
-    return re.sub(
-        r"\[@[^\]]*\]",
-        lambda found: f"({'; '.join(' '.join(_paper(key)[:2]) for key in KEY.findall(found.group()))})",
-        text,
-    )
-
-
 def _papers(text: str) -> str:
     """Authors, year and title of each paper that the docstring cites."""
-    found = map(_paper, dict.fromkeys(KEY.findall(text)))
+    found = map(paper, dict.fromkeys(KEY.findall(text)))
     return "; ".join(f"{authors} ({year}), {title}" for authors, year, title in found)
-
-
-def _paper(key: str) -> tuple[str, str, str]:
-    """(authors, year, title) of an entry of the bibliography."""
-    entry = bibliography()[key]
-    fields = {name.lower(): re.sub(r"[{}]", "", value) for name, value in _FIELD.findall(entry)}
-    names = [author.split(",")[0].strip() for author in fields["author"].split(" and ")]
-    authors = names[0] + (" et al." if len(names) > 2 else f" and {names[1]}" if len(names) == 2 else "")
-    return authors, fields["year"], fields["title"]

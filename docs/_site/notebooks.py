@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,13 @@ def write(names: list[str]) -> None:
     matplotlib.use("Agg")
     sys.argv = sys.argv[:1]
     with tempfile.TemporaryDirectory() as away, contextlib.chdir(away):
-        for script in sorted(FOLDER.glob("*.py")):
-            if not names or script.stem in names:
-                text = json.dumps(pair(script), indent=1, ensure_ascii=False) + "\n"
-                script.with_suffix(".ipynb").write_text(text, encoding="utf-8")
-                print(script.with_suffix(".ipynb"), flush=True)
+        for name in names or sorted(path.stem for path in FOLDER.glob("*.py")):
+            script, started = FOLDER / f"{name}.py", time.process_time()
+            text = json.dumps(pair(script), indent=1, ensure_ascii=False) + "\n"
+            script.with_suffix(".ipynb").write_text(text, encoding="utf-8")
+            print(
+                f"{script.with_suffix('.ipynb').name}: {time.process_time() - started:.0f} s of processor", flush=True
+            )
 
 
 def pictures(notebook: Path) -> Iterator[tuple[str, bytes]]:

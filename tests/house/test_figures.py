@@ -1,6 +1,7 @@
 """Every figure: its saved result is drawn, fits the width of a paper, and is told in words from the same numbers."""
 
 import re
+import shutil
 
 import pytest
 import xarray as xr
@@ -12,6 +13,7 @@ from idealscore.paper_figs import catalogue
 from idealscore.paper_figs._gallery import saved_names, section
 from idealscore.paper_figs._layout import layout_faults
 from idealscore.paper_figs._venues import VENUES, venue
+from idealscore.paper_figs.captions import caption, told
 
 SAVED = saved_names()
 
@@ -27,8 +29,9 @@ def test_every_figure_has_a_result():
 
 
 @pytest.mark.parametrize("name", SAVED)
-def test_no_word_is_cut_or_covered(name):
-    figure = catalogue.drawn(name, catalogue.saved(name))
+def test_a_file_of_the_user_is_drawn_and_no_word_is_cut_or_covered(name, tmp_path):
+    shutil.copy(catalogue.RESULTS / f"{name}.nc", tmp_path / "mine.nc")
+    figure = catalogue.drawn(name, catalogue.from_file(name, tmp_path / "mine.nc"))
     try:
         assert layout_faults(figure) == []
     finally:
@@ -55,6 +58,33 @@ def test_the_gallery_tells_numbers(name):
     assert len(rows) == 6 and all(rows.values())
     assert re.search(r"\d", rows["measured"]) and "nan" not in rows["measured"].split()
     assert "[@" not in text and name in rows["command"]
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_caption_is_one_paragraph_with_the_numbers_of_the_picture(name):
+    dataset = catalogue.saved(name)
+    text, found = caption(name, dataset), catalogue.figure_module(name).findings(dataset)
+    assert "\n" not in text and "[@" not in text and "  " not in text and text.endswith((".", "!", "?"))
+    assert " ".join(told(found.measured).split()).rstrip(".") in text and re.search(r"\d", text)
+
+
+def test_the_command_draws_a_file_of_the_user_with_its_caption(tmp_path, capsys):
+    dataset = catalogue.saved("percolation_thresholds")
+    moved = dataset.assign(measured=dataset.measured + 10 * dataset.measured_stderr)
+    _results.save(moved, tmp_path / "mine.nc")
+    mine = ["figures", "percolation_thresholds", "--data", str(tmp_path / "mine.nc"), "--captions"]
+    assert main([*mine, "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "percolation_thresholds.png").stat().st_size > 1000
+    written = (tmp_path / "percolation_thresholds.txt").read_text().rstrip("\n")
+    assert written == caption("percolation_thresholds", moved) != caption("percolation_thresholds", dataset)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAVED)
+def test_the_command_draws_a_file_of_the_user(name, tmp_path, capsys):
+    mine = str(shutil.copy(catalogue.RESULTS / f"{name}.nc", tmp_path / "mine.nc"))
+    assert main(["figures", name, "--data", mine, "--out", str(tmp_path)]) == 0
+    assert (tmp_path / f"{name}.png").stat().st_size > 1000
 
 
 def test_text_that_is_cut_or_covered_is_found():

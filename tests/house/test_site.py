@@ -119,6 +119,16 @@ def test_a_verdict_without_a_light_is_refused(hook):
     assert hook("verdicts").claims(page.replace("surely", "**Holds**"))[0].word == "Holds"
 
 
+def test_the_page_of_the_theories_shows_every_drawing_of_its_script():
+    script = ast.parse((ROOT / "docs" / "_site" / "theory_drawings.py").read_text())
+    (drawings,) = (node for node in script.body if isinstance(node, ast.AnnAssign))
+    assert isinstance(drawings.value, ast.Tuple)
+    names = {ast.unparse(name) for name in drawings.value.elts}
+    page = (ROOT / "docs" / "which_theory_is_which.md").read_text()
+    assert names == set(re.findall(r"images/theories/(\w+)\.png", page)) and len(names) == 5
+    assert names == {path.stem for path in (ROOT / "docs" / "images" / "theories").glob("*.png")}
+
+
 def literal_formulas():
     """The dotted names of all that is called `reference` in theory/ and is not abstract."""
     for path in sorted((ROOT / "theory").rglob("*.py")):
