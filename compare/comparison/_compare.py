@@ -309,11 +309,11 @@ def _predicted(training: ImageData, held_out: ImageData, config: Comparison) -> 
     """Before training: errors and disagreement of Gaussian optima of as many images, by the spectrum of all images."""
     images = torch.cat([training.images, held_out.images])
     found = predicted_errors(images, [len(training)], config.sigmas).isel(n_train=0, drop=True)
-    per_split = [np.stack([found[f"{name}{end}"] for name in ("test", "train")]) for end in ("", "_stderr")]
+    value, error = (np.stack([found[f"{name}{end}"] for name in ("test", "train")]) for end in ("", "_stderr"))
     apart = found.disagreement.values, found.disagreement_stderr.values
     return xr.Dataset(
         {
-            **estimates(("split", "sigma"), predicted_denoising_error=per_split),
+            **estimates(("split", "sigma"), predicted_denoising_error=(value, error)),
             **estimates("sigma", predicted_disagreement=apart),
         },
         coords={"split": [HELD_OUT, TRAINING], "sigma": found.sigma},

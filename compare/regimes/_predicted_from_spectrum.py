@@ -26,10 +26,10 @@ def predicted_from_spectrum(pool: ImageData, plan: RegimePlan) -> xr.Dataset:
     cosine = np.array(
         [[sample_cosine(values, n) for n in sizes], [sample_cosine_stderr(values, n, len(pool)) for n in sizes]]
     )
-    per_input = [np.stack([found[f"{name}{end}"] for name in ("test", "train")], 1) for end in ("", "_stderr")]
+    value, error = (np.stack([found[f"{name}{end}"] for name in ("test", "train")], 1) for end in ("", "_stderr"))
     return xr.Dataset(
         {
-            **estimates(("n_train", "inputs", "sigma"), predicted_denoising_error=per_input),
+            **estimates(("n_train", "inputs", "sigma"), predicted_denoising_error=(value, error)),
             **estimates(("n_train", "sigma"), predicted_gap=(found.gap.values, found.gap_stderr.values)),
             **estimates("n_train", predicted_cosine=cosine),
         },

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from ...theory.denoiser import Denoiser
+
 GROUPS = {"copies": "64 times", "once": "once", "unseen": "not at all"}
 TIMES, COPIED, TRAINED = 64, 16, 1000
 PLAN = {"small": (48, 16, 9), "full": (200, 64, 17)}
@@ -77,12 +79,11 @@ def _means(found: xr.Dataset) -> xr.Dataset:
 
 
 def _group(
-    optimum: object, digits: torch.Tensor, which: slice, sigmas: np.ndarray, probes: int, seed: int
+    optimum: Denoiser, digits: torch.Tensor, which: slice, sigmas: np.ndarray, probes: int, seed: int
 ) -> xr.Dataset:
     """Mean, error, smallest and largest dimension of a group of digits, and their mean under the Gaussian."""
     from ...compare.dimension import local_dimension
 
-    assert callable(optimum)
     found = local_dimension(optimum, digits[which], sigmas, population=digits, n_probes=probes, seed=seed)
     each = found.dimension
     return found[["mean_dimension", "mean_dimension_stderr"]].drop_attrs().rename(

@@ -62,7 +62,7 @@ def verdict(case: Case, folder: Path, number: int = 0) -> str:
     stored = data.normalisation.undo(data.images.double()).numpy()
     if case.range is None:
         return (
-            "" if "kept as they are" in text and np.allclose(stored, case.values, rtol=1e-6) else f"not kept:\n{text}"
+            "" if "kept as they are" in text and np.allclose(stored, case.values, rtol=1e-6) else f"not kept:\n{text}"  # pyright: ignore[reportArgumentType]
         )
     raw = data.understood.raw
     return "" if raw is not None and (raw.low, raw.high) == case.range else f"another range:\n{text}"
@@ -119,7 +119,7 @@ def test_the_judge_of_the_battery_sees_what_is_wrong(tmp_path):
     low, high = case.range
     wrong = {
         "other values": replace(case, values=case.values[::-1]),
-        "other labels": replace(case, labels=replace(case.labels, codes=case.labels.codes[::-1])),
+        "other labels": replace(case, labels=replace(case.labels, codes=case.labels.codes[::-1])),  # pyright: ignore[reportOptionalSubscript]
         "other values ": replace(case, range=(low, high + 1)),
         "read, instead": replace(case, refused="layout"),
         "refused:": replace(case, options={"layout": "hw"}),

@@ -232,8 +232,8 @@ def test_a_budget_counts_from_the_start_and_skips_levels_where_a_size_is_chosen(
         compare(network, training, held_out, config, show=False, started=time.monotonic() - 1000)
     said = []
     sizes = _patch_sizes.choose_patch_sizes(training.images, config.sigmas, seconds=0.0, say=said.append)
-    assert sizes.sigmas.tolist() == [config.sigmas[2]]
+    assert sizes.sigmas.tolist() == [config.sigmas[2]]  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
     assert said == ["patch sizes are chosen at 1 of 4 noise levels, to keep the time allowed"]
     whole = _patch_sizes.choose_patch_sizes(training.images, config.sigmas)
-    assert whole(config.sigmas[2]) == sizes(0.1)
-    assert whole.sigmas.tolist() == config.sigmas.tolist()
+    assert whole(config.sigmas[2]) == sizes(0.1)  # pyright: ignore[reportCallIssue]
+    assert whole.sigmas.tolist() == config.sigmas.tolist()  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]

@@ -53,7 +53,7 @@ def test_the_finite_sample_optimum_knows_all_images_and_the_size_of_the_training
         optima(training, ("finite-sample",))
     theory = optima(training, ("finite-sample",), others=held_out.images)["finite-sample"]
     everything = torch.cat([training.images, held_out.images])
-    assert theory.n == len(training)
+    assert isinstance(theory, FiniteSampleDenoiser) and theory.n == len(training)
     expected = FiniteSampleDenoiser.fit(everything, len(training)).reference(held_out.images[:2], 0.3)
     assert torch.allclose(theory(held_out.images[:2], 0.3).double(), expected, atol=1e-5)
     config = Comparison(levels=2, n_images=8, n_noise=1, theories=("gaussian", "finite-sample"))

@@ -25,13 +25,13 @@ def test_both_ends_solve_their_equation_and_are_read_in_every_clock():
     window = guidance_window(TWO)
     for end, share in ((window.upper, 0.05), (window.lower, 0.95)):
         assert isinstance(end, Transition) and end.stderr == 0
-        c_squared = 16 / (1 + end.value**2)
+        c_squared = 16 / (1 + end.value**2)  # pyright: ignore[reportOptionalOperand]
         assert class_information(c_squared) == pytest.approx(share * math.log(2), rel=1e-8)
         assert set(end.clocks()) >= {"sigma", "alpha_bar", "OU time", "flow time", "DDPM step"}
-    assert window.interval == (window.lower.value, window.upper.value) and window.lower.value < window.upper.value
+    assert window.interval == (window.lower.value, window.upper.value) and window.lower.value < window.upper.value  # pyright: ignore[reportOperatorIssue]
     skewed = guidance_window(MixtureDenoiser([0.1, 0.9], [[-4.0], [4.0]], [1.0, 1.0]), shares=(0.2, 0.5))
     entropy = -0.1 * math.log(0.1) - 0.9 * math.log(0.9)
-    assert class_information(16 / (1 + skewed.upper.value**2), 0.1) == pytest.approx(0.2 * entropy, rel=1e-8)
+    assert class_information(16 / (1 + skewed.upper.value**2), 0.1) == pytest.approx(0.2 * entropy, rel=1e-8)  # pyright: ignore[reportOptionalOperand]
 
 
 def test_information_of_many_classes_equals_the_posterior_of_the_mixture():
@@ -52,10 +52,10 @@ def test_the_window_of_a_mixture_of_any_covariances_continues_that_of_one():
     tilted = [np.array(COVARIANCE) * (1 + 1e-9 * k) for k in range(4)]
     other = guidance_window(MixtureDenoiser([0.1, 0.2, 0.3, 0.4], MEANS, tilted), n=1000, seed=3)
     for one, two in ((shared.upper, other.upper), (shared.lower, other.lower)):
-        assert one.stderr > 0 and abs(one.value - two.value) < 5.5 * math.hypot(one.stderr, two.stderr)
+        assert one.stderr > 0 and abs(one.value - two.value) < 5.5 * math.hypot(one.stderr, two.stderr)  # pyright: ignore[reportOperatorIssue]
     for pair, one in shared.pairs.items():
         two = other.pairs[pair]
-        assert one.upper.stderr == 0 and abs(one.upper.value - two.upper.value) < 5.5 * two.upper.stderr
+        assert one.upper.stderr == 0 and abs(one.upper.value - two.upper.value) < 5.5 * two.upper.stderr  # pyright: ignore[reportOperatorIssue]
 
 
 def labelled(n, seed, dtype=torch.float64):
@@ -77,7 +77,7 @@ def test_errors_of_data_are_those_of_repetition():
         right = getattr(exact, end).value
         assert abs(values.mean() - right) < 6 * values.std(ddof=1) / math.sqrt(24) + 0.02 * right, end
     pair = [one.pairs[0, 3].lower for one in windows]
-    assert 0.5 < np.std([one.value for one in pair], ddof=1) / np.mean([one.stderr for one in pair]) < 1.7
+    assert 0.5 < np.std([one.value for one in pair], ddof=1) / np.mean([one.stderr for one in pair]) < 1.7  # pyright: ignore[reportArgumentType, reportCallIssue]
     assert len(windows[0].pairs) == 6
 
 
@@ -93,7 +93,7 @@ def test_units_names_and_singular_covariances():
     few = guidance_window(
         labelled(2, 0)[0].repeat(4, 1, 1) + torch.arange(8)[:, None, None] * torch.eye(3)[:1], [0, 1] * 4
     )  # fewer data than would fill the space
-    assert few.upper.value > 0
+    assert few.upper.value > 0  # pyright: ignore[reportOptionalOperand]
     wide = guidance_window(MixtureDenoiser([0.5, 0.5], [[-0.1], [0.1]], [1.0, 1.0]))
     assert wide.upper.value is None and wide.interval == (0.0, math.inf) and "never 5%" in wide.upper.note
 
@@ -113,7 +113,7 @@ def test_units_names_and_singular_covariances():
         (lambda: class_shift(TWO, 0, -1.0), "w"),
         (lambda: class_shift(TWO, 0, 1.0, interval=(3.0, 2.0)), "interval"),
         (lambda: class_shift(MixtureDenoiser([0.5, 0.5], [[0.0], [1.0]], [1.0, 2.0]), 0, 1.0), "source"),
-        (lambda: GuidedDenoiser(abs, 1, 1.0, interval=(2.0, 1.0)), "interval"),
+        (lambda: GuidedDenoiser(abs, 1, 1.0, interval=(2.0, 1.0)), "interval"),  # pyright: ignore[reportArgumentType]
     ],
 )
 def test_bad_input_is_refused(call, argument):

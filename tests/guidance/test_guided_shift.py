@@ -148,7 +148,7 @@ def test_errors_of_the_shift_are_those_of_repetition():
         (lambda: guided_shift(1.0, 1.0, (2.0, 1.0)), "interval"),
         (lambda: guided_shift(1.0, 1.0, (2.0, 3.0)), "interval"),
         (lambda: guided_shift(1.0, 1.0, (-1.0, 3.0)), "interval"),
-        (lambda: guided_shift(1.0, 1.0, 3.0), "interval"),
+        (lambda: guided_shift(1.0, 1.0, 3.0), "interval"),  # pyright: ignore[reportArgumentType]
         (lambda: guided_shift(1.0, weight=0.0), "weight"),
         (lambda: shift_share(0.0, (0.0, 1.0)), "w"),
     ],

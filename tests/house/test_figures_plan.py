@@ -35,7 +35,9 @@ def test_the_time_of_a_figure_is_kept_and_scaled_to_this_machine(computing, tmp_
     command = ["figures", NAMES[0], "--recompute", "--out", str(tmp_path)]
     assert main(command) == 0
     assert f"no time is known of figures that were not computed before: {NAMES[0]}" in capsys.readouterr().err
-    seconds, pace = catalogue.timed(NAMES[0], "small", 0, tmp_path / "results")
+    known = catalogue.timed(NAMES[0], "small", 0, tmp_path / "results")
+    assert known is not None
+    seconds, pace = known
     assert seconds >= 0 < pace
     monkeypatch.setattr(_figures_plan, "machine_pace", lambda: 2.0)
     monkeypatch.setattr(catalogue, "timed", lambda *_: (30.0, 1.0))

@@ -150,10 +150,10 @@ RULES = grammar(4, 2, 2, 5)
         (lambda: entropy_profile([[0], [1]], method="propagation"), ArgumentError, "method"),
         (lambda: entropy_profile(RULES, n=1), ArgumentError, "n"),
         (lambda: exit_curve(entropy_profile([[0], [1]]), [1.5]), NoiseLevelError, "masked"),
-        (lambda: masked_log_likelihood(lambda x, s: x, [[0, 1]]), ArgumentError, "predict"),
-        (lambda: masked_log_likelihood(lambda x, s: np.full((*x.shape, 2), 0.4), [[0, 1]]), ArgumentError, "predict"),
-        (lambda: masked_log_likelihood(lambda x, s: np.full((*x.shape, 2), 0.5), [[0, 2]]), ArgumentError, "strings"),
-        (lambda: check_masked(lambda x, s: x, [[0, 1], [0]]), ShapeError, "strings"),
+        (lambda: masked_log_likelihood(lambda x, s: x, [[0, 1]]), ArgumentError, "predict"),  # pyright: ignore[reportArgumentType]
+        (lambda: masked_log_likelihood(lambda x, s: np.full((*x.shape, 2), 0.4), [[0, 1]]), ArgumentError, "predict"),  # pyright: ignore[reportArgumentType]
+        (lambda: masked_log_likelihood(lambda x, s: np.full((*x.shape, 2), 0.5), [[0, 2]]), ArgumentError, "strings"),  # pyright: ignore[reportArgumentType]
+        (lambda: check_masked(lambda x, s: x, [[0, 1], [0]]), ShapeError, "strings"),  # pyright: ignore[reportArgumentType]
     ],
 )
 def test_bad_input_is_refused(call, error, argument):

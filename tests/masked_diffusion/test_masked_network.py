@@ -1,6 +1,7 @@
 """A trained masked network next to the area theorem: its loss has nearly the area that the grammar allows."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ def test_training_brings_the_area_down_to_the_entropy_but_conditionals_of_a_netw
     start = HierarchyNet((8, 4), s=2, width=32)
     config = TrainConfig(steps=300, batch=256, learning_rate=1e-2, warmup=20)
     trained = train_masked(start, one_hot(sample(grammar, 4096, 5)[0], 4, torch.float32), config).network
-    options = {"entropy": grammar.entropy, "tolerance": 1e-3}
+    options: dict[str, Any] = {"entropy": grammar.entropy, "tolerance": 1e-3}
     before = {one.identity: one for one in check_masked(start.predictor("masking"), held_out, **options)}
     after = {one.identity: one for one in check_masked(trained.predictor("masking"), held_out, **options)}
     # an untrained network says that nothing is known: log 4 per symbol, and no contradiction

@@ -1,6 +1,7 @@
 """Random features: constants, bulks, the full resolvent and the times of learning, against oracles and simulation."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,14 +78,14 @@ def test_limits_of_the_times():
     limit = memorisation_time(constants, 20.0).end.value
     assert limit == pytest.approx(20 / (constants.noise * constants.v2))
     assert memorisation_time(constants, 20.0, 1e9).end.value == pytest.approx(limit, rel=1e-3)
-    assert memorisation_time(constants, 40.0).end.value == pytest.approx(2 * limit)  # proportional to n
+    assert memorisation_time(constants, 40.0).end.value == pytest.approx(2 * limit)  # proportional to n  # pyright: ignore[reportOperatorIssue]
     shared = generalisation_time(constants, MIXED)
     slow, fast = (1 / constants.noise / (constants.b**2 + (constants.a * constants.signal) ** 2 * l) for l in (0, 4))
     assert (shared.begin.value, shared.end.value) == pytest.approx((fast, slow))
     assert generalisation_time(constants, MIXED, 1e10).end.value == pytest.approx(slow, rel=1e-4)
     one = generalisation_time(constants, [1.0]).end.value
-    assert limit / one == pytest.approx(memorisation_ratio(constants, 20.0))
-    assert round(generalisation_time(feature_constants(LATE), [1.0]).end.value, 1) == 15.0
+    assert limit / one == pytest.approx(memorisation_ratio(constants, 20.0))  # pyright: ignore[reportOperatorIssue]
+    assert round(generalisation_time(feature_constants(LATE), [1.0]).end.value, 1) == 15.0  # pyright: ignore[reportArgumentType, reportCallIssue]
     for none in (memorisation_time(constants, 16.0, 16.0), memorisation_time(constants, math.inf)):
         assert none.begin.value is None and none.end.value is None and none.end.note in str(none)
     straight = feature_constants(0.5, lambda x: x)
@@ -94,7 +95,7 @@ def test_limits_of_the_times():
 @pytest.mark.parametrize("samples", [0.5, 3.0, 40.0])
 @pytest.mark.parametrize("features", [0.7, 5.0, 24.0])
 def test_the_resolvent_solves_the_equations_of_the_theorem(samples, features):
-    constants = feature_constants(0.5, "silu", np.mean(MIXED))
+    constants = feature_constants(0.5, "silu", float(np.mean(MIXED)))
     for z in (0.02 + 0.01j, 0.2 + 0.05j, 1.0 + 0.3j):
         q = feature_resolvent(z, MIXED, constants, samples, features)
         assert q.imag > 0 and abs(reference(q, z, MIXED, constants, samples, features)) < 1e-7 * (1 + abs(1 / q))
@@ -180,7 +181,13 @@ def test_a_flow_starts_at_doing_nothing_and_ends_at_the_least_squares():
 
 
 CONSTANTS = feature_constants(0.5)
-FLOW = {"n": 4, "features": 6, "times": [1.0], "spectrum": [1.0, 1.0], "noise": 0.5, "draws": 40}
+FLOW: dict[str, Any] = {"n": 4, "features": 6, "times": [1.0], "spectrum": [1.0, 1.0], "noise": 0.5, "draws": 40}
+
+
+def flow(**changes: Any) -> object:
+    """The flow of a tiny model with other arguments."""
+    whole: dict[str, Any] = FLOW | changes
+    return gradient_flow(**whole)
 
 
 @pytest.mark.parametrize(
@@ -206,14 +213,14 @@ FLOW = {"n": 4, "features": 6, "times": [1.0], "spectrum": [1.0, 1.0], "noise": 
         (lambda: eigenvalue_density([0.0], [1.0], CONSTANTS, 2.0, 4.0), ArgumentError, "places"),
         (lambda: eigenvalue_density([1.0], [1.0], CONSTANTS, 2.0, math.inf), ArgumentError, "features"),
         (lambda: feature_resolvent(1.0, [1.0], CONSTANTS, 2.0, 4.0), ArgumentError, "z"),
-        (lambda: gradient_flow(**FLOW | {"n": 1}), ArgumentError, "n"),
-        (lambda: gradient_flow(**FLOW | {"features": 0}), ArgumentError, "features"),
-        (lambda: gradient_flow(**FLOW | {"draws": 3}), ArgumentError, "draws"),
-        (lambda: gradient_flow(**FLOW | {"times": [2.0, 1.0]}), ArgumentError, "times"),
-        (lambda: gradient_flow(**FLOW | {"times": []}), ShapeError, "times"),
-        (lambda: gradient_flow(**FLOW | {"noise": 0.0}), ArgumentError, "noise"),
-        (lambda: gradient_flow(**FLOW | {"spectrum": [0.0]}), EmptyDataError, "spectrum"),
-        (lambda: gradient_flow(**FLOW | {"activation": "tan"}), UnknownNameError, "activation"),
+        (lambda: flow(n=1), ArgumentError, "n"),
+        (lambda: flow(features=0), ArgumentError, "features"),
+        (lambda: flow(draws=3), ArgumentError, "draws"),
+        (lambda: flow(times=[2.0, 1.0]), ArgumentError, "times"),
+        (lambda: flow(times=[]), ShapeError, "times"),
+        (lambda: flow(noise=0.0), ArgumentError, "noise"),
+        (lambda: flow(spectrum=[0.0]), EmptyDataError, "spectrum"),
+        (lambda: flow(activation="tan"), UnknownNameError, "activation"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_by_name(call, error, word):

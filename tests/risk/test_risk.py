@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from idealscore.paper_figs.catalogue import saved
 from idealscore.theory import EmpiricalDenoiser, GaussianDenoiser
 
 SIZES, STEPS = np.array([10, 20, 40, 80]), np.geomspace(50, 1e5, 30)
-TINY = {"probes": 30, "draws": 0, "n_samples": 16}
+TINY: dict[str, Any] = {"probes": 30, "draws": 0, "n_samples": 16}
 
 
 def curves(exponent, scatter=0.0, seed=0, scale=50):
@@ -130,7 +131,7 @@ def test_duplicates_are_counted_and_named_first():
     assert "Remove the 5 exact duplicates first." in risk_table(found)
     near = data(40)
     images = torch.cat([near.images, near.images[:20] + 1e-3])
-    shaken = memorisation_risk(ImageData(images), CopyLaw(60.0, 3.0), RiskPlan(**TINY | {"probes": 60}))
+    shaken = memorisation_risk(ImageData(images), CopyLaw(60.0, 3.0), RiskPlan(**TINY | {"probes": 60}))  # pyright: ignore[reportArgumentType]
     assert float(shaken.near_duplicates) > 0.5 and int(shaken.duplicates) == 0
 
 

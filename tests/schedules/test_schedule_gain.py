@@ -81,7 +81,7 @@ def test_bad_input_is_refused_before_any_work():
 
     for steps in ((), (0,), (5, 5), (2.5,)):
         with pytest.raises(ArgumentError, match="steps"):
-            schedule_gain(fails, GAUSSIAN, steps)
+            schedule_gain(fails, GAUSSIAN, steps)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="n: "):
         schedule_gain(fails, GAUSSIAN, n=1)
     with pytest.raises(ArgumentError, match="fine_steps"):

@@ -52,7 +52,7 @@ GRIDS = [karras_schedule(18), karras_schedule(6)[:-1], np.array([3.0, 0.5]), cos
 
 @pytest.fixture(scope="module")
 def digits():
-    images = load_digits().data / 8 - 1
+    images = load_digits(return_X_y=True)[0] / 8 - 1
     return np.linalg.eigvalsh(np.cov(images.T, bias=True))
 
 
@@ -132,7 +132,7 @@ def test_the_predicted_error_is_that_of_samples():
 
 
 def test_error_of_the_digits_is_that_of_the_sampler_with_their_gaussian():
-    data = torch.from_numpy(load_digits().data / 8 - 1)
+    data = torch.from_numpy(load_digits(return_X_y=True)[0] / 8 - 1)
     gaussian = GaussianDenoiser.fit(data)
     basis = known_basis(gaussian.covariance)
     sigmas = optimal_schedule(gaussian.covariance.spectrum, 6, "heun")
@@ -325,7 +325,7 @@ def test_other_bad_input_is_refused():
     for steps in (0, -1, 2.5, True):
         for name in SCHEDULES:
             with pytest.raises(ArgumentError, match="steps"):
-                named_schedule(name, [1.0], steps)
+                named_schedule(name, [1.0], steps)  # pyright: ignore[reportArgumentType]
     for call in (optimal_schedule, continuum_schedule, best_karras_schedule):
         with pytest.raises(UnknownNameError, match="did you mean 'heun'"):
             call([1.0], 4, "huen")

@@ -85,4 +85,4 @@ def test_a_guided_network_has_the_steps_of_its_network():
     guided = GuidedDenoiser(net, 1)
     assert [part.tolist() for part in guided.steps([1.0])] == [part.tolist() for part in net.steps([1.0])]
     with pytest.raises(ArgumentError, match="without steps"):
-        GuidedDenoiser(lambda x, sigma, condition: x, 1).steps([1.0])
+        GuidedDenoiser(lambda x, sigma, condition: x, 1).steps([1.0])  # pyright: ignore[reportArgumentType]

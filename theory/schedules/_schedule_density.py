@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import OptimizeResult, minimize_scalar
 
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
@@ -152,7 +152,9 @@ def continuum_schedule(
         return sampling_error(spectrum, levels(math.exp(log_last)), solver)
 
     low, high = max(sigma_min, float(sigma[1])), float(free[-2]) if free[-2] > sigma_min else sigma_max / 2
-    best = minimize_scalar(error, bounds=(math.log(low), math.log(max(high, 1.01 * low))), method="bounded")
+    best: OptimizeResult = minimize_scalar(
+        error, bounds=(math.log(low), math.log(max(high, 1.01 * low))), method="bounded"
+    )
     return levels(math.exp(float(best.x)))
 
 
