@@ -35,6 +35,11 @@ class IdealAccessor:
     result : xarray.Dataset
         Of `compare`, `compare_models`, `regime_map` or any function that returns estimates `q` with `q_stderr`.
 
+    Raises
+    ------
+    ArgumentError
+        From its methods, if the result is not of the kind that they need; the message says which that is.
+
     Examples
     --------
     >>> import idealscore.compare

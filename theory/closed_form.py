@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar, final
 import torch
 from torch import nn
 
+from .._support.display import boxes
 from .._support.types import Points, Sigma
 from ._opaque import ALIVE
 
@@ -98,6 +99,9 @@ class ClosedForm(ABC):
         facts = [f"{name}={value}" for name, value in {**self._facts(), "event": self.event_shape}.items()]
         dtype = [] if self.dtype is None else [str(self.dtype).removeprefix("torch.")]
         return f"{type(self).__name__}({', '.join([*facts, *dtype, str(self.device)])})"
+
+    def _repr_html_(self) -> str:
+        return boxes.from_line(repr(self))
 
 
 class ClosedFormModule(nn.Module, ClosedForm):

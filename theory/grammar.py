@@ -12,11 +12,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from .._support import checks as check
+from .._support.display import boxes
 from .._support.results import atomic_path
 from .._support.streams import stream
 from ..errors import ArgumentError, DataFileError, GrammarError, ShapeError
@@ -188,6 +190,31 @@ class Grammar:
 
     def __repr__(self) -> str:
         return f"Grammar(v={self.v}, m={self.m}, s={self.s}, depth={self.depth}, n_classes={self.n_classes})"
+
+    def _repr_html_(self) -> str:
+        sizes = {"symbols v": self.v, "rules per symbol m": self.m, "children s": self.s, "depth": self.depth}
+        facts = {
+            **sizes,
+            "classes": self.n_classes,
+            "leaves": self.leaves,
+            "strings": f"10^{self.entropy / math.log(10):.1f}",
+        }
+        return boxes.box("Grammar", facts, f"<pre>{escape(self._tree())}</pre>")
+
+    def _tree(self, most: int = 12) -> str:
+        """The tree of class 0 by the first rule of every symbol, indented by level; `most` lines at most."""
+        lines: list[str] = []
+
+        def grow(symbol: int, level: int) -> None:
+            if len(lines) > most:
+                return
+            lines.append("  " * level + f"{symbol}")
+            if level < self.depth:
+                for child in self.rules[level][symbol, 0].tolist():
+                    grow(child, level + 1)
+
+        grow(0, 0)
+        return "\n".join([*lines[:most], *(["..."] if len(lines) > most else [])])
 
     @cached_property
     def _parents(self) -> list[tuple[Array, Array]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
+from .._support.display import boxes
 from .noise import DiscreteSchedule, NoiseLevel
 
 
@@ -82,6 +83,11 @@ class Transition:
 
     def __repr__(self) -> str:
         return f"Transition({self._summary()})"
+
+    def _repr_html_(self) -> str:
+        clocks = {name: f"{value:.4g}" for name, value in self.clocks().items()}
+        words = {"equation": self.equation, "reference": self.reference, "note": self.note}
+        return boxes.box(self._summary(), {**clocks, **{name: word for name, word in words.items() if word}})
 
     def __str__(self) -> str:
         shown = [

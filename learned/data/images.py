@@ -12,6 +12,7 @@ import torch
 
 from ..._support import checks as check
 from ..._support import streams as _streams
+from ..._support.display import boxes
 from ..._support.labels import class_number
 from ..._support.types import Array, Record
 from ...errors import ArgumentError, ShapeError
@@ -20,6 +21,7 @@ from .ranges import IDENTITY, Normalisation, Range
 from .understood import Understood
 
 MOST_CLASSES = 12
+SHOWN = 10  # images in a notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +119,16 @@ class ImageData:
         low, high = (value.item() for value in self.images.aminmax())
         classes = f"classes={self.n_classes}, " if self.n_classes else ""
         return f"ImageData(n={len(self)}, event={self.shape}, {classes}range=[{low:.3g}, {high:.3g}], {self.name!r})"
+
+    def _repr_html_(self) -> str:
+        found = self.understood
+        facts = {"number": len(self), "shape": self.shape, "range": self.range, "scaling": found.scaling}
+        notes = {"note": "; ".join([*found.notes, *found.warnings])} if found.notes or found.warnings else {}
+        picture = ""
+        if self.layout.image and len(self.shape) == 3:
+            low, high = (value.item() for value in self.images.aminmax())
+            picture = boxes.thumbnails(self.images[:SHOWN].numpy(force=True), low, high)
+        return boxes.box(self.name, {**facts, "classes": self._classes(), **notes}, picture)
 
     @property
     def shape(self) -> tuple[int, ...]:

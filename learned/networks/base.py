@@ -11,6 +11,7 @@ from torch import nn
 from typing_extensions import TypeVar
 
 from ..._support import checks as check
+from ..._support.display import boxes
 from ..._support.shapes import per_row
 from ..._support.types import ArrayLike, Points, Record, Sigma
 from ...errors import ArgumentError, UnknownNameError
@@ -234,6 +235,9 @@ class NetworkDenoiser(nn.Module, Generic[C]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.summary()}, {size_text(self.n_parameters)}, {place_text(self)})"
+
+    def _repr_html_(self) -> str:
+        return boxes.from_line(repr(self))
 
     def summary(self) -> str:
         """The event shape and the options that matter, on one line.

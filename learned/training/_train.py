@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
+from ..._support.display import boxes
 from ..._support.types import Device, FilePath, Record
 from ..data.images import ImageData
 from ..networks.base import NetworkDenoiser
@@ -52,6 +53,16 @@ class Training(Generic[Network]):
 
     def __repr__(self) -> str:
         return f"Training({type(self.network).__name__}, {progress_text(self.history, self.snapshots, self.run_dir)})"
+
+    def _repr_html_(self) -> str:
+        return progress_box(repr(self), self.history)
+
+
+def progress_box(line: str, history: list[Record]) -> str:
+    """The line of a run with its loss drawn on a logarithmic axis."""
+    losses = [float(record["loss"]) for record in history if isinstance(record.get("loss"), int | float)]
+    picture = boxes.curve(losses, f"loss of {len(losses)} records, logarithmic")
+    return boxes.from_line(line) + picture
 
 
 def progress_text(history: list[Record], snapshots: Snapshots, run_dir: Path | None) -> str:

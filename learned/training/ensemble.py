@@ -15,7 +15,7 @@ from ..data.images import ImageData
 from ..networks.base import NetworkDenoiser
 from ..networks.ensemble import EnsembleDenoiser
 from ..networks.layers import Dropout
-from ._train import progress_text
+from ._train import progress_box, progress_text
 from .batches import Batches
 from .config import TrainConfig
 from .loop import Loop, folder_path, join_ranks
@@ -57,6 +57,9 @@ class EnsembleTraining:
     def __repr__(self) -> str:
         kind = f"{len(self.networks)} x {type(self.networks[0]).__name__}"
         return f"EnsembleTraining({kind}, {progress_text(self.history, self.snapshots, self.run_dir)})"
+
+    def _repr_html_(self) -> str:
+        return progress_box(repr(self), self.history)
 
 
 def train_ensemble(

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..._support import checks as check
+from ..._support.display import boxes
 from ..._support.modules import at_least_float32, evaluating, floating_dtype
 from ..._support.types import Array, ArrayLike, Points, Record, Sigma
 from ...errors import ArgumentError, DenoiserContractError, IdealScoreError, NoiseLevelError
@@ -96,6 +97,9 @@ class WrappedDenoiser(nn.Module):
         event = ["event unknown" if self.shape is None else f"event={self.shape}"]
         scale = [] if self.data_range is None else [f"range=({self.data_range[0]:g}, {self.data_range[1]:g})"]
         return f"WrappedDenoiser({', '.join([name, *self.summary(), *scale, *event, *weights])})"
+
+    def _repr_html_(self) -> str:
+        return boxes.from_line(repr(self))
 
     def summary(self) -> list[str]:
         """What a reader wants to know of the kind of wrapper, in a few words.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..._support.display import boxes
 from ...errors import ArgumentError
 from ._canonical import poisson_means, probabilities
 from ._canonical_kernels import convolve, wrapping
@@ -87,6 +88,13 @@ class Sweep:
         seed = f", seed={self.attributes['seed']}" if "seed" in self.attributes else ""
         where = f"sites={box}" if self.size == (self.n_sites,) else f"L={box}"
         return f"Sweep({self.name} {self.kind}, {where}, runs={self.n_runs}{seed})"
+
+    def _repr_html_(self) -> str:
+        sizes = {"sites": self.n_sites, "can be occupied": self.n_total, "runs": self.n_runs}
+        facts = {**sizes, "measured": ", ".join(self.quantities), "as a function of": self.parameter}
+        seed = {"seed": self.attributes["seed"]} if "seed" in self.attributes else {}
+        sides = " x ".join(f"{side:g}" for side in self.size)
+        return boxes.box(f"Sweep: {self.name} {self.kind}, size {sides}", {**facts, **seed})
 
     @property
     def n_runs(self) -> int:

@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.display import boxes
 from ...errors import LatticeError, UnknownNameError
 
 Bond = tuple[int, int, tuple[int, ...]]
@@ -68,6 +69,26 @@ class Lattice:
     def __repr__(self) -> str:
         cell = f"{self.n_basis} sites and {len(self.bonds)} bonds per cell"
         return f"Lattice({self.name!r}, {self.dimension} dimensions, {cell}, {self.coordination:g} neighbours)"
+
+    def _repr_html_(self) -> str:
+        cell = {"dimensions": self.dimension, "sites per cell": self.n_basis, "bonds per cell": len(self.bonds)}
+        picture = self._drawing() if self.dimension == 2 else ""
+        return boxes.box(f"Lattice: {self.name}", {**cell, "neighbours": f"{self.coordination:g}"}, picture)
+
+    def _drawing(self, cells: int = 3, pixels: float = 24.0) -> str:
+        """A piece of a plane lattice: its bonds as lines."""
+        basis, sites = np.array(self.vectors), np.array(self.positions)
+        corners = np.array(list(product(range(cells), repeat=2)))
+        ends = [
+            ((corners + sites[u]) @ basis, (corners + sites[v] + np.array(offset)) @ basis)
+            for u, v, offset in self.bonds
+        ]
+        lines = pixels * np.stack([np.concatenate(side) for side in zip(*ends, strict=True)], axis=1)
+        lines = lines - lines.min((0, 1)) + 2
+        width, height = (float(size) + 2 for size in lines.max((0, 1)))
+        drawn = "".join(f"M{a:.1f} {height - b:.1f}L{c:.1f} {height - d:.1f}" for (a, b), (c, d) in lines.tolist())
+        path = f'<path d="{drawn}" fill="none" stroke="currentColor"/>'
+        return boxes.drawing(path, f"bonds of {cells} x {cells} cells", width, height)
 
     @property
     def dimension(self) -> int:
