@@ -16,14 +16,13 @@ from ..._support.cost import duration, read_duration
 from ..._support.estimates import estimates
 from ..._support.types import FilePath
 from ...errors import ArgumentError, CovarianceError, EmptyDataError, ShapeError
-from ...learned._classes import other_range
 from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
 from ...theory.local.patches import LocalDenoiser
-from ..measures import handover
 from ..measures._predicted_errors import predicted_errors
 from ..measures.duplicates import exact_duplicates
+from ._handed_over import wrong_with
 from ._optima import name_of, optima, own_callable
 from ._own_levels.trained_range import Range, trained_range
 from ._partial import Partial
@@ -33,9 +32,7 @@ from ._run import Announce, Run
 from ._track import conditioned, featureless
 from .options import HELD_OUT, PER_IMAGE, TRAINING, Comparison
 
-REFERENCE = 5000  # training images are enough for the Gaussian optimum that a network is tried against
 CHOOSING = 3  # so large a part of a budget may go into the choice of the patch sizes
-TRIED = 16  # held-out images at each of five noise levels
 FIXED_PANELS = ("clean", "noisy", "network")
 OF_IMAGES = ("local", "masked")
 
@@ -92,7 +89,8 @@ def compare(
         as many training images, the latter E|D_1 - D_2|^2 / d of two disjoint sets; `example` (panel, example_sigma,
         channel, height, width) is one held-out image at five noise levels: clean, noisy, and denoised by the network
         and by every theory; of data that are no images it is over `(panel, example_sigma, *axes of an item)`. The
-        attributes hold how the data were scaled, `data_scaling`, their range and how it was found.
+        attributes hold how the data were scaled, `data_scaling`, their range and how it was found, and `hand_over`, what
+        is wrong with the network.
 
     Raises
     ------
@@ -126,7 +124,7 @@ def compare(
     warn_of_shared(training, held_out)
     if announce is not None:
         announce(preparing(training, config))
-    found = wrong_with(network, training, held_out, config)
+    found = wrong_with(network, training, held_out, config, trained_on)
     if announce is not None and found:
         announce("\n".join(found))
     kept = Partial(partial, config, training, held_out)
@@ -138,18 +136,6 @@ def compare(
         partial=kept, announce=announce, started=started,
     )  # fmt: skip
     return result.assign_attrs(hand_over=found or "")
-
-
-def wrong_with(network: Denoiser, training: ImageData, held_out: ImageData, config: Comparison) -> list[str]:
-    """What the hand-over test finds wrong with the network, and data of another range than those of its training.
-
-    Nothing is tried of a network that is told each image's class.
-    """
-    found = [warning] if (warning := other_range(network, training)) else []
-    if config.condition == PER_IMAGE:
-        return found
-    images = training.images[:REFERENCE]
-    return [*found, *handover(network, held_out.images, training=images, n_images=TRIED, seed=config.seed).warnings]
 
 
 def for_shape(config: Comparison, shape: tuple[int, ...], announce: Announce | None = None) -> Comparison:

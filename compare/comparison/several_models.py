@@ -16,9 +16,11 @@ from ..._support.types import FilePath
 from ...errors import EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
+from ...theory.levels import known_range
 from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
 from ._compare import FIXED_PANELS, against, checked, for_shape, preparing, theories_for, warn_of_shared
+from ._handed_over import wrong_with
 from ._own_levels.trained_range import trained_range
 from ._partial import Partial
 from ._run import Announce
@@ -63,9 +65,10 @@ def compare_models(
     Returns
     -------
     xarray.Dataset
-        The variables of `compare` with a dimension `model` in front, and over `(sampler, other_sampler)`, the networks
-        and the optima, `pair_rp`, `pair_mae`, `pair_cosine`, `pair_rmse`, ... with `_stderr`: `config.n_samples` draws
-        from one starting noise by Heun's rule on 18 levels within the ranges that the networks were trained on.
+        The variables of `compare` with a dimension `model` in front, `model_hand_over` (model), what is wrong with each
+        network as it was handed over, line by line, and over `(sampler, other_sampler)`, the networks and the optima,
+        `pair_rp`, `pair_mae`, `pair_cosine`, `pair_rmse`, ... with `_stderr`: `config.n_samples` draws from one
+        starting noise by Heun's rule on 18 levels within the ranges that the networks know or were trained on.
         `one_model` gives back the comparison of a single network.
 
     Raises
@@ -108,11 +111,14 @@ def compare_models(
     if announce is not None:
         announce(preparing(training, config))
     theories: dict[str, Denoiser] = {}
-    parts = []
+    parts, wrong = [], []
     for i, (name, network) in enumerate(networks.items()):
         kept = Partial(None if partial is None else Path(partial) / name, share, training, held_out)
         if announce is not None:
             announce(f"{name}:")
+        wrong.append("\n".join(wrong_with(network, training, held_out, config)))
+        if announce is not None and wrong[-1]:
+            announce(wrong[-1])
         # of the time that is left, every network may take an equal part
         left = total - (time.monotonic() - started)
         begun = time.monotonic() - (total / len(networks) - left / (len(networks) - i))
@@ -136,6 +142,7 @@ def compare_models(
     for name in ("network", "trained_on"):
         values = [part.attrs[name] for part in parts]
         result[f"model_{name}"] = (("model", "side") if name == "trained_on" else "model", values)
+    result["model_hand_over"] = ("model", wrong)
     pairs = reproducibility(
         {**networks, **theories}, training.shape, config.n_samples, sigmas=_levels(networks), seed=config.seed,
         centre=training.images.double().mean(0), show=show,
@@ -148,7 +155,8 @@ def compare_models(
 
 def _levels(networks: Mapping[str, Denoiser]) -> list[float]:
     """A sampling grid that no network of known range has to leave."""
-    ranges = [known for network in networks.values() if (known := trained_range(network))] + [WIDEST]
+    ranges = [known for network in networks.values() if (known := trained_range(network))]
+    ranges += [*map(known_range, networks.values()), WIDEST]
     low, high = max(low for low, _ in ranges), min(high for _, high in ranges)
     low, high = (low, high) if low < high else WIDEST
     return [*karras_sigmas(18, low, high), 0.0]
@@ -186,8 +194,11 @@ def one_model(result: xr.Dataset, name: str) -> xr.Dataset:
     part = result.sel(model=name, drop=True)
     part = part.drop_vars([key for key in part.variables if "sampler" in part[key].dims or "side" in part[key].dims])
     low, high = result.model_trained_on.sel(model=name).values
-    return part.drop_vars("model_network").assign_attrs(
-        network=f"{name}: {result.model_network.sel(model=name).item()}", trained_on=(low, high)
+    wrong = str(result.model_hand_over.sel(model=name).item()) if "model_hand_over" in result else ""
+    return part.drop_vars(["model_network", "model_hand_over"], errors="ignore").assign_attrs(
+        network=f"{name}: {result.model_network.sel(model=name).item()}",
+        trained_on=(low, high),
+        hand_over=wrong.split("\n") if wrong else "",
     )
 
 
