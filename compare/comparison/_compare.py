@@ -89,8 +89,8 @@ def compare(
         as many training images, the latter E|D_1 - D_2|^2 / d of two disjoint sets; `example` (panel, example_sigma,
         channel, height, width) is one held-out image at five noise levels: clean, noisy, and denoised by the network
         and by every theory; of data that are no images it is over `(panel, example_sigma, *axes of an item)`. The
-        attributes hold how the data were scaled, `data_scaling`, their range and how it was found, and `hand_over`, what
-        is wrong with the network.
+        attributes hold how the data were scaled, `data_scaling`, their range and how it was found, and `hand_over`,
+        what is wrong with the network.
 
     Raises
     ------
