@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
+F = TypeVar("F")
+SMALLEST_SIGMA, LARGEST_SIGMA = 1e-150, 1e150
 
 
 def _is_tensor(value: object) -> bool:
@@ -67,10 +69,48 @@ def real(argument: str, value: Any, minimum: float = -math.inf, maximum: float =
     return value
 
 
+def number(argument: str, value: Any, minimum: float = -math.inf) -> float:
+    """`value`, a number or an array or tensor of one, as a float >= minimum; infinity is a number, NaN is not."""
+    array = float_array(argument, value)
+    if array.ndim:
+        raise ShapeError(argument, f"has shape {array.shape}", "pass one number")
+    if not array >= minimum:
+        above = "" if minimum == -math.inf else f" >= {minimum:g}"
+        raise ArgumentError(argument, f"is {float(array)}", f"pass a number{above}")
+    return float(array)
+
+
+def instance(argument: str, value: object, kind: type[T], *others: type[T]) -> T:
+    """`value` if it is of that kind, or of one of the others."""
+    if not isinstance(value, (kind, *others)):
+        names = " or ".join(one.__name__ for one in (kind, *others))
+        raise ArgumentError(argument, f"is a {type(value).__name__}", f"pass a {names}")
+    return value
+
+
+def function(argument: str, value: F, call: str) -> F:
+    """`value` if it can be called; `call` says how, as in "denoiser(x, sigma)"."""
+    if not callable(value):
+        raise ArgumentError(argument, f"is a {type(value).__name__}", f"pass a function that is called as {call}")
+    return value
+
+
+def items(argument: str, value: Any) -> list[Any]:
+    """The items of a list, tuple, array or other iterable; a string is one thing and not a list of letters."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ArgumentError(argument, f"is {value!r}", "pass a list")
+    return list(value)
+
+
+def axis(argument: str, value: Any, ndim: int) -> int:
+    """`value` as an axis of an array of `ndim` axes, counted from the front."""
+    return integer(argument, value, -ndim, ndim - 1) % ndim
+
+
 def choice(argument: str, value: Any, known: Iterable[str]) -> str:
     """`value` if it is one of the known names."""
     known = list(known)
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise UnknownNameError(argument, value, known)
     return value
 
@@ -78,29 +118,69 @@ def choice(argument: str, value: Any, known: Iterable[str]) -> str:
 def finite(argument: str, array: T) -> T:
     """`array` (NumPy or torch) if every entry is finite."""
     entries: Any = array
-    if not (holds(entries.isfinite()) if _is_tensor(array) else bool(np.isfinite(np.asarray(entries)).all())):
+    if _is_tensor(array):
+        _on_a_real_device(argument, entries)
+        good = holds(entries.isfinite())
+    else:
+        entries = np.asarray(entries)
+        good = np.isfinite(entries if entries.dtype.kind in "biufc" else float_array(argument, entries)).all()
+    if not good:
         raise NotFiniteError(argument, "holds NaN or infinite values", "remove or replace them first")
     return array
 
 
-def float_array(value: Any) -> np.ndarray:
-    """`value` as float64 in NumPy; of a tensor whatever its type, device and gradient."""
-    return np.asarray(value.detach().cpu().double() if _is_tensor(value) else value, dtype=np.float64)
+def _on_a_real_device(argument: str, tensor: torch.Tensor) -> None:
+    if tensor.is_meta:
+        raise ArgumentError(argument, "is on the device 'meta', where tensors hold no numbers", "pass one with data")
+
+
+def representable(argument: str, result: T, remedy: str = "pass smaller or larger numbers") -> T:
+    """`result` (NumPy or torch) of a computation, if numbers as large or small as `argument` left it in float64."""
+    entries: Any = result
+    if bool((entries != entries).any()):
+        raise NotFiniteError(argument, "is so large or small that the result is no number", remedy)
+    return result
+
+
+def float_array(argument: str, value: Any) -> np.ndarray:
+    """`value` as float64 in NumPy, NaN and infinity as they are; of a tensor whatever its type, device and gradient."""
+    try:
+        if _is_tensor(value):
+            _on_a_real_device(argument, value)
+            value = value.detach().cpu() if value.is_complex() else value.detach().cpu().double()
+        array = np.asarray(value)
+        words = array.dtype.kind not in "biufO"
+        if words or (array.dtype.kind == "O" and any(entry is None for entry in array.flat)):
+            raise TypeError(f"got {array.dtype if words else None}")
+        return np.asarray(array, dtype=np.float64)
+    except ArgumentError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(
+            argument, f"expected an array of real numbers ({error})", "pass numbers, an array or a tensor"
+        ) from None
+
+
+def tensor(argument: str, value: Any) -> torch.Tensor:
+    """`value` as a tensor of real numbers that are there, whatever their type."""
+    import torch
+
+    try:
+        found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+        if found.is_complex():
+            raise TypeError("complex")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(argument, f"expected an array of real numbers ({error})", "pass a tensor") from None
+    _on_a_real_device(argument, found)
+    return found
 
 
 def as_float_tensor(argument: str, value: Any, dtype: torch.dtype | None = None) -> torch.Tensor:
     """`value` as a finite floating-point tensor: float tensors keep their dtype, all else becomes float64."""
-    import torch
-
-    try:
-        tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
-        if not tensor.is_floating_point():
-            if tensor.is_complex():
-                raise TypeError("complex")
-            tensor = tensor.to(torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ArgumentError(argument, f"expected an array of real numbers ({error})", "pass a tensor") from None
-    return finite(argument, tensor if dtype is None else tensor.to(dtype))
+    given = tensor(argument, value)
+    if not given.is_floating_point():
+        given = given.double()
+    return finite(argument, given if dtype is None else given.to(dtype))
 
 
 def probabilities(argument: str, value: Any, n: int) -> torch.Tensor:
@@ -156,7 +236,16 @@ def sigmas(argument: str, sigma: Any, like: torch.Tensor) -> torch.Tensor:
     """Noise levels as a tensor `(batch,)` in the dtype and on the device of `like` (batch, ...)."""
     import torch
 
-    tensor = torch.as_tensor(sigma, dtype=like.dtype, device=like.device)
+    try:
+        if isinstance(sigma, torch.Tensor):
+            _on_a_real_device(argument, sigma)
+            if sigma.is_complex():
+                raise TypeError("complex")
+        tensor = torch.as_tensor(sigma, dtype=like.dtype, device=like.device)
+    except ArgumentError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(argument, f"expected real numbers ({error})", "pass a noise level >= 0") from None
     if tensor.ndim > 1 or (tensor.ndim == 1 and tensor.shape[0] not in (1, like.shape[0])):
         raise ShapeError(argument, f"has shape {tuple(tensor.shape)}", "pass a scalar or one value per sample")
     if not holds(tensor >= 0):
@@ -165,10 +254,16 @@ def sigmas(argument: str, sigma: Any, like: torch.Tensor) -> torch.Tensor:
 
 
 def positive_sigmas(argument: str, sigma: Any) -> np.ndarray:
-    """A one-dimensional float64 grid of finite noise levels > 0."""
-    grid = np.atleast_1d(np.asarray(sigma, dtype=np.float64))
+    """A one-dimensional float64 grid of finite noise levels > 0 that can be squared."""
+    grid = np.atleast_1d(float_array(argument, sigma))
     if grid.ndim != 1 or grid.size == 0:
         raise ShapeError(argument, f"has shape {grid.shape}", "pass a list of noise levels")
     if not (np.isfinite(grid).all() and (grid > 0).all()):
         raise NoiseLevelError(argument, "holds values that are not finite and > 0", "pass noise levels > 0")
+    if grid.min() < SMALLEST_SIGMA or grid.max() > LARGEST_SIGMA:
+        raise NoiseLevelError(
+            argument,
+            "holds values whose square is no number in float64",
+            f"pass noise levels from {SMALLEST_SIGMA:g} to {LARGEST_SIGMA:g}",
+        )
     return grid

@@ -83,7 +83,8 @@ class Covariance(nn.Module):
             raise CovarianceError(
                 "covariance", f"is not symmetric (by {asymmetry:.3g})", "pass (C + C.T) / 2 if it should be"
             )
-        eigenvalues, basis = torch.linalg.eigh((matrix + matrix.T) / 2)
+        working = matrix.float() if matrix.dtype.itemsize < 4 else matrix  # no decomposition exists in half precision
+        eigenvalues, basis = (part.to(matrix.dtype) for part in torch.linalg.eigh((working + working.T) / 2))
         dim = matrix.shape[0]
         eigenvalues = rank_cut(eigenvalues, dim).flip(0)
         rank = int((eigenvalues > 0).sum())

@@ -47,7 +47,8 @@ class DiscreteSchedule:
     name: str = "custom"
 
     def __post_init__(self) -> None:
-        betas = check.float_array(self.betas)
+        check.instance("name", self.name, str)
+        betas = check.float_array("betas", self.betas)
         if betas.ndim != 1 or betas.size == 0 or not bool(np.all((betas > 0) & (betas < 1))):
             raise NoiseLevelError("betas", "are not a list of values in (0, 1)", "pass the variance of each step")
         if betas.size > 1 and betas[0] > 0.5 and bool(np.all(np.diff(betas) <= 0)):
@@ -168,7 +169,7 @@ class DiscreteSchedule:
         DiscreteSchedule
             Of n steps.
         """
-        values = np.asarray(alpha_bar, dtype=np.float64)
+        values = check.float_array("alpha_bar", alpha_bar)
         inside = values.ndim == 1 and values.size > 0 and bool(np.all((values > 0) & (values < 1)))
         if not inside or not bool(np.all(np.diff(values) < 0)):
             raise NoiseLevelError("alpha_bar", "does not fall within (0, 1)", "pass abar of the steps 1 ... n")

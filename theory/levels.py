@@ -112,7 +112,7 @@ def known_levels(denoiser: Denoiser, asked: ArrayLike | None = None) -> Array:
         low, high = known_range(denoiser)
         found = levels[(levels >= low) & (levels <= high)]
     else:
-        found = _nearest(np.asarray(grid, dtype=np.float64), levels)
+        found = _nearest(check.float_array("grid", grid), levels)
     if not found.size:
         within_known_range(denoiser, float(levels.min()), float(levels.max()))
         raise NoiseLevelError("sigmas", "hold no level that the network knows", "ask for more of them")
@@ -182,7 +182,7 @@ def falling_levels(sigmas: ArrayLike, infinite: bool = False) -> Array:
     >>> falling_levels([2, 1, 0])
     array([2., 1., 0.])
     """
-    grid = check.float_array(sigmas).reshape(-1)
+    grid = check.float_array("sigmas", sigmas).reshape(-1)
     finite = grid[1:] if infinite and grid.size and grid[0] == math.inf else grid
     if grid.size < 2 or not np.isfinite(finite).all() or not (grid[1:] < grid[:-1]).all() or grid[-1] < 0:
         problem = "is not a strictly decreasing list of two or more finite levels >= 0"

@@ -29,7 +29,7 @@ Value = float | np.ndarray
 
 def _clock(name: str, value: ArrayLike, low: float, high: float) -> Array:
     """`value` as float64, if it lies on the clock."""
-    array = check.float_array(value)
+    array = check.float_array(name, value)
     if array.size == 0:
         raise ShapeError(name, "is empty", "pass at least one value")
     if not bool(np.all((array >= low) & (array <= high))):

@@ -36,7 +36,7 @@ def independence_error(accuracy: ArrayLike, n: int) -> Array:
     >>> independence_error([[0.5], [0.5]], 100).round(4).tolist()
     [0.025]
     """
-    p = np.asarray(accuracy, dtype=np.float64)
+    p = check.float_array("accuracy", accuracy)
     product = p.prod(0)
     others = np.stack([np.delete(p, i, axis=0).prod(0) for i in range(len(p))])
     variance = product * (1 - product) - (others**2 * p * (1 - p)).sum(0)

@@ -57,7 +57,7 @@ class CurveFit:
     n: int
 
     def __call__(self, step: ArrayLike) -> np.ndarray:
-        return _FUNCTIONS[self.form](np.asarray(step, dtype=np.float64), *self.parameters.values())
+        return _FUNCTIONS[self.form](check.float_array("step", step), *self.parameters.values())
 
 
 def _geometric(t: np.ndarray, chance: float, rate: float) -> np.ndarray:
@@ -114,7 +114,7 @@ def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int
     from scipy.optimize import curve_fit
 
     check.choice("form", form, FORMS)
-    t, values = np.asarray(step, dtype=np.float64), accuracies("accuracy", accuracy)
+    t, values = check.float_array("step", step), accuracies("accuracy", accuracy)
     names, function = _NAMES[form], _FUNCTIONS[form]
     if t.ndim != 1 or t.shape != values.shape or len(t) <= len(names):
         raise ShapeError("accuracy", f"has shape {values.shape} for {t.shape} steps", f"pass more than {len(names)}")

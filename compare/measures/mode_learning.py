@@ -65,7 +65,7 @@ def crossing_times(times: ArrayLike, progress: np.ndarray, fraction: float) -> n
 
     Between two records 1 - progress is taken to fall exponentially, which gradient flow does exactly.
     """
-    times = np.asarray(times, dtype=np.float64)
+    times = check.float_array("times", times)
     left = -np.log(np.clip(1 - progress, 1e-300, None))
     wanted = -np.log1p(-fraction)
     found = crossing(times, left.T, wanted, direction="rising")
@@ -112,7 +112,7 @@ def learning_curves(times: ArrayLike, gains: ArrayLike, theory: LinearLearning, 
     [1.0, 1.0, 1.0]
     """
     fraction = check.real("fraction", fraction, 1e-6, 1 - 1e-6)
-    times, gains = np.asarray(times, dtype=np.float64), np.asarray(gains, dtype=np.float64)
+    times, gains = check.float_array("times", times), check.float_array("gains", gains)
     if gains.shape != (len(times), len(theory.eigenvalues)):
         raise ShapeError("gains", f"has shape {gains.shape}", f"pass ({len(times)}, {len(theory.eigenvalues)})")
     if len(times) < 2 or bool((np.diff(times) <= 0).any()):

@@ -71,7 +71,7 @@ def persistence(points: ArrayLike, n_landmarks: int = 100) -> Persistence:
         from ripser import ripser
     except ImportError:
         raise MissingDependencyError("ripser", "topology") from None
-    cloud = check.finite("points", np.asarray(points, dtype=np.float64))
+    cloud = check.finite("points", check.float_array("points", points))
     chosen = cloud[_spread(cloud, check.integer("n_landmarks", n_landmarks, 4))]
     apart = np.linalg.norm(chosen[:, None] - chosen, axis=-1)
     with warnings.catch_warnings():

@@ -19,7 +19,7 @@ TELLING = ("x_on_y", "x_parallel", "y_parallel")  # the tests in which the two t
 
 def grid_values(given: ArrayLike) -> np.ndarray:
     """`given` as a finite float64 array `(n_x, n_y, d)` of at least 5 x 5 points that are not all the same."""
-    values = check.finite("values", np.asarray(given, dtype=np.float64))
+    values = check.finite("values", check.float_array("given", given))
     if values.ndim != 3 or min(values.shape[:2]) < 5:
         raise ShapeError("values", f"has shape {values.shape}", "pass (n_x, n_y, d) with at least 5 x 5 points")
     if np.ptp(values.reshape(-1, values.shape[2]), axis=0).max() == 0:

@@ -157,7 +157,7 @@ def fit_centres(images: ArrayLike, canvas: BumpCanvas, kind: str = "bump") -> Ce
     ([[2.3, 6.1]], True)
     """
     check.choice("kind", kind, KINDS)
-    images = check.finite("images", np.asarray(images, dtype=np.float64))
+    images = check.finite("images", check.float_array("images", images))
     if images.ndim != 4 or images.shape[1:] != (1, canvas.size, canvas.size):
         raise ShapeError("images", f"has shape {images.shape}", f"pass (n, 1, {canvas.size}, {canvas.size})")
     if canvas.width < 0.25:

@@ -116,7 +116,7 @@ class BumpCanvas:
         ArgumentError
             For infinite values, a centre without any coordinate, or one outside the canvas.
         """
-        centres = np.asarray(centres, dtype=np.float64)
+        centres = check.float_array("centres", centres)
         if centres.ndim != 2 or centres.shape[1] != 2:
             raise ShapeError("centres", f"has shape {centres.shape}", "pass (n, 2): x and y of each, nan where absent")
         if len(centres) == 0:
@@ -144,7 +144,7 @@ class BumpCanvas:
         array
             Their differences in pixels.
         """
-        difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+        difference = check.float_array("a", a) - check.float_array("b", b)
         return difference - self.size * np.round(difference / self.size) if self.periodic else difference
 
     def profile(self, positions: ArrayLike) -> Array:
@@ -161,7 +161,7 @@ class BumpCanvas:
             Values within [0, 1], shape (n, size).
         """
         copies = np.arange(-_copies(self), _copies(self) + 1) * self.size
-        apart = np.arange(self.size) - np.asarray(positions, dtype=np.float64)[:, None]
+        apart = np.arange(self.size) - check.float_array("positions", positions)[:, None]
         return np.exp(-((apart[..., None] + copies) ** 2) / (2 * self.width**2)).sum(-1)
 
 

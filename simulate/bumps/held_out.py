@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..._support import checks as check
 from ...errors import ArgumentError, EmptyDataError
 from .canvas import ROUNDING
@@ -67,7 +65,7 @@ class HeldOut:
         array of int
             Index into `REGIONS` ("neither", "x", "y", "both"), shape (n,).
         """
-        place = np.asarray(centres, dtype=np.float64)
+        place = check.float_array("centres", centres)
         slack = ROUNDING * max(abs(self.low), abs(self.high), 1.0)
         inside = (place >= self.low - slack) & (place <= self.high + slack)
         return inside[:, 0] + 2 * inside[:, 1]

@@ -61,7 +61,7 @@ def continuous_overlap(distance: ArrayLike, width: float) -> Array:
     >>> round(float(continuous_overlap(4.6036, 1.0)), 6)
     0.005
     """
-    return np.exp(-((np.asarray(distance, dtype=np.float64) / (2 * _width(width))) ** 2))
+    return np.exp(-((check.float_array("distance", distance) / (2 * _width(width))) ** 2))
 
 
 def pixel_overlap(a: ArrayLike, b: ArrayLike, width: float) -> Array:
@@ -89,7 +89,7 @@ def pixel_overlap(a: ArrayLike, b: ArrayLike, width: float) -> Array:
     >>> round(float(pixel_overlap(0.0, 1.0, 1.0) - continuous_overlap(1.0, 1.0)), 6)
     -0.000161
     """
-    one, two, width = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), _width(width)
+    one, two, width = check.float_array("a", a), check.float_array("b", b), _width(width)
     weight = _theta((one + two) / 2, width) / np.sqrt(_theta(one, width) * _theta(two, width))
     return continuous_overlap(one - two, width) * weight
 

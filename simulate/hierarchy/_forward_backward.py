@@ -91,7 +91,7 @@ def forward_backward(
     channel = channel_of(channel)
     n_data = check.integer("n_data", n_data, 2)
     n_trajectories = check.integer("n_trajectories", n_trajectories, 2)
-    grid = np.atleast_1d(np.asarray(noises, dtype=np.float64))
+    grid = np.atleast_1d(check.float_array("noises", noises))
     if sampler is None:
         sampler = PosteriorSampler(grammar, channel)
     if not callable(sampler):

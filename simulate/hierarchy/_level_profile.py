@@ -81,7 +81,7 @@ def level_profile(
 
     channel = channel_of(channel)
     n_grammars, n_data = check.integer("n_grammars", n_grammars, 2), check.integer("n_data", n_data, 1)
-    grid = np.atleast_1d(np.asarray(noises, dtype=np.float64))
+    grid = np.atleast_1d(check.float_array("noises", noises))
     found = np.zeros((3, n_grammars, grid.size, depth + 1))
     for draw in bar(range(n_grammars), label=f"{channel.name} profile"):
         grammar = Grammar.random(v, m, s, depth, seed=stream_seed(seed, "grammars", draw))

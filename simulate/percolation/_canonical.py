@@ -56,7 +56,7 @@ def canonical(q_n: ArrayLike, p: ArrayLike) -> Array:
     array([0.  , 0.25, 1.  ])
     """
     grid = probabilities("p", p)
-    values = check.finite("q_n", np.asarray(q_n, dtype=np.float64))
+    values = check.finite("q_n", check.float_array("q_n", q_n))
     if values.ndim == 0 or values.shape[0] < 2:
         raise ShapeError("q_n", f"has shape {values.shape}", "pass the values at n = 0 ... N with N >= 1")
     n_total = values.shape[0] - 1
@@ -79,7 +79,7 @@ def binomial_window(n_total: int, p: float) -> tuple[int, Array]:
 
 def probabilities(argument: str, p: ArrayLike) -> Array:
     """`p` as a one-dimensional float64 array within [0, 1]."""
-    grid = np.atleast_1d(np.asarray(p, dtype=np.float64))
+    grid = np.atleast_1d(check.float_array("p", p))
     if grid.ndim != 1 or grid.size == 0:
         raise ShapeError(argument, f"has shape {grid.shape}", "pass a number or a list of numbers")
     if not bool(((grid >= 0) & (grid <= 1)).all()):

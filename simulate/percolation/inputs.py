@@ -102,7 +102,7 @@ def field_of(field: ArrayLike, lattice: Lattice) -> tuple[np.ndarray, tuple[int,
     """The values of all sites in order, and the sides of the box."""
     if np.asarray(field).dtype == np.bool_:
         raise ArgumentError("field", "is a mask, whose sites have no order", "label(mask) finds its clusters")
-    values = np.asarray(field, dtype=np.float64)
+    values = check.float_array("field", field)
     axes = lattice.dimension + (lattice.n_basis > 1)
     if values.ndim != axes or (lattice.n_basis > 1 and values.shape[-1] != lattice.n_basis):
         sites = f" and {lattice.n_basis} sites of the cell last" if lattice.n_basis > 1 else ""

@@ -106,7 +106,7 @@ def gradient_flow(
     draws, repeats = check.integer("draws", draws, 1), check.integer("repeats", repeats, 1)
     if draws < n:
         raise ArgumentError("draws", f"are {draws} for {n} data", "noise each at least once")
-    tau = check.float_array(times)
+    tau = check.float_array("times", times)
     if tau.ndim != 1 or not tau.size:
         raise ShapeError("times", f"have shape {tau.shape}", "pass a list of times")
     check.finite("times", tau)
@@ -117,7 +117,7 @@ def gradient_flow(
     sigma = float((noise if isinstance(noise, NoiseLevel) else NoiseLevel(noise)).sigma)
     if not 0 < sigma < math.inf:
         raise ArgumentError("noise", f"is sigma = {sigma}", "pass a noise level above 0 and finite")
-    root = np.sqrt(check.float_array(spectrum).clip(0))
+    root = np.sqrt(check.float_array("spectrum", spectrum).clip(0))
     curves = np.empty((4, repeats, len(tau)))
     values = np.empty((repeats, p))
     for i in range(repeats):

@@ -86,6 +86,9 @@ class LeafChannel(Protocol):
         ...
 
 
+MOST_SYMBOLS = 2**20
+
+
 def _fraction(argument: str, value: Sigma) -> float:
     try:
         return check.real(argument, value, 0.0, 1.0)
@@ -93,12 +96,12 @@ def _fraction(argument: str, value: Sigma) -> float:
         raise NoiseLevelError(argument, error.problem, error.remedy) from None
 
 
-def _symbols(observation: ArrayLike, v: int, lowest: int) -> torch.Tensor:
-    symbols = torch.as_tensor(observation)
+def _symbols(observation: ArrayLike, v: int, lowest: int, argument: str = "observation") -> torch.Tensor:
+    symbols = check.tensor(argument, observation)
     if symbols.ndim != 2:
-        raise ShapeError("observation", f"has shape {tuple(symbols.shape)}", "pass (n, leaves) symbols")
+        raise ShapeError(argument, f"has shape {tuple(symbols.shape)}", "pass (n, leaves) symbols")
     if symbols.is_floating_point() or symbols.is_complex() or bool(((symbols < lowest) | (symbols >= v)).any()):
-        raise ArgumentError("observation", "holds values that are not symbols", f"pass integers {lowest} ... {v - 1}")
+        raise ArgumentError(argument, "holds values that are not symbols", f"pass integers {lowest} ... {v - 1}")
     return symbols.long()
 
 
@@ -125,7 +128,9 @@ def one_hot(strings: ArrayLike, v: int, dtype: torch.dtype = torch.float64) -> t
     tensor([[[0., 1., 0.],
              [1., 0., 0.]]], dtype=torch.float64)
     """
-    return torch.nn.functional.one_hot(_symbols(strings, v, 0), v).to(dtype)
+    v = check.integer("v", v, 1, MOST_SYMBOLS)
+    check.instance("dtype", dtype, torch.dtype)
+    return torch.nn.functional.one_hot(_symbols(strings, v, 0, "strings"), v).to(dtype)
 
 
 class Gaussian:

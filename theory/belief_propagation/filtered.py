@@ -57,7 +57,7 @@ def path_marginals(grammar: Grammar, k: int) -> torch.Tensor:
     >>> path_marginals(Grammar.random(v=4, m=2, s=2, depth=3, n_classes=3), 2).shape
     torch.Size([4, 3, 4])
     """
-    k = check.integer("k", k, 0, grammar.depth)
+    k = check.integer("k", k, 0, check.instance("grammar", grammar, Grammar).depth)
     steps = []
     for rules in map(torch.tensor, grammar.rules[:k]):
         step = torch.zeros(grammar.s, len(rules), grammar.v, dtype=torch.float64)
@@ -98,7 +98,7 @@ class FilteredPropagation(nn.Module):
     def __init__(self, grammar: Grammar, k: int) -> None:
         super().__init__()
         self.grammar: Grammar = grammar
-        self.k: int = check.integer("k", k, 0, grammar.depth)
+        self.k: int = check.integer("k", k, 0, check.instance("grammar", grammar, Grammar).depth)
         self.below: BeliefPropagation | None = (
             None if k == grammar.depth else BeliefPropagation(grammar.below(k) if k else grammar)
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
+from ...errors import ShapeError
 
 if TYPE_CHECKING:
     from ..._support.types import Array, ArrayLike
@@ -44,7 +45,10 @@ def concept_signal(generate: Callable[[np.ndarray], ArrayLike], values: ArrayLik
     >>> concept_signal(lambda z: np.array([3 * z[0], z[1] ** 2]), [1.0, 2.0]).round(6).tolist()
     [3.0, 4.0]
     """
-    point = np.atleast_1d(check.finite("values", np.asarray(values, dtype=np.float64)))
+    check.function("generate", generate, "generate(values)")
+    point = np.atleast_1d(check.finite("values", check.float_array("values", values)))
+    if point.ndim != 1:
+        raise ShapeError("values", f"has shape {point.shape}", "pass one value per concept, (k,)")
     step = check.real("step", step, 1e-12)
     shifts = step * np.eye(len(point))
     apart = [np.asarray(generate(point + s), float) - np.asarray(generate(point - s), float) for s in shifts]

@@ -50,7 +50,7 @@ class ConceptGraph:
 
     def __init__(self, values: Mapping[str, int | Sequence[str]] | Sequence[int]) -> None:
         if not isinstance(values, Mapping):
-            values = {f"concept {i}": count for i, count in enumerate(values)}
+            values = {f"concept {i}": count for i, count in enumerate(check.items("values", values))}
         if not values:
             raise ArgumentError("values", "is empty", "pass the number of values of each concept, e.g. (2, 2, 2)")
         self.concepts: tuple[str, ...] = tuple(values)

@@ -29,6 +29,9 @@ EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 1e-5  # of a mean in float32, or of numbers printed with six digits
 
 
+MOST_ABILITIES = 10**6
+
+
 class Law(NamedTuple):
     """A predicted accuracy and its standard error, both without the axis of concepts."""
 
@@ -38,7 +41,7 @@ class Law(NamedTuple):
 
 def accuracies(argument: str, value: ArrayLike) -> np.ndarray:
     """`value` as float64 accuracies in [0, 1]; what a mean in float32 lies outside by rounding is put on the edge."""
-    array = check.finite(argument, np.asarray(value, dtype=np.float64))
+    array = check.finite(argument, check.float_array(argument, value))
     if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
         found = f"holds values from {array.min():.9g} to {array.max():.9g}"
         percent = bool(2 <= array.max() <= 100 and array.min() >= 0)
@@ -52,9 +55,9 @@ def _curves(curves: ArrayLike, stderr: ArrayLike | None, axis: int) -> tuple[np.
         lengths = ", ".join(str(np.shape(curve)) for curve in curves)
         raise ShapeError("curves", f"are of unequal length ({lengths})", "evaluate every concept at the same steps")
     values = accuracies("curves", curves)
-    if values.ndim == 0 or values.shape[axis] == 0:
+    if values.ndim == 0 or values.shape[check.axis("axis", axis, values.ndim)] == 0:
         raise ShapeError("curves", f"has shape {values.shape}", "pass one curve per concept, (concepts, steps)")
-    errors = np.zeros_like(values) if stderr is None else np.asarray(stderr, dtype=np.float64)
+    errors = np.zeros_like(values) if stderr is None else check.finite("stderr", check.float_array("stderr", stderr))
     if errors.shape != values.shape or bool((errors < 0).any()):
         raise ShapeError("stderr", f"has shape {errors.shape} or negative entries", f"pass errors {values.shape}")
     return np.moveaxis(values, axis, 0), np.moveaxis(errors, axis, 0)
@@ -135,8 +138,8 @@ def additive_law(curves: ArrayLike, stderr: ArrayLike | None = None, axis: int =
 
 def rates_of(n: int, p: ArrayLike) -> np.ndarray:
     """One probability per step for each of n abilities."""
-    n = check.integer("n", n, 0)
-    rates = np.asarray(p, dtype=np.float64)
+    n = check.integer("n", n, 0, MOST_ABILITIES)
+    rates = check.float_array("p", p)
     if rates.ndim == 0:
         rates = np.full(n, float(rates))
     if rates.shape != (n,):
@@ -175,7 +178,7 @@ def toy_law(n: int, p: ArrayLike, t: ArrayLike) -> Array:
     >>> toy_law(3, 0.05, [0, 30]).round(4).tolist()
     [0.0, 0.4844]
     """
-    rates, steps = rates_of(n, p), np.asarray(t, dtype=np.float64)
-    if bool((steps < 0).any()):
-        raise ArgumentError("t", "is negative", "pass steps >= 0")
+    rates, steps = rates_of(n, p), check.float_array("t", t)
+    if not bool((steps >= 0).all()):
+        raise ArgumentError("t", "is negative or NaN", "pass steps >= 0")
     return (-np.expm1(steps[..., None] * np.log1p(-rates))).prod(-1)

@@ -55,8 +55,9 @@ def circle_dimension(sigma: ArrayLike, radius: float = 1.0) -> Array:
     grid = check.positive_sigmas("sigma", sigma)
     if not check.real("radius", radius) > 0:
         raise ArgumentError("radius", f"is {radius!r}", "pass a radius > 0")
-    z = (radius / grid) ** 2
-    near = np.minimum(z, FAR)
-    direct = 2 * near * (1 - special.i1e(near) / special.i0e(near))
-    series = sum(2 * coefficient * z ** -float(k) for k, coefficient in enumerate(SERIES))
+    with np.errstate(over="ignore", divide="ignore"):  # z from 0 to infinity has both limits
+        z = (radius / grid) ** 2
+        near = np.minimum(z, FAR)
+        direct = 2 * near * (1 - special.i1e(near) / special.i0e(near))
+        series = sum(2 * coefficient * z ** -float(k) for k, coefficient in enumerate(SERIES))
     return np.where(z <= FAR, direct, series)

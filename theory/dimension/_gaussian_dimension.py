@@ -55,7 +55,7 @@ def gaussian_dimension(gaussian: GaussianDenoiser, x: ArrayLike, sigma: ArrayLik
     """
     grid = check.positive_sigmas("sigma", sigma)
     points = check.dataset("x", x)
-    check.batch("x", points, gaussian.event_shape)
+    check.batch("x", points, check.instance("gaussian", gaussian, GaussianDenoiser).event_shape)
     covariance = gaussian.covariance
     u = (points.to(gaussian.mean) - gaussian.mean).flatten(1)
     eigenvalues, floor, shares = covariance.eigenvalues + covariance.floor, covariance.floor, covariance.spectrum
@@ -63,7 +63,7 @@ def gaussian_dimension(gaussian: GaussianDenoiser, x: ArrayLike, sigma: ArrayLik
     for level in grid.tolist():
         apart = covariance.rescale(u, level / (eigenvalues + level**2), level / (floor + level**2))
         rows.append((shares / (shares + level**2)).sum() + apart.square().sum(1))
-    return torch.stack(rows).double().numpy(force=True)
+    return check.representable("x", torch.stack(rows).double().numpy(force=True))
 
 
 def gaussian_mean_dimension(source: Source, sigma: ArrayLike, noised: bool = False) -> Array:

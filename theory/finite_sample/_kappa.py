@@ -70,10 +70,10 @@ def check_spectrum(spectrum: ArrayLike) -> Array:
 
 def check_sigma(sigma: float) -> float:
     """A noise level from 0 to inf."""
-    value = float(sigma)
-    if math.isnan(value) or value < 0:
-        raise NoiseLevelError("sigma", f"is {value}", "pass a noise level >= 0")
-    return value
+    value = check.float_array("sigma", sigma)
+    if value.ndim or not value >= 0:
+        raise NoiseLevelError("sigma", f"is {sigma}", "pass a noise level >= 0")
+    return float(value)
 
 
 def scaled_level(sigma: float, top: float) -> float:

@@ -105,6 +105,9 @@ def factors(
     """The factor of data `(m, d)` at each (n, sigma), from one pass over the data; `known` are their `moments`."""
     mean, covariance = known or moments(points)
     values, basis = covariance.eigenvalues + covariance.floor, covariance.basis
+    check.representable("data", values)
+    if not bool((values > 0).any()):
+        raise EmptyDataError("data", "vary by less than float64 can square", "pass larger numbers")
     positive = values > len(values) * torch.finfo(torch.float64).eps * values.max()
     c = values[positive]
     spectrum = check_spectrum(c)

@@ -67,7 +67,8 @@ def flow_target_ratio(mmse: ArrayLike, sigma: ArrayLike, second_moment: float, d
     if (errors < 0).any():
         raise ArgumentError("mmse", f"holds {errors.min():.3g}", "pass mean squared errors >= 0")
     total = check.real("second_moment", second_moment, 0.0) + check.integer("dim", dim, 1)
-    return 1 - errors * ((1 + grid) / grid) ** 2 / total
+    with np.errstate(over="ignore", invalid="ignore"):
+        return check.representable("sigma", 1 - errors * ((1 + grid) / grid) ** 2 / total)
 
 
 def gaussian_flow_target_ratio(source: Source, sigma: ArrayLike, mean: ArrayLike | None = None) -> Array:

@@ -21,7 +21,7 @@ from ..._support.streams import normal_batch
 from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError
 from ..mixture import MixtureDenoiser
-from ._guided_shift import check_interval, guided_shift
+from ._guided_shift import LARGEST_W, check_interval, guided_shift
 from .shared_classes import SharedClasses
 
 STEPS = 64
@@ -115,8 +115,9 @@ def class_shift(
     0.0
     """
     classes = SharedClasses.of(source, labels)
-    w, (low, high) = check.real("w", w, 0.0), check_interval(interval, math.inf)
-    if label not in classes.names:
+    w, (low, high) = check.real("w", w, 0.0, LARGEST_W), check_interval(interval, math.inf)
+    check.integer("seed", seed, 0)
+    if isinstance(label, torch.Tensor) or label not in classes.names:
         raise ArgumentError("label", f"is {label!r}", f"pass one of {', '.join(map(str, classes.names))}")
     k, n = classes.names.index(label), check.integer("n", n, 2)
     exact = _on_a_line(classes, k, w, (low, high))

@@ -12,6 +12,7 @@ from ..._support import checks as check
 from ...errors import ArgumentError
 
 FARTHEST = 40.0  # classes that lie so many widths apart are as far as any: 1 - tanh(u^2) is 0 long before
+LARGEST_W = 1e3
 REACH, STEP = 9.0, 0.06  # of the trapezoid rule over y(0), which converges exponentially
 
 
@@ -83,7 +84,7 @@ def guided_shift(
     >>> round(below_speciation.mean / mean, 3), round(below_speciation.variance, 3)
     (0.212, 0.495)
     """
-    w, u_max = check.real("w", w, 0.0), _distance(u_max)
+    w, u_max = check.real("w", w, 0.0, LARGEST_W), _distance(u_max)
     low, high = check_interval(interval, u_max)
     weight = check.real("weight", weight, 0.0, 1.0)
     if not 0 < weight < 1:
@@ -146,7 +147,7 @@ def shift_share(w: float, interval: tuple[float, float], u_max: float = math.inf
 def check_interval(interval: tuple[float, float], last: float, name: str = "interval") -> tuple[float, float]:
     """The two ends of an interval that meets [0, last]."""
     try:
-        low, high = (float(end) for end in interval)
+        low, high = (check.number(name, end) for end in interval)
     except (TypeError, ValueError):
         raise ArgumentError(name, f"is {interval!r}", "pass its two ends, (low, high)") from None
     if not 0 <= low < high:
@@ -157,4 +158,4 @@ def check_interval(interval: tuple[float, float], last: float, name: str = "inte
 
 
 def _distance(u_max: float) -> float:
-    return math.inf if u_max == math.inf else check.real("u_max", u_max, 0.0)
+    return check.number("u_max", u_max, 0.0)

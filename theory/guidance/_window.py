@@ -103,7 +103,11 @@ def guidance_window(
     >>> [round(sigma, 3) for sigma in guidance_window(mixture).interval]
     [1.486, 14.897]
     """
-    first, second = (check.real("shares", share, 0.0, 1.0) for share in shares)
+    ends = [check.real("shares", share, 0.0, 1.0) for share in check.items("shares", shares)]
+    if len(ends) != 2:
+        raise ArgumentError("shares", f"are {len(ends)} numbers", "pass two, such as 0.05, 0.95")
+    first, second = ends
+    check.integer("seed", seed, 0)
     if not 0 < first < second < 1:
         raise ArgumentError("shares", f"are ({first:g}, {second:g})", "pass 0 < first < second < 1, such as 0.05, 0.95")
     n = check.integer("n", n, 2)

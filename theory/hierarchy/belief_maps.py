@@ -102,7 +102,7 @@ class BeliefMaps:
         array
             F(p), in the shape of `p`.
         """
-        tuple_ = np.asarray(p, dtype=np.float64) ** self.s
+        tuple_ = check.float_array("p", p) ** self.s
         return (tuple_ + self.a * (1 - tuple_)) / (tuple_ + self.f * (1 - tuple_))
 
     def upward_slope(self, p: ArrayLike) -> Array:
@@ -118,7 +118,7 @@ class BeliefMaps:
         array
             F'(p), in the shape of `p`.
         """
-        p = np.asarray(p, dtype=np.float64)
+        p = check.float_array("p", p)
         weight = p**self.s + self.f * (1 - p**self.s)
         return self.s * p ** (self.s - 1) * (self.f - self.a) / weight**2
 
@@ -137,7 +137,7 @@ class BeliefMaps:
         array
             G(q, p).
         """
-        q, siblings = np.asarray(q, dtype=np.float64), np.asarray(p, dtype=np.float64) ** (self.s - 1)
+        q, siblings = check.float_array("q", q), check.float_array("p", p) ** (self.s - 1)
         true, false = q * siblings, (self.m - q) / self._others
         return (true + false * (1 - siblings)) / (true + false * (self.v - siblings))
 

@@ -96,7 +96,7 @@ class HierarchyTheory(BeliefMaps):
         array
             p q / [p q + (1 - p)(1 - q)/(v - 1)].
         """
-        p, q = np.broadcast_arrays(np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64))
+        p, q = np.broadcast_arrays(check.float_array("p", p), check.float_array("q", q))
         total = p * q + (1 - p) * (1 - q) / (self.v - 1)
         return np.divide(p * q, total, out=np.zeros_like(total), where=total > 0)
 

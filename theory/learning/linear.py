@@ -88,7 +88,7 @@ class LinearLearning:
 
     def __init__(self, eigenvalues: ArrayLike, sigma: float, rate: float = 1.0, initial: ArrayLike = 0.0) -> None:
         modes = _eigenvalues(eigenvalues)
-        start = np.asarray(initial, dtype=np.float64)
+        start = check.float_array("initial", initial)
         if start.ndim > 0 and start.shape != modes.shape:
             raise ShapeError("initial", f"has shape {start.shape}", f"pass one number or {modes.shape}")
         object.__setattr__(self, "eigenvalues", modes)

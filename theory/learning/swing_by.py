@@ -32,7 +32,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 def _vector(argument: str, value: ArrayLike, size: int | None = None) -> np.ndarray:
     """`value` as one finite number per concept."""
-    array = check.finite(argument, np.asarray(value, dtype=np.float64))
+    array = check.finite(argument, check.float_array(argument, value))
     if array.ndim == 0 and size is not None:
         array = np.full(size, float(array))
     if array.ndim != 1 or array.size == 0 or (size is not None and array.size != size):
@@ -83,7 +83,7 @@ class SwingBy:
 
     def __init__(self, means: ArrayLike, spreads: ArrayLike, initial: ArrayLike = 0.0, clock: str = "paper") -> None:
         signals = _vector("means", means)
-        start = check.finite("initial", np.asarray(initial, dtype=np.float64))
+        start = check.finite("initial", check.float_array("initial", initial))
         size = len(signals)
         if start.ndim == 0:
             start = float(start) * np.eye(size)
@@ -104,7 +104,7 @@ class SwingBy:
         return self.spreads**2 + self.means**2 / len(self.means)
 
     def _paper_times(self, times: ArrayLike, layers: int) -> np.ndarray:
-        array = np.asarray(times, dtype=np.float64)
+        array = check.float_array("times", times)
         if array.size == 0 or not bool(np.isfinite(array).all()) or bool((array < 0).any()):
             raise ArgumentError("times", "holds negative or infinite values", "pass training times >= 0")
         return array * (CLOCKS[self.clock] if layers == 2 else 1.0)
@@ -145,7 +145,7 @@ class SwingBy:
         array (..., s, s)
             dW/dt.
         """
-        A, W = np.diag(self.strength), np.asarray(weights, dtype=np.float64)
+        A, W = np.diag(self.strength), check.float_array("weights", weights)
         paper = W @ A + A @ W - (A @ W @ W + W @ W @ A + 2 * W @ A @ W) / 2
         return CLOCKS[self.clock] * paper
 

@@ -53,7 +53,7 @@ def exit_curve(profile: EntropyProfile, masked: ArrayLike | None = None) -> xr.D
     """
     import xarray as xr
 
-    shares = np.linspace(0, 1, 101) if masked is None else np.atleast_1d(check.float_array(masked))
+    shares = np.linspace(0, 1, 101) if masked is None else np.atleast_1d(check.float_array("masked", masked))
     if shares.ndim != 1 or not bool(((shares >= 0) & (shares <= 1)).all()):
         raise NoiseLevelError("masked", "holds values that are no shares", "pass numbers in [0, 1]")
     f, d = profile.full, profile.length

@@ -96,7 +96,7 @@ def predicted(predict: Predictor, observed: Array, share: float) -> Array:
     """The probabilities (n, length, v) in float64, refused where they are none."""
     with torch.no_grad():
         result = predict(observed, share)
-    probabilities = check.float_array(result)
+    probabilities = check.float_array("predict", result)
     if probabilities.ndim != 3 or probabilities.shape[:2] != observed.shape:
         shape = f"expected (n, length, v) = ({len(observed)}, {observed.shape[1]}, v), got {probabilities.shape}"
         raise DenoiserContractError("predict", shape, "return a probability of each symbol at each position")

@@ -119,7 +119,7 @@ def profile_values(profile: EntropyProfile | ArrayLike) -> Array:
     """f(a) for a = 0 ... length - 1."""
     if isinstance(profile, EntropyProfile):
         return profile.full
-    values = check.finite("profile", check.float_array(profile))
+    values = check.finite("profile", check.float_array("profile", profile))
     if values.ndim != 1 or values.size == 0:
         raise ArgumentError("profile", f"has shape {values.shape}", "pass an EntropyProfile, or its values (length,)")
     if values.min() < 0:

@@ -90,7 +90,7 @@ def population_bulk(constants: FeatureConstants, spectrum: ArrayLike, features: 
     if not 1 < psi < math.inf:
         raise ArgumentError("features", f"is {features!r} per dimension", "pass a finite ratio above 1")
     values = check_spectrum(spectrum)
-    least = float(values.min()) if len(values) == np.asarray(check.float_array(spectrum)).size else 0.0
+    least = float(values.min()) if len(values) == np.asarray(check.float_array("spectrum", spectrum)).size else 0.0
     low, high = (constants.b**2 + (constants.a * constants.signal) ** 2 * l for l in (least, float(values.max())))
     base = constants.s2 + constants.v2
     return base + low * (math.sqrt(psi) - 1) ** 2, base + high * (math.sqrt(psi) + 1) ** 2
@@ -133,7 +133,7 @@ def eigenvalue_density(
     >>> bool(found[0] < 1e-3 < found[1])
     True
     """
-    x = np.atleast_1d(check.float_array(places))
+    x = np.atleast_1d(check.float_array("places", places))
     if x.ndim != 1 or not x.size or not bool((x > 0).all()):
         raise ArgumentError("places", "are not a list of positive numbers", "pass places > 0")
     equations = _equations(spectrum, constants, samples, features)
@@ -141,7 +141,7 @@ def eigenvalue_density(
 
 
 def _equations(spectrum: ArrayLike, constants: FeatureConstants, samples: float, features: float) -> Equations:
-    return Equations(spectrum, constants, samples, features, np.asarray(check.float_array(spectrum)).size)
+    return Equations(spectrum, constants, samples, features, np.asarray(check.float_array("spectrum", spectrum)).size)
 
 
 def bulk_edges(

@@ -162,6 +162,6 @@ def feature_resolvent(
     if not (np.isfinite(value) and value.imag > 0):
         raise ArgumentError("z", f"is {z!r}", "pass a finite complex number above the real axis")
     check.choice("constants", type(constants).__name__, ["FeatureConstants"])
-    full = np.asarray(check.float_array(spectrum))
+    full = np.asarray(check.float_array("spectrum", spectrum))
     equations = Equations(spectrum, constants, samples_per_dimension, features_per_dimension, full.size)
     return complex(equations.solve(np.array([value]))[0][0])

@@ -20,7 +20,7 @@ STARTS = ("data", "noise")
 def spectrum_tensor(spectrum: ArrayLike) -> torch.Tensor:
     """All eigenvalues `(d,)` in their order, float64; those below the rounding of the largest are 0."""
     check_spectrum(spectrum)
-    values = torch.from_numpy(check.float_array(spectrum).copy())
+    values = torch.from_numpy(check.float_array("spectrum", spectrum).copy())
     rounding = len(values) * torch.finfo(torch.float64).eps * values.max()
     return torch.where(values > rounding, values, 0.0)
 
@@ -50,4 +50,4 @@ def checked_range(sigma_max: float, sigma_min: float, low: float = 0.0) -> tuple
 
 def ended(levels: ArrayLike) -> Array:
     """Levels > 0 and the last one, 0."""
-    return np.append(np.asarray(levels, dtype=np.float64), 0.0)
+    return np.append(check.float_array("levels", levels), 0.0)

@@ -96,7 +96,7 @@ class OnsetLaw:
         >>> round(law.prefactor), round(law.exponent, 2)
         (303, 0.99)
         """
-        n, tau = np.asarray(n_train, dtype=np.float64), np.asarray(onset, dtype=np.float64)
+        n, tau = check.float_array("n_train", n_train), check.float_array("onset", onset)
         if n.ndim != 1 or n.shape != tau.shape:
             raise ShapeError("onset", f"has shape {tau.shape}", f"pass one per n_train {n.shape}")
         if not bool(((n > 0) & (tau > 0) & np.isfinite(n) & np.isfinite(tau)).all()):

@@ -27,7 +27,7 @@ GAUSS = np.exp(-(Z**2) / 2) * STEP / math.sqrt(2 * math.pi)
 
 def log_odds(c_squared: npt.ArrayLike) -> Array:
     """`(..., z)`: log odds of the true one of two equal classes."""
-    squared = np.asarray(c_squared, dtype=np.float64)
+    squared = check.float_array("c_squared", c_squared)
     if not bool((squared >= 0).all()):
         raise ArgumentError("c_squared", "is negative or NaN", "pass squared separations >= 0")
     squared = np.minimum(squared, 1e12)[..., None]

@@ -1,0 +1,219 @@
+"""What an attacked call comes to: an answer, a typed error that names the argument, or one of the faults.
+
+`PYTHONPATH=tests python tests/attack/outcomes.py theory.local simulate` attacks the public callables of these
+rooms, each in a process of its own, and prints one JSON line per attack: callable, argument, attack, outcome.
+"""
+
+import dataclasses
+import inspect
+import json
+import mmap
+import os
+import re
+import resource
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from attacks import BY_KIND, MEANINGLESS, PRESERVING, RELATED, kind
+from valid_calls import EXEMPT, public, valid_call
+
+from idealscore.errors import IdealScoreError
+
+SECONDS = 5.0
+WALL = 20
+BUDGET = 40  # seconds for all attacks on one callable; the rest is reported as not run
+ALLOWED = ("right", "answered", "refused")
+
+
+class TooSlow(BaseException):
+    """The processor time of one call is over; no `except Exception` catches it."""
+
+
+def _late(*_: object) -> None:
+    raise TooSlow
+
+
+def numbers(value: Any, depth: int = 0) -> Iterator[np.ndarray]:
+    """All numbers of an answer in a fixed order."""
+    if isinstance(value, torch.Tensor):
+        if value.device.type != "meta":
+            yield np.asarray(value.detach().cpu().double() if not value.is_complex() else value.detach().cpu())
+    elif isinstance(value, np.ndarray | np.number | int | float | complex):
+        array = np.asarray(value)
+        if array.dtype.kind in "biufc":
+            yield array
+    elif isinstance(value, str | bytes | type) or value is None or depth > 4:
+        return
+    elif isinstance(value, torch.nn.Module):
+        for name in sorted(state := value.state_dict()):
+            yield from numbers(state[name], depth + 1)
+    elif hasattr(value, "data_vars"):
+        for name in sorted(value.data_vars):
+            yield from numbers(value[name].values, depth + 1)
+    elif isinstance(value, Mapping):
+        for name in value:
+            yield from numbers(value[name], depth + 1)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from numbers(getattr(value, field.name), depth + 1)
+    elif isinstance(value, list | tuple | set | frozenset | Iterator):
+        for part in value:
+            yield from numbers(part, depth + 1)
+    elif hasattr(value, "__dict__") and not callable(value):
+        for name in sorted(vars(value)):
+            yield from numbers(vars(value)[name], depth + 1)
+
+
+def answer(function: Any, arguments: Mapping[str, Any]) -> tuple[list[np.ndarray], list[str]]:
+    """The numbers of a call, and the warnings of other libraries that came with it."""
+    parameters = inspect.signature(function).parameters
+    positional = [n for n, p in parameters.items() if p.kind is inspect.Parameter.POSITIONAL_ONLY and n in arguments]
+    with warnings.catch_warnings(record=True) as heard, torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("always")
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        try:
+            found = list(
+                numbers(
+                    function(
+                        *(arguments[name] for name in positional),
+                        **{name: value for name, value in arguments.items() if name not in positional},
+                    )
+                )
+            )
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+    return found, [w.category.__name__ for w in heard if not w.category.__module__.startswith("idealscore")]
+
+
+def _nans(found: list[np.ndarray]) -> int:
+    return sum(int(np.isnan(array).sum()) for array in found if array.dtype.kind in "fc")
+
+
+def _equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    if [a.shape for a in first] != [a.shape for a in second]:
+        return False
+    for a, b in zip(first, second, strict=True):
+        size = np.abs(a[np.isfinite(a)]).max(initial=0.0)
+        if not np.allclose(a, b, rtol=1e-4, atol=1e-4 * float(size) + 1e-12, equal_nan=True):
+            return False
+    return True
+
+
+def _named(error: IdealScoreError, name: str, names: list[str], attack: str) -> bool:
+    """Whether the error names the argument; one that breaks a relation may name the other side of it."""
+    said = str(error)
+    allowed = [name, *(names if attack in RELATED else [])]
+    return any(re.search(rf"\b{re.escape(one)}\b", said) for one in allowed)
+
+
+def _takes(annotation: str, attack: str) -> bool:
+    """Whether the type hint allows what `MEANINGLESS` says has no answer."""
+    allowed = {"None": ("None", "object"), "complex": ("complex",), "str": ("str", "object", "Path", "Device")}
+    return any(re.search(rf"\b{word}\b", annotation) for word in allowed.get(attack, ()))
+
+
+def outcome(function: Any, arguments: Mapping[str, Any], clean: list[np.ndarray], name: str, attack: str) -> str:
+    """One of `ALLOWED`, or the fault in a few words."""
+    given = arguments[name]
+    parameter = inspect.signature(function).parameters[name]
+    attacked = {**arguments, name: BY_KIND[kind(given)][attack](given)}
+    try:
+        found, heard = answer(function, attacked)
+    except IdealScoreError as error:
+        return "refused" if _named(error, name, list(arguments), attack) else f"refused without the name: {error}"[:120]
+    except TooSlow:
+        return "over 5 s"
+    except MemoryError as error:
+        return f"foreign MemoryError: {error}"[:120]
+    except Exception as error:
+        return f"foreign {type(error).__name__}: {error}"[:120].replace("\n", " ")
+    if attack in PRESERVING and kind(given) == "array":
+        return "right" if _equal(clean, found) else "another answer"
+    if attack in MEANINGLESS and not _takes(str(parameter.annotation), attack) and kind(given) != "thing":
+        silent = attack == "NaN" and _nans(found) > _nans(clean)
+        return "silent NaN" if silent else "swallowed"
+    if _nans(found) > _nans(clean):
+        return "silent NaN"
+    return f"warned only: {heard[0]}" if heard else "answered"
+
+
+def attackable(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each (argument, attack) of a valid call that can be made."""
+    for name, given in arguments.items():
+        for attack, spoil in BY_KIND[kind(given)].items():
+            try:
+                spoil(given)
+            except Exception:  # no such thing of this value: int of infinity, last axis of nothing
+                continue
+            yield name, attack
+
+
+def attacked(
+    full: str, function: Any, first: int = 0, say: Callable[[int, str, str], None] = lambda *_: None
+) -> Iterator[tuple[str, str, str, str]]:
+    """(callable, argument, attack, outcome) of every attack on one callable from number `first` on."""
+    begun = time.monotonic()
+    arguments = valid_call(function)
+    if arguments is None:
+        yield full, "", "", "no valid call"
+        return
+    signal.signal(signal.SIGPROF, _late)
+    try:
+        answer(function, arguments)  # what is compiled is compiled
+        clean, _ = answer(function, arguments)
+    except (Exception, TooSlow) as error:
+        yield full, "", "", f"the clean call: {type(error).__name__}: {error}"[:200]
+        return
+    for number, (name, attack) in enumerate(attackable(arguments)):
+        if number >= first and time.monotonic() - begun > BUDGET:
+            yield full, name, attack, "not run"
+        elif number >= first:
+            say(number, name, attack)
+            yield full, name, attack, outcome(function, arguments, clean, name, attack)
+
+
+def in_children(full: str, function: Any) -> None:
+    """Attack one callable in a child, which ends where a library hangs or crashes; the next goes on behind that."""
+    note, first = mmap.mmap(-1, 4096), 0
+
+    def say(*line: object) -> None:
+        note[:] = json.dumps(line).encode().ljust(4096)
+        signal.alarm(WALL)
+
+    while True:
+        sys.stdout.flush()
+        say(first, "", "")
+        signal.alarm(0)
+        if not (child := os.fork()):
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(4 * WALL)
+            for line in attacked(full, function, first, say):
+                print(json.dumps(line), flush=True)
+            os._exit(0)
+        if os.waitpid(child, 0)[1] == 0:
+            return
+        number, name, attack = json.loads(bytes(note))
+        print(json.dumps((full, name, attack, "hung or crashed")), flush=True)
+        if not name:
+            return
+        first = number + 1
+
+
+def main(beginnings: list[str]) -> None:
+    """Attack, one line each."""
+    torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_AS, (16 * 2**30, 16 * 2**30))
+    for full, function in public().items():
+        chosen = any(full == one or full.startswith(f"{one}.") for one in beginnings)
+        if chosen and full not in EXEMPT:
+            in_children(full, function)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
