@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 F = TypeVar("F")
+LARGEST_COUNT = 10**12
 SMALLEST_SIGMA, LARGEST_SIGMA = 1e-150, 1e150
 
 
@@ -50,13 +52,18 @@ def holds(condition: torch.Tensor) -> bool:
     return bool(physical(condition).all())
 
 
-def integer(argument: str, value: Any, minimum: int, maximum: int | None = None) -> int:
-    """`value` as an int within [minimum, maximum]."""
-    upper = "" if maximum is None else f" and <= {maximum}"
+def integer(argument: str, value: Any, minimum: int, maximum: int = LARGEST_COUNT) -> int:
+    """`value` as an int within [minimum, maximum]; nothing that is counted comes to more than `LARGEST_COUNT`."""
+    upper = "" if maximum == LARGEST_COUNT and isinstance(value, Integral) and value < minimum else f" and <= {maximum}"
     whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or int(value) < minimum or (maximum is not None and int(value) > maximum):
+    if not whole or int(value) < minimum or int(value) > maximum:
         raise ArgumentError(argument, f"is {value!r}", f"pass an integer >= {minimum}{upper}")
     return int(value)
+
+
+def seed(argument: str, value: Any) -> int:
+    """`value` as a seed, an int from 0 to 2**63 - 1."""
+    return integer(argument, value, 0, 2**63 - 1)
 
 
 def real(argument: str, value: Any, minimum: float = -math.inf, maximum: float = math.inf) -> float:
@@ -166,13 +173,27 @@ def tensor(argument: str, value: Any) -> torch.Tensor:
     import torch
 
     try:
-        found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nothing writes to it
+            found = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
         if found.is_complex():
             raise TypeError("complex")
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentError(argument, f"expected an array of real numbers ({error})", "pass a tensor") from None
     _on_a_real_device(argument, found)
     return found
+
+
+def array(argument: str, value: Any) -> np.ndarray:
+    """`value` as a NumPy array of real numbers in its own type, what NumPy lacks (bfloat16) as float64."""
+    if not _is_tensor(value):
+        try:
+            found = np.asarray(value)
+        except (TypeError, ValueError, RuntimeError):
+            return float_array(argument, value)
+        return found if found.dtype.kind in "biuf" else float_array(argument, value)
+    held = tensor(argument, value).detach().cpu()
+    return (held.double() if str(held.dtype) == "torch.bfloat16" else held).numpy()
 
 
 def as_float_tensor(argument: str, value: Any, dtype: torch.dtype | None = None) -> torch.Tensor:
@@ -251,6 +272,14 @@ def sigmas(argument: str, sigma: Any, like: torch.Tensor) -> torch.Tensor:
     if not holds(tensor >= 0):
         raise NoiseLevelError(argument, "is negative or NaN", "pass noise levels >= 0")
     return tensor.expand(like.shape[0])
+
+
+def positive_sigma(argument: str, sigma: Any) -> float:
+    """One finite noise level > 0."""
+    grid = positive_sigmas(argument, sigma)
+    if np.ndim(sigma) or len(grid) != 1:
+        raise ShapeError(argument, f"has shape {np.shape(sigma)}", "pass one noise level")
+    return float(grid[0])
 
 
 def positive_sigmas(argument: str, sigma: Any) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
+from . import checks as check
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -47,6 +49,7 @@ def at_least_float32(dtype: torch.dtype) -> torch.dtype:
 
 def in_evaluation(denoiser: F) -> F:
     """`denoiser`, which runs in evaluation mode within every call and has its own mode again after it."""
+    check.function("denoiser", denoiser, "denoiser(x, sigma)")
     module: object = denoiser
     if not isinstance(module, nn.Module) or not any(part.training for part in module.modules()):
         return denoiser

@@ -88,7 +88,7 @@ class Command:
 
     def _check(self) -> None:
         check.choice("format", self.format, catalogue.FORMATS)
-        check.integer("seed", self.seed, 0)
+        check.seed("seed", self.seed)
         if self.scale:
             check.choice("scale", self.scale, catalogue.SCALES)
         if self.venue:

@@ -62,26 +62,28 @@ class Covariance(nn.Module):
         self.dim = dim
 
     @classmethod
-    def full(cls, matrix: ArrayLike) -> Self:
+    def full(cls, matrix: ArrayLike, argument: str = "covariance") -> Self:
         """From a symmetric positive semi-definite matrix; raises CovarianceError otherwise.
 
         Parameters
         ----------
         matrix : array (d, d)
             Symmetric to rounding; eigenvalues below the rounding of the largest become zero.
+        argument : str
+            The name under which an error speaks of the matrix.
 
         Returns
         -------
         Covariance
             With the eigenvectors of nonzero variance.
         """
-        matrix = check.as_float_tensor("covariance", matrix)
+        matrix = check.as_float_tensor(argument, matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.numel() == 0:
-            raise ShapeError("covariance", f"has shape {tuple(matrix.shape)}", "pass a square matrix (d, d)")
+            raise ShapeError(argument, f"has shape {tuple(matrix.shape)}", "pass a square matrix (d, d)")
         asymmetry = float((matrix - matrix.T).detach().abs().max())
         if asymmetry > 1e3 * torch.finfo(matrix.dtype).eps * float(matrix.detach().abs().max()):
             raise CovarianceError(
-                "covariance", f"is not symmetric (by {asymmetry:.3g})", "pass (C + C.T) / 2 if it should be"
+                argument, f"is not symmetric (by {asymmetry:.3g})", "pass (C + C.T) / 2 if it should be"
             )
         working = matrix.float() if matrix.dtype.itemsize < 4 else matrix  # no decomposition exists in half precision
         eigenvalues, basis = (part.to(matrix.dtype) for part in torch.linalg.eigh((working + working.T) / 2))

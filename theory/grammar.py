@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 def _check_unambiguous(v: int, m: int, s: int, n_symbols: int) -> None:
     """Refuses sizes for which no rules with one parent per tuple exist."""
-    if v**s > 2**62:
-        raise GrammarError("v", f"gives v**s = {v**s} tuples", "keep v**s <= 2**62, where tuples have integer codes")
+    if s > 62 or v**s > 2**62:
+        raise GrammarError("v", f"gives v**s = {v}**{s} tuples", "keep v**s <= 2**62, where tuples have integer codes")
     if n_symbols * m > v**s:
         raise GrammarError(
             "m",
@@ -76,7 +76,7 @@ class Grammar:
 
     def __post_init__(self) -> None:
         v = check.integer("v", self.v, 2)
-        rules = [check.tensor("rules", level).numpy(force=True).copy() for level in check.items("rules", self.rules)]
+        rules = [check.array("rules", level).copy() for level in check.items("rules", self.rules)]
         if not rules or any(level.ndim != 3 for level in rules):
             raise ShapeError("rules", "are not a list of (n_symbols, m, s) arrays", "pass one array per level")
         m, s = rules[0].shape[1:]
@@ -335,7 +335,7 @@ def check_strings(argument: str, strings: ArrayLike, grammar: Grammar) -> Array:
     >>> check_strings("strings", np.array([[0, 3]]), Grammar.random(v=4, m=2, s=2, depth=1))
     array([[0, 3]])
     """
-    array = check.tensor(argument, strings).numpy(force=True)
+    array = check.array(argument, strings)
     if array.ndim != 2 or array.shape[1] != grammar.leaves:
         raise ShapeError(argument, f"has shape {array.shape}", f"pass (n, {grammar.leaves}) symbols")
     if not np.issubdtype(array.dtype, np.integer) or (array.size and not 0 <= array.min() <= array.max() < grammar.v):

@@ -153,7 +153,7 @@ def fit_affine(
     (True, [1.0, 1.0])
     """
     data = check.dataset("data", data, minimum=2)
-    sigma = float(check.positive_sigmas("sigma", sigma)[0])
+    sigma = check.positive_sigma("sigma", sigma)
     n_noise = check.integer("n_noise", n_noise, 1)
     enough(len(data) * n_noise, data[0].numel())
     batch_size = check.integer("batch_size", batch_size, 1)

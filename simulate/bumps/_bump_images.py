@@ -52,7 +52,7 @@ def bump_images(centres: ArrayLike, canvas: BumpCanvas, kind: str = "bump") -> A
     True
     """
     check.choice("kind", kind, KINDS)
-    given = canvas.check_centres(centres)
+    given = check.instance("canvas", canvas, BumpCanvas).check_centres(centres)
     present = ~np.isnan(given)
     x, y = (canvas.profile(np.where(present[:, k], given[:, k], 0.0)) for k in (0, 1))
     absent = 1.0 if kind == "bump" else 0.0

@@ -94,13 +94,15 @@ class BumpCanvas:
         x, y = np.meshgrid(self.positions, self.positions, indexing="ij")
         return np.column_stack([x.ravel(), y.ravel()])
 
-    def check_centres(self, centres: ArrayLike) -> Array:
+    def check_centres(self, centres: ArrayLike, argument: str = "centres") -> Array:
         """The centres as an array if they lie on the canvas.
 
         Parameters
         ----------
         centres : array
             x and y in pixels, shape (n, 2); nan stands for an absent coordinate.
+        argument : str
+            The name under which an error speaks of them.
 
         Returns
         -------
@@ -116,19 +118,19 @@ class BumpCanvas:
         ArgumentError
             For infinite values, a centre without any coordinate, or one outside the canvas.
         """
-        centres = check.float_array("centres", centres)
+        centres = check.float_array(argument, centres)
         if centres.ndim != 2 or centres.shape[1] != 2:
-            raise ShapeError("centres", f"has shape {centres.shape}", "pass (n, 2): x and y of each, nan where absent")
+            raise ShapeError(argument, f"has shape {centres.shape}", "pass (n, 2): x and y of each, nan where absent")
         if len(centres) == 0:
-            raise EmptyDataError("centres", "is empty", "pass at least one centre")
+            raise EmptyDataError(argument, "is empty", "pass at least one centre")
         if np.isinf(centres).any() or np.isnan(centres).all(axis=1).any():
-            raise ArgumentError("centres", "holds infinite values or no coordinate at all", "pass one or two per image")
+            raise ArgumentError(argument, "holds infinite values or no coordinate at all", "pass one or two per image")
         slack = ROUNDING * self.extent
         outside = np.flatnonzero(((centres < -slack) | (centres > self.extent + slack)).any(axis=1))
         if len(outside):
             x, y = centres[outside[0]]
             problem = f"holds ({x:g}, {y:g}), outside the canvas"
-            raise ArgumentError("centres", problem, f"pass coordinates from 0 to {self.extent:g} pixels")
+            raise ArgumentError(argument, problem, f"pass coordinates from 0 to {self.extent:g} pixels")
         return centres
 
     def offset(self, a: ArrayLike, b: ArrayLike) -> Array:

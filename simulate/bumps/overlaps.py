@@ -61,7 +61,7 @@ def continuous_overlap(distance: ArrayLike, width: float) -> Array:
     >>> round(float(continuous_overlap(4.6036, 1.0)), 6)
     0.005
     """
-    return np.exp(-((check.float_array("distance", distance) / (2 * _width(width))) ** 2))
+    return np.exp(-((_places("distance", distance) / (2 * _width(width))) ** 2))
 
 
 def pixel_overlap(a: ArrayLike, b: ArrayLike, width: float) -> Array:
@@ -89,7 +89,7 @@ def pixel_overlap(a: ArrayLike, b: ArrayLike, width: float) -> Array:
     >>> round(float(pixel_overlap(0.0, 1.0, 1.0) - continuous_overlap(1.0, 1.0)), 6)
     -0.000161
     """
-    one, two, width = check.float_array("a", a), check.float_array("b", b), _width(width)
+    one, two, width = _places("a", a), _places("b", b), _width(width)
     weight = _theta((one + two) / 2, width) / np.sqrt(_theta(one, width) * _theta(two, width))
     return continuous_overlap(one - two, width) * weight
 
@@ -131,7 +131,8 @@ def bump_overlap(first: ArrayLike, second: ArrayLike, canvas: BumpCanvas, mode: 
     True
     """
     check.choice("mode", mode, MODES)
-    pair = [canvas.check_centres(centres) for centres in (first, second)]
+    check.instance("canvas", canvas, BumpCanvas)
+    pair = [canvas.check_centres(centres, name) for name, centres in (("first", first), ("second", second))]
     if np.isnan(pair[0]).any() or np.isnan(pair[1]).any():
         raise ArgumentError("centres", "holds an absent coordinate", "pass bumps, not stripes")
     if mode == "pixels":
@@ -168,6 +169,7 @@ def aliasing(width: float, resolution: int = 64) -> float:
     >>> [float(f"{aliasing(sigma):.2g}") for sigma in (1.5, 1.0, 0.75, 0.5)]
     [8.2e-10, 0.00016, 0.011, 0.19]
     """
+    width, resolution = _width(width), check.integer("resolution", resolution, 1, 1024)
     offsets = np.arange(resolution) / resolution
     distances = np.arange(1, math.ceil(8 * max(width, 0.1)) * resolution + 1) / resolution
     a, b = offsets[:, None], offsets[:, None] + distances
@@ -186,10 +188,20 @@ def warn_where_too_coarse(width: float) -> None:
 
 def _width(width: float) -> float:
     """`width` if it is > 0."""
-    width = check.real("width", width, 0.0)
-    if width == 0.0:
-        raise ArgumentError("width", "is 0", "pass a number of pixels > 0")
+    width = check.real("width", width, 0.0, 1e6)
+    if width < 1e-6:
+        raise ArgumentError("width", f"is {width:g}", "pass a number of pixels from 1e-6 to 1e6")
     return width
+
+
+def _places(argument: str, value: ArrayLike) -> np.ndarray:
+    """Places in pixels, near enough for squares of their distances to be numbers."""
+    places = check.finite(argument, check.float_array(argument, value))
+    if places.size and np.abs(places).max() > check.LARGEST_SIGMA:
+        raise ArgumentError(
+            argument, "holds places that are too far away", f"pass places up to {check.LARGEST_SIGMA:g}"
+        )
+    return places
 
 
 def _theta(m: np.ndarray, width: float) -> np.ndarray:

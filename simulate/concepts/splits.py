@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..._support import checks as check
 from ...errors import ArgumentError, UnknownNameError
 from ...theory.composition.concept_graph import Class, ConceptGraph
 
@@ -98,6 +99,8 @@ def concept_split(name: str, graph: ConceptGraph) -> Split:
     >>> concept_split("H32-train1", cube).labels, len(concept_split("star", ConceptGraph((3, 2))).train)
     (['000', '001', '100', '010'], 4)
     """
+    check.instance("name", name, str)
+    check.instance("graph", graph, ConceptGraph)
     listed = tuple(part.strip() for part in name.split(","))
     if name == "star":
         origin = (0,) * len(graph.counts)

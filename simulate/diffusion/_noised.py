@@ -51,7 +51,7 @@ def noised(x0: Points, sigma: Sigma, seed: int = 0, indices: Sequence[int] | Non
     >>> torch.equal(noised(x0, 1.0)[2:], noised(x0[2:], 1.0, indices=[2]))
     True
     """
-    x0 = check.as_float_tensor("x0", x0)
+    x0, draw = check.as_float_tensor("x0", x0), check.integer("draw", draw, 0)
     levels = per_sample(sigma, x0)
     noise = normal_batch(seed, "forward", indices_of(indices, len(x0)), x0.shape[1:], draw, x0.dtype, x0.device)
     return x0 + levels * noise
@@ -92,6 +92,8 @@ def starting_noise(
     (torch.Size([4, 2]), True)
     """
     n = check.integer("n", n, 1)
+    check.instance("dtype", dtype, torch.dtype)
+    event_shape = [check.integer("event_shape", size, 1) for size in check.items("event_shape", event_shape)]
     return check.real("sigma", sigma, 0.0) * normal_batch(seed, "start", range(n), event_shape, dtype=dtype)
 
 
@@ -99,6 +101,7 @@ def indices_of(indices: Sequence[int] | None, count: int) -> Sequence[int]:
     """The index of each sample: those given, or 0 ... count - 1."""
     if indices is None:
         return range(count)
+    indices = [check.integer("indices", index, 0) for index in check.items("indices", indices)]
     if len(indices) != count:
         problem = f"expected one index per sample ({count}), got {len(indices)}"
         raise ShapeError("indices", problem, "pass a sequence (batch,)")

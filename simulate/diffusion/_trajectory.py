@@ -90,6 +90,8 @@ def trajectory(
     """
     grid = falling_levels(sampling_levels(denoiser, sigmas))
     check.choice("method", method, METHODS)
+    check.function("denoiser", denoiser, "denoiser(x, sigma)")
+    check.seed("seed", seed)
     denoiser = in_evaluation(denoiser)
     x = check.as_float_tensor("x", x)
     indices = indices_of(indices, len(x))

@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..._support import checks as check
 from ..._support.streams import stream
+from ...errors import ArgumentError, ShapeError
 from ...theory.belief_propagation.channels import LeafChannel, channel_of
 
 if TYPE_CHECKING:
-    from ..._support.types import Array
+    from ..._support.types import Array, ArrayLike
+
+
+def noise_grid(noises: ArrayLike) -> Array:
+    """Noises of a channel, one or more, `(k,)`."""
+    grid = np.atleast_1d(check.float_array("noises", noises))
+    if grid.ndim != 1 or not grid.size:
+        raise ShapeError("noises", f"has shape {grid.shape}", "pass a number or a list of them")
+    return grid
 
 
 def corrupt(
@@ -52,6 +62,11 @@ def corrupt(
     >>> corrupt(np.array([[0, 1, 1, 0]]), 2, "masking", 1.0)
     array([[-1, -1, -1, -1]])
     """
-    channel, strings = channel_of(channel), np.asarray(strings)
+    channel, strings = channel_of(channel), check.array("strings", strings)
+    v, first = check.integer("v", v, 2), check.integer("first", first, 0)
+    if strings.ndim != 2 or not len(strings):
+        raise ShapeError("strings", f"has shape {strings.shape}", "pass symbols (n, leaves) with n >= 1")
+    if not np.issubdtype(strings.dtype, np.integer):
+        raise ArgumentError("strings", f"holds {strings.dtype}", "pass integer symbols")
     rows = ((row[None], stream(seed, "corrupt", first + i)) for i, row in enumerate(strings))
     return np.concatenate([channel.corrupt(row, v, noise, generator) for row, generator in rows])

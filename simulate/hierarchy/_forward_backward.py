@@ -18,7 +18,7 @@ from ..._support.streams import stream_seed
 from ...errors import ArgumentError
 from ...theory.belief_propagation.channels import LeafChannel, channel_of
 from ...theory.grammar import Grammar
-from ._corrupt import corrupt
+from ._corrupt import corrupt, noise_grid
 from ._sample import sample
 from .posterior_sampler import PosteriorSampler
 
@@ -91,7 +91,7 @@ def forward_backward(
     channel = channel_of(channel)
     n_data = check.integer("n_data", n_data, 2)
     n_trajectories = check.integer("n_trajectories", n_trajectories, 2)
-    grid = np.atleast_1d(check.float_array("noises", noises))
+    grid = noise_grid(noises)
     if sampler is None:
         sampler = PosteriorSampler(grammar, channel)
     if not callable(sampler):

@@ -16,7 +16,7 @@ from ...errors import ArgumentError
 from ...theory.belief_propagation.channels import LeafChannel, channel_of
 from ...theory.belief_propagation.exact import BeliefPropagation
 from ...theory.grammar import Grammar
-from ._corrupt import corrupt
+from ._corrupt import corrupt, noise_grid
 from ._sample import sample
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def level_profile(
 
     channel = channel_of(channel)
     n_grammars, n_data = check.integer("n_grammars", n_grammars, 2), check.integer("n_data", n_data, 1)
-    grid = np.atleast_1d(check.float_array("noises", noises))
+    depth = check.integer("depth", depth, 1, 64)
+    grid = noise_grid(noises)
     found = np.zeros((3, n_grammars, grid.size, depth + 1))
     for draw in bar(range(n_grammars), label=f"{channel.name} profile"):
         grammar = Grammar.random(v, m, s, depth, seed=stream_seed(seed, "grammars", draw))

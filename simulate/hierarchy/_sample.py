@@ -50,7 +50,7 @@ def sample(grammar: Grammar, n: int, seed: int = 0, *, first: int = 0, filtered:
     [(5, 8), (5, 4), (5, 2), (5, 1)]
     """
     n, first = check.integer("n", n, 1), check.integer("first", first, 0)
-    k = check.integer("filtered", filtered, 0, grammar.depth)
+    k = check.integer("filtered", filtered, 0, check.instance("grammar", grammar, Grammar).depth)
     m, s = grammar.m, grammar.s
     chains, below = k * s**k, sum(s**depth for depth in range(k, grammar.depth))
     rows = [stream(seed, "strings", first + i).random(1 + chains + below) for i in range(n)]

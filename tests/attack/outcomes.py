@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from attacks import BY_KIND, MEANINGLESS, PRESERVING, RELATED, kind
-from valid_calls import EXEMPT, public, valid_call
+from valid_calls import EXEMPT, public, valid_calls
 
 from idealscore.errors import IdealScoreError
 
@@ -106,9 +106,9 @@ def _equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
 
 
 def _named(error: IdealScoreError, name: str, names: list[str], attack: str) -> bool:
-    """Whether the error names the argument; one that breaks a relation may name the other side of it."""
+    """Whether the error names the argument, or one of its items; a broken relation may be named by its other side."""
     said = str(error)
-    allowed = [name, *(names if attack in RELATED else [])]
+    allowed = [name, name.removesuffix("s"), *(names if attack in RELATED else [])]
     return any(re.search(rf"\b{re.escape(one)}\b", said) for one in allowed)
 
 
@@ -134,7 +134,8 @@ def outcome(function: Any, arguments: Mapping[str, Any], clean: list[np.ndarray]
     except Exception as error:
         return f"foreign {type(error).__name__}: {error}"[:120].replace("\n", " ")
     if attack in PRESERVING and kind(given) == "array":
-        return "right" if _equal(clean, found) else "another answer"
+        said = f"warned only: {heard[0]}" if heard else "right"
+        return said if _equal(clean, found) else "another answer"
     if attack in MEANINGLESS and not _takes(str(parameter.annotation), attack) and kind(given) != "thing":
         silent = attack == "NaN" and _nans(found) > _nans(clean)
         return "silent NaN" if silent else "swallowed"
@@ -155,45 +156,44 @@ def attackable(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def attacked(
-    full: str, function: Any, first: int = 0, say: Callable[[int, str, str], None] = lambda *_: None
+    full: str, function: Any, wanted: Callable[[int, str, str], bool] = lambda *_: True
 ) -> Iterator[tuple[str, str, str, str]]:
-    """(callable, argument, attack, outcome) of every attack on one callable from number `first` on."""
-    begun = time.monotonic()
-    arguments = valid_call(function)
-    if arguments is None:
-        yield full, "", "", "no valid call"
-        return
+    """(callable, argument, attack, outcome) of the attacks on one callable that are wanted, by number and name."""
+    begun, fault = time.monotonic(), "no valid call"
     signal.signal(signal.SIGPROF, _late)
-    try:
-        answer(function, arguments)  # what is compiled is compiled
-        clean, _ = answer(function, arguments)
-    except (Exception, TooSlow) as error:
-        yield full, "", "", f"the clean call: {type(error).__name__}: {error}"[:200]
+    for arguments in valid_calls(function):
+        try:
+            answer(function, arguments)  # what is compiled is compiled
+            clean, _ = answer(function, arguments)
+            break
+        except (Exception, TooSlow) as error:
+            fault = f"no valid call: {type(error).__name__}: {error}"[:200]
+    else:
+        yield full, "", "", fault
         return
     for number, (name, attack) in enumerate(attackable(arguments)):
-        if number >= first and time.monotonic() - begun > BUDGET:
-            yield full, name, attack, "not run"
-        elif number >= first:
-            say(number, name, attack)
-            yield full, name, attack, outcome(function, arguments, clean, name, attack)
+        if wanted(number, name, attack):
+            late = time.monotonic() - begun > BUDGET
+            yield full, name, attack, "not run" if late else outcome(function, arguments, clean, name, attack)
 
 
 def in_children(full: str, function: Any) -> None:
     """Attack one callable in a child, which ends where a library hangs or crashes; the next goes on behind that."""
     note, first = mmap.mmap(-1, 4096), 0
 
-    def say(*line: object) -> None:
-        note[:] = json.dumps(line).encode().ljust(4096)
-        signal.alarm(WALL)
+    def from_first(number: int, name: str, attack: str) -> bool:
+        if number >= first:
+            note[:] = json.dumps((number, name, attack)).encode().ljust(4096)
+            signal.alarm(WALL)
+        return number >= first
 
     while True:
         sys.stdout.flush()
-        say(first, "", "")
-        signal.alarm(0)
+        note[:] = json.dumps((first, "", "")).encode().ljust(4096)
         if not (child := os.fork()):
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(4 * WALL)
-            for line in attacked(full, function, first, say):
+            for line in attacked(full, function, from_first):
                 print(json.dumps(line), flush=True)
             os._exit(0)
         if os.waitpid(child, 0)[1] == 0:

@@ -1,4 +1,4 @@
-"""One valid call of every public function and class: the first that the examples of its docstring make.
+"""Valid calls of every public function and class: those that the examples of its docstring make.
 
 The examples run (tests/house/test_doctests.py), so what they pass is valid, and what they lack is missing here too.
 """
@@ -60,6 +60,7 @@ EXEMPT = {
     "theory.random_features.TimeInterval": RECORD,
 }
 
+FEW = 4
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -82,12 +83,12 @@ def _codes(value: Any) -> set[Any]:
     return {getattr(vars(value).get(name), "__code__", None) for name in ("__init__", "__new__")} - {None}
 
 
-def _run(examples: list[doctest.Example], space: dict[str, Any], seen: dict[Any, dict[str, Any]]) -> None:
-    """Run examples as they stand; `seen` gets the arguments of the first call of each code it has as a key."""
+def _run(examples: list[doctest.Example], space: dict[str, Any], code: Any, seen: list[dict[str, Any]]) -> None:
+    """Run examples as they stand; `seen` gets the arguments of the first calls of `code`."""
 
     def watch(frame: Any, event: str, _: object) -> None:
-        if event == "call" and frame.f_code in seen and not seen[frame.f_code]:
-            seen[frame.f_code].update(frame.f_locals)
+        if event == "call" and frame.f_code is code and len(seen) < FEW:
+            seen.append(dict(frame.f_locals))
 
     for example in examples:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -99,24 +100,23 @@ def _run(examples: list[doctest.Example], space: dict[str, Any], seen: dict[Any,
                 continue
             finally:
                 sys.setprofile(None)
-        if all(seen.values()):
+        if len(seen) == FEW:
             return
 
 
-def valid_call(value: Any) -> dict[str, Any] | None:
-    """The arguments by name of a valid call, or None where no example calls it."""
+def valid_calls(value: Any) -> list[dict[str, Any]]:
+    """The arguments by name of a few calls; an example may show an error, so that not each of them is valid."""
     module = inspect.getmodule(value)
     code = next(iter(_codes(value)), None)
     if code is None or module is None:
-        return None
+        return []
     names = [p.name for p in inspect.signature(value).parameters.values() if p.kind not in VARIADIC]
-    seen: dict[Any, dict[str, Any]] = {code: {}}
+    seen: list[dict[str, Any]] = []
     own = doctest.DocTestFinder(recurse=False).find(value, globs={})
     others = doctest.DocTestFinder().find(module, globs={})
     with torch.random.fork_rng(devices=[]):
         for test in [*own, *others]:
-            if seen[code]:
+            if seen:
                 break
-            _run(test.examples, dict(vars(module)), seen)
-    found = seen[code]
-    return {name: found[name] for name in names if name in found} if found else None
+            _run(test.examples, dict(vars(module)), code, seen)
+    return [{name: found[name] for name in names if name in found} for found in seen]

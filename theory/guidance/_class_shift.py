@@ -116,7 +116,7 @@ def class_shift(
     """
     classes = SharedClasses.of(source, labels)
     w, (low, high) = check.real("w", w, 0.0, LARGEST_W), check_interval(interval, math.inf)
-    check.integer("seed", seed, 0)
+    check.seed("seed", seed)
     if isinstance(label, torch.Tensor) or label not in classes.names:
         raise ArgumentError("label", f"is {label!r}", f"pass one of {', '.join(map(str, classes.names))}")
     k, n = classes.names.index(label), check.integer("n", n, 2)

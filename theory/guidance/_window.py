@@ -107,7 +107,7 @@ def guidance_window(
     if len(ends) != 2:
         raise ArgumentError("shares", f"are {len(ends)} numbers", "pass two, such as 0.05, 0.95")
     first, second = ends
-    check.integer("seed", seed, 0)
+    check.seed("seed", seed)
     if not 0 < first < second < 1:
         raise ArgumentError("shares", f"are ({first:g}, {second:g})", "pass 0 < first < second < 1, such as 0.05, 0.95")
     n = check.integer("n", n, 2)

@@ -53,7 +53,7 @@ class BeliefMaps:
 
     def __post_init__(self) -> None:
         check.integer("v", self.v, 2)
-        check.integer("s", self.s, 2)
+        check.integer("s", self.s, 2, 64)
         check.real("m", self.m, 1)
         if self.m > self.v ** (self.s - 1):
             raise GrammarError("m", f"is {self.m}", f"pass m <= v^(s-1) = {self.v ** (self.s - 1)}")

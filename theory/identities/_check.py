@@ -32,7 +32,7 @@ PROBES_DENSE, PROBES_WIDE = 8, 4
 
 
 def _selected(identities: Iterable[str] | None) -> list[Identity]:
-    names = IDENTITIES if identities is None else list(identities)
+    names = IDENTITIES if identities is None else check_argument.items("identities", identities)
     return [IDENTITIES[check_argument.choice("identities", name, IDENTITIES)] for name in names]
 
 
@@ -108,10 +108,12 @@ def check(
     >>> [(finding.identity, finding.verdict) for finding in report]
     [('symmetry', 'holds'), ('tweedie', 'not applicable')]
     """
-    sigma = float(check_argument.positive_sigmas("sigma", sigma)[0])
+    sigma = check_argument.positive_sigma("sigma", sigma)
     x = check_argument.dataset("x", x)
     denoiser = in_evaluation(denoiser)
     chosen = _selected(identities)
+    if log_density is not None:
+        check_argument.function("log_density", log_density, "log_density(x, sigma)")
     check_contract(denoiser, x, _contract_sigmas([sigma], every_sigma))
     case = Case(
         denoiser=denoiser,
@@ -119,7 +121,7 @@ def check(
         sigma=sigma,
         prior=prior,
         log_density=log_density,
-        symmetries=tuple(symmetries),
+        symmetries=tuple(check_argument.items("symmetries", symmetries)),
         every_sigma=every_sigma,
         n_samples=sample_count(n_samples, x[0].numel()),
         n_probes=_probe_count(n_probes, x[0].numel()),
@@ -242,7 +244,9 @@ def assert_identities(
     >>> wrong.broken[-1].cause
     'the denoiser is 0.9 times the true one (this reproduces the answers)'
     """
-    event_shape = tuple(check_argument.integer("event_shape", size, 1) for size in event_shape)
+    event_shape = tuple(
+        check_argument.integer("event_shape", size, 1) for size in check_argument.items("event_shape", event_shape)
+    )
     levels = [float(s) for s in check_argument.positive_sigmas("sigmas", list(sigmas))]
     batch = check_argument.integer("batch", batch, 1)
     denoiser = in_evaluation(denoiser)

@@ -170,6 +170,7 @@ def check_masked(
     >>> [(found.identity, found.verdict) for found in check_masked(coin, strings, entropy=4 * math.log(2))]
     [('exchange', 'holds'), ('area', 'holds')]
     """
+    check.function("predict", predict, "predict(observed, masked_share)")
     array = checked_strings("strings", strings)
     batch = check.integer("batch", batch, 1)
     settings = _Settings(

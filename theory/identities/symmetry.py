@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..._support import checks as check
+
 
 @dataclass(frozen=True)
 class Symmetry:
@@ -31,6 +33,11 @@ class Symmetry:
     name: str
     action: Callable[[torch.Tensor], torch.Tensor]
     noise_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        check.instance("name", self.name, str)
+        check.function("action", self.action, "action(x)")
+        check.real("noise_factor", self.noise_factor)
 
     @classmethod
     def permutation(cls, order: Sequence[int], axis: int = 1) -> Symmetry:

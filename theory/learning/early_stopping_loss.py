@@ -64,12 +64,16 @@ def population_loss(
     [0.625, 0.276]
     """
     flat = check.dataset("data", data, dtype=torch.float64).flatten(1)
-    covariance = population if isinstance(population, Covariance) else Covariance.full(population)
+    covariance = (
+        population if isinstance(population, Covariance) else Covariance.full(population, argument="population")
+    )
     if covariance.dim != flat.shape[1]:
         raise ShapeError(
             "population", f"has {covariance.dim} dimensions", f"pass one of {flat.shape[1]}, as the data have"
         )
     _, sample = moments(flat)
+    rate, sigma = check.real("rate", rate, np.finfo(float).tiny), check.positive_sigma("sigma", sigma)
+    initial = check.real("initial", initial, -check.LARGEST_SIGMA, check.LARGEST_SIGMA)
     learned = LinearLearning(sample.spectrum.numpy(force=True), sigma, rate, initial)
     basis = _full_basis(sample)
     projected = np.einsum("ij,jk,ki->i", basis.T, covariance.dense().double().numpy(force=True), basis)
@@ -122,6 +126,7 @@ def early_stopping(
     >>> print(early_stopping(0.1, data, [[0.5, 0.0], [0.0, 0.125]], 0.5))
     early stopping: no transition (the loss only falls)
     """
+    rate, sigma = check.real("rate", rate, np.finfo(float).tiny), check.positive_sigma("sigma", sigma)
     slowest = 1 / (2 * rate * sigma**2)
 
     def loss(log_time: float) -> float:

@@ -23,7 +23,7 @@ HALFWAY = {
 
 
 def _eigenvalues(value: ArrayLike) -> np.ndarray:
-    array = check.finite("eigenvalues", np.atleast_1d(np.asarray(value, dtype=np.float64)))
+    array = check.finite("eigenvalues", np.atleast_1d(check.float_array("eigenvalues", value)).copy())
     if array.ndim != 1 or array.size == 0:
         raise ShapeError("eigenvalues", f"has shape {array.shape}", "pass the eigenvalues of the covariance (k,)")
     if bool((array < 0).any()):
@@ -33,7 +33,7 @@ def _eigenvalues(value: ArrayLike) -> np.ndarray:
 
 
 def _times(value: ArrayLike) -> np.ndarray:
-    array = np.asarray(value, dtype=np.float64)
+    array = check.float_array("times", value)
     if bool(np.isnan(array).any()) or bool((array < 0).any()):
         raise ArgumentError(
             "times", "holds negative or NaN values", "pass training times >= 0 (inf: trained to the end)"
@@ -92,7 +92,7 @@ class LinearLearning:
         if start.ndim > 0 and start.shape != modes.shape:
             raise ShapeError("initial", f"has shape {start.shape}", f"pass one number or {modes.shape}")
         object.__setattr__(self, "eigenvalues", modes)
-        object.__setattr__(self, "sigma", float(check.positive_sigmas("sigma", sigma)[0]))
+        object.__setattr__(self, "sigma", check.positive_sigma("sigma", sigma))
         object.__setattr__(self, "rate", check.real("rate", rate, np.finfo(float).tiny))
         object.__setattr__(self, "initial", check.finite("initial", np.broadcast_to(start, modes.shape)))
 

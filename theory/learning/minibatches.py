@@ -46,7 +46,8 @@ def minibatch_error(theory: LinearLearning, steps: ArrayLike, batch_size: int) -
     0.000512
     """
     batch_size = check.integer("batch_size", batch_size, 1)
-    wanted = np.asarray(steps)
+    check.instance("theory", theory, LinearLearning)
+    wanted = check.array("steps", steps)
     if not np.issubdtype(wanted.dtype, np.integer) or bool((wanted < 0).any()):
         raise ArgumentError("steps", f"is {steps!r}", "pass whole numbers >= 0")
     h, eta = theory.curvature, theory.rate

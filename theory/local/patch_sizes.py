@@ -19,7 +19,7 @@ from ..._support import checks as check
 from ..._support.estimates import mean_error
 from ..._support.streams import normal_batch, stream
 from ..._support.types import Array, ArrayLike
-from ...errors import ArgumentError
+from ...errors import ArgumentError, ShapeError
 from ..denoiser import Denoiser
 from .patches import LocalDenoiser
 
@@ -67,6 +67,21 @@ class PatchSchedule:
     error: Array | None = None
     error_stderr: Array | None = None
     n_held_out: int = 0
+
+    def __post_init__(self) -> None:
+        sigmas = check.positive_sigmas("sigmas", self.sigmas)
+        for name in ("sizes", "candidates"):
+            given = np.atleast_1d(check.float_array(name, getattr(self, name)))
+            if given.ndim != 1 or not bool(((given >= 1) & (given == np.rint(given))).all()):
+                raise ArgumentError(name, "are not a list of integers >= 1", "pass sides of patches")
+            object.__setattr__(self, name, given.astype(np.int64))
+        if len(self.sizes) != len(sigmas):
+            raise ShapeError("sizes", f"has shape {self.sizes.shape}", f"pass one for each of {len(sigmas)} sigmas")
+        object.__setattr__(self, "sigmas", sigmas)
+        for name in ("cosine", "error", "error_stderr"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, check.finite(name, check.float_array(name, getattr(self, name))))
+        check.integer("n_held_out", self.n_held_out, 0)
 
     def __repr__(self) -> str:
         steps = [f"{size}x{size} at sigma {sigma:.4g}" for sigma, size in zip(self.sigmas, self.sizes, strict=True)]
@@ -223,8 +238,10 @@ def calibrate_patch_size(
     PatchSchedule(3x3 at sigma 0.5, 3x3 at sigma 1)
     """
     grid = check.positive_sigmas("sigmas", sigmas)
+    check.function("denoiser", denoiser, "denoiser(x, sigma)")
     theories = _theories(data, sizes, equivariant, padding, combine, block_size)
     images = check.dataset("images", images)
+    check.batch("images", images, next(iter(theories.values())).event_shape)
     noise = normal_batch(seed, "patch size", range(len(images)), images.shape[1:], dtype=images.dtype)
     cosine = np.empty((len(grid), len(theories)))
     for i, sigma in enumerate(grid):
@@ -233,6 +250,7 @@ def calibrate_patch_size(
         for j, theory in enumerate(theories.values()):
             similarity = torch.cosine_similarity(target.flatten(1), theory(x, float(sigma)).flatten(1))
             cosine[i, j] = similarity.median()
+    check.representable("data, images", cosine)
     candidates = np.asarray(list(theories))
     best = cosine >= cosine.max(1, keepdims=True) - 64 * torch.finfo(images.dtype).eps
     return PatchSchedule(grid, candidates[best.argmax(1)], candidates, cosine)

@@ -123,7 +123,7 @@ class LocalDenoiser(ClosedForm):
         self.combine = check.choice("combine", combine, ("centre", "average"))
         self.block_size = None if block_size is None else check.integer("block_size", block_size, 1)
         self.tolerance = check.real("tolerance", tolerance, 0, 1)
-        self.seed = check.integer("seed", seed, 0)
+        self.seed = check.seed("seed", seed)
         self.patch_size = patch_size if callable(patch_size) else self._fitting(patch_size)
         self._engines: dict[int, Engine] = {}
         self._packed = PackedImages()

@@ -22,6 +22,8 @@ INSTEAD = (
 
 def checked_strings(argument: str, strings: ArrayLike) -> Array:
     """`(n, d)` integers; ShapeError where the strings are of unequal length."""
+    if isinstance(strings, str) or strings is None:
+        raise ShapeError(argument, f"are {strings!r}", "pass integers (n, length)")
     if not hasattr(strings, "shape"):
         try:
             lengths = {len(string) for string in strings}  # type: ignore[union-attr, arg-type]
@@ -31,7 +33,7 @@ def checked_strings(argument: str, strings: ArrayLike) -> Array:
             problem = f"are of unequal length, {min(lengths)} to {max(lengths)}"
             raise ShapeError(argument, problem, "pad them with a symbol of its own, or take each length by itself")
         strings = [list(map(ord, s)) if isinstance(s, str) else s for s in strings]  # type: ignore[union-attr]
-    array = np.asarray(strings)
+    array = check.array(argument, strings)
     if array.ndim != 2 or array.shape[1] == 0:
         raise ShapeError(argument, f"have shape {array.shape}", "pass integers (n, length)")
     if not len(array):
