@@ -54,8 +54,8 @@ def holds(condition: torch.Tensor) -> bool:
 
 def integer(argument: str, value: Any, minimum: int, maximum: int = LARGEST_COUNT) -> int:
     """`value` as an int within [minimum, maximum]; nothing that is counted comes to more than `LARGEST_COUNT`."""
-    upper = "" if maximum == LARGEST_COUNT and isinstance(value, Integral) and value < minimum else f" and <= {maximum}"
     whole = isinstance(value, Integral) and not isinstance(value, bool)
+    upper = f" and <= {maximum}" if maximum != LARGEST_COUNT or (whole and int(value) > maximum) else ""
     if not whole or int(value) < minimum or int(value) > maximum:
         raise ArgumentError(argument, f"is {value!r}", f"pass an integer >= {minimum}{upper}")
     return int(value)

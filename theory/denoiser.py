@@ -69,8 +69,10 @@ def per_sample(sigma: Sigma, x: Points) -> torch.Tensor:
     return per_row(check.sigmas("sigma", sigma, x), x)
 
 
-def _positive(sigma: Sigma, x: Points) -> torch.Tensor:
-    """`sigma` `(batch, 1, ..., 1)`, if the quotients have a limit there."""
+def _positive(denoiser: object, sigma: Sigma, x: Points) -> torch.Tensor:
+    """`sigma` `(batch, 1, ..., 1)`, if the quotients have a limit there and the rest can be worked with."""
+    check.function("denoiser", denoiser, "denoiser(x, sigma)")
+    check.finite("x", check.batch("x", x, x.shape[1:] if isinstance(x, torch.Tensor) else ()))
     levels = per_sample(sigma, x)
     if not bool(((levels > 0) & levels.isfinite()).all()):
         raise NoiseLevelError(
@@ -107,7 +109,7 @@ def score(denoiser: Denoiser, x: Points, sigma: Sigma) -> torch.Tensor:
     >>> score(lambda x, sigma: x / (1 + sigma**2), x, 1.0)
     tensor([[-0.5000, -0.5000]], dtype=torch.float64)
     """
-    level = _positive(sigma, x)
+    level = _positive(denoiser, sigma, x)
     return (denoiser(x, level.flatten()) - x) / level**2
 
 
@@ -139,7 +141,7 @@ def noise_prediction(denoiser: Denoiser, x: Points, sigma: Sigma) -> torch.Tenso
     >>> noise_prediction(lambda x, sigma: x / (1 + sigma**2), x, 1.0)
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
-    level = _positive(sigma, x)
+    level = _positive(denoiser, sigma, x)
     return (x - denoiser(x, level.flatten())) / level
 
 
@@ -176,7 +178,7 @@ def velocity(denoiser: Denoiser, x: Points, sigma: Sigma, kind: str = "flow") ->
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
     check.choice("kind", kind, ("flow", "v"))
-    level = _positive(sigma, x)
+    level = _positive(denoiser, sigma, x)
     denoised = denoiser(x, level.flatten())
     noise = (x - denoised) / level
     if kind == "flow":
@@ -255,7 +257,7 @@ def posterior_covariance(denoiser: Denoiser, x: Points, sigma: Sigma) -> torch.T
     tensor([[[0.5000, 0.0000],
              [0.0000, 0.5000]]], dtype=torch.float64)
     """
-    level = _positive(sigma, x).reshape(-1, 1, 1)
+    level = _positive(denoiser, sigma, x).reshape(-1, 1, 1)
     return level**2 * jacobian(denoiser, x, level.flatten())
 
 
@@ -280,6 +282,8 @@ def with_condition(denoiser: _Conditional, condition: ArrayLike) -> Denoiser:
     >>> scaled(torch.ones(1, 2), 1.0)
     tensor([[2., 2.]])
     """
+
+    check.function("denoiser", denoiser, "denoiser(x, sigma, condition=c)")
 
     def conditioned(x: Points, sigma: Sigma) -> Points:
         return denoiser(x, sigma, condition=condition)

@@ -56,7 +56,7 @@ def exit_curve(profile: EntropyProfile, masked: ArrayLike | None = None) -> xr.D
     shares = np.linspace(0, 1, 101) if masked is None else np.atleast_1d(check.float_array("masked", masked))
     if shares.ndim != 1 or not bool(((shares >= 0) & (shares <= 1)).all()):
         raise NoiseLevelError("masked", "holds values that are no shares", "pass numbers in [0, 1]")
-    f, d = profile.full, profile.length
+    f, d = check.instance("profile", profile, EntropyProfile).full, profile.length
     errors = np.interp(np.arange(d), profile.known, profile.stderr)
     weights = _bernstein(shares, d - 1)
     # the derivative of a Bernstein polynomial is one of the differences

@@ -94,6 +94,7 @@ def log_probabilities(predict: Predictor, observed: Array, place: Array, truth: 
 
 def predicted(predict: Predictor, observed: Array, share: float) -> Array:
     """The probabilities (n, length, v) in float64, refused where they are none."""
+    check.function("predict", predict, "predict(observed, masked_share)")
     with torch.no_grad():
         result = predict(observed, share)
     probabilities = check.float_array("predict", result)

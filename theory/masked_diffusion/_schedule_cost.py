@@ -129,7 +129,7 @@ def profile_values(profile: EntropyProfile | ArrayLike) -> Array:
 
 def check_sizes(sizes: ArrayLike, length: int) -> Array:
     """Block sizes that fill the string."""
-    blocks = np.atleast_1d(np.asarray(sizes))
+    blocks = np.atleast_1d(check.array("sizes", sizes))
     if blocks.ndim != 1 or not np.issubdtype(blocks.dtype, np.integer) or not bool((blocks >= 1).all()):
         raise ArgumentError("sizes", f"are {sizes!r}", "pass integers >= 1")
     if int(blocks.sum()) != length:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
+from ..._support import checks as check
 from ...errors import ArgumentError, EmptyDataError, LatticeError, ShapeError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def degree_counts(argument: str, degrees: Degrees) -> np.ndarray:
         if graph.is_directed():
             raise LatticeError(argument, "is a directed graph", "pass graph.to_undirected()")
         degrees = [graph.degree[node] for node in graph]
-    sequence = np.asarray(degrees)
+    sequence = check.array(argument, degrees)
     if sequence.ndim != 1:
         raise ShapeError(argument, f"has shape {sequence.shape}", "pass a list of degrees or a graph")
     if sequence.size == 0:

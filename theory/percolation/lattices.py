@@ -281,6 +281,6 @@ def find_lattice(lattice: str | Lattice) -> Lattice:
     """
     if isinstance(lattice, Lattice):
         return lattice
-    if lattice not in LATTICES:
+    if not isinstance(lattice, str) or lattice not in LATTICES:
         raise UnknownNameError("lattice", lattice, LATTICES)
     return LATTICES[lattice]

@@ -7,6 +7,7 @@ R = H((p - p_c) L^{1/nu})
 
 from __future__ import annotations
 
+from ..._support import checks as check
 from .critical_exponents import exponents
 
 
@@ -39,7 +40,8 @@ def scaling_variable(p: float, threshold: float, size: float, dimension: int = 2
     >>> round(scaling_variable(0.51, 0.5, 256.0), 9)
     0.64
     """
-    return (p - threshold) * size ** exponents(dimension).one_over_nu.value
+    p, threshold = check.real("p", p), check.real("threshold", threshold)
+    return (p - threshold) * _size(size) ** exponents(dimension).one_over_nu.value
 
 
 def order_parameter_scale(size: float, dimension: int = 2) -> float:
@@ -67,7 +69,7 @@ def order_parameter_scale(size: float, dimension: int = 2) -> float:
     >>> round(order_parameter_scale(4096.0) / order_parameter_scale(256.0), 6)
     0.749154
     """
-    return size ** -exponents(dimension).beta_over_nu.value
+    return _size(size) ** -exponents(dimension).beta_over_nu.value
 
 
 def mean_size_scale(size: float, dimension: int = 2) -> float:
@@ -95,4 +97,8 @@ def mean_size_scale(size: float, dimension: int = 2) -> float:
     >>> round(mean_size_scale(100.0, dimension=6), 6)
     10000.0
     """
-    return size ** exponents(dimension).gamma_over_nu.value
+    return _size(size) ** exponents(dimension).gamma_over_nu.value
+
+
+def _size(size: float) -> float:
+    return check.real("size", size, 1e-100, 1e100)

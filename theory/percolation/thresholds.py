@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..._support import checks as check
 from ...errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ def threshold(lattice: str, kind: str = "site") -> Threshold:
     1.12808737
     """
     held = all_thresholds()
+    check.instance("lattice", lattice, str)
+    check.instance("kind", kind, str)
     if (lattice, kind) not in held:
         lattices = {name for name, _ in held}
         if lattice not in lattices:
