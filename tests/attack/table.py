@@ -95,7 +95,7 @@ def table_of(found: dict[str, Any]) -> str:
         room["uncovered"] += "no valid call" in counts
         room.update({kind: count for kind, count in counts.items() if kind != "no valid call"})
     faulty = (*KINDS, "too slow")
-    heads = ["room", "callables", "without a call", "attacks", "right", "answered", "refused", "faults", "not run"]
+    heads = ["room", "callables", "not covered", "attacks", "right", "answered", "refused", "faults", "not run"]
     text = _row(heads) + _row(["---", *["--:"] * (len(heads) - 1)])
     total: Counter[str] = Counter()
     for room, count in [*sorted(rooms.items()), ("all", total)]:
@@ -126,7 +126,8 @@ def table_of(found: dict[str, Any]) -> str:
             text += _row([f"`{name}`", said])
     without = [name for name in names if "no valid call" in found["counts"].get(name, {"no valid call": 1})]
     if without:
-        text += f"\nNot covered, for want of a short valid call: {', '.join(f'`{name}`' for name in without)}.\n"
+        listed = ", ".join(f"`{name}`" for name in without)
+        text += f"\nNot covered yet, not attacked or without a short valid call: {listed}.\n"
     reasons: dict[str, list[str]] = defaultdict(list)
     for name, reason in EXEMPT.items():
         reasons[reason].append(f"`{name}`")

