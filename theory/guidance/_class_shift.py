@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.special import softmax
 
 from ..._support import checks as check
