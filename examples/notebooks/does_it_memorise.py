@@ -50,7 +50,7 @@ for k, (network, subset) in enumerate(zip(trained, subsets, strict=True)):
     nearest = (drawn[:8, None] - subset.images[None]).flatten(2).norm(dim=-1).argmin(1)
     for column in range(8):
         for row, shown in ((2 * k, drawn[column]), (2 * k + 1, subset.images[nearest[column]])):
-            axes[row, column].imshow(shown[0], cmap="gray_r", vmin=-1, vmax=1)
+            axes[row, column].imshow(shown[0].numpy(), cmap="gray_r", vmin=-1, vmax=1)
             axes[row, column].set(xticks=[], yticks=[])
     axes[2 * k, 0].set_ylabel(f"n={len(subset)}", fontsize=7)
     axes[2 * k + 1, 0].set_ylabel("nearest", fontsize=7)

@@ -67,7 +67,7 @@ for name, wrong in mistakes.items():
         assert_identities(wrong, (2,), [0.5], prior=prior, n_samples=samples)
         print(f"{name}: nothing found")
     except IdentityViolation as violation:
-        print(f"{name}:\n    " + str(violation).strip().replace("\n", "\n    ")[:420])
+        print(f"{name}:", *str(violation).splitlines()[:4], sep="\n    ")
 
 # %% [markdown]
 # ## What the denoiser does

@@ -13,7 +13,7 @@ from checkout import ROOT
 
 FOLDER = ROOT / "examples" / "notebooks"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
-SLOW = {"which_theory_does_my_diffusers_model_follow", "does_it_memorise", "percolation_from_lattice_to_bumps"}
+SLOW = {"which_theory_does_my_diffusers_model_follow", "does_it_memorise"}
 RUN = [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW)) for path in SCRIPTS]
 
 

@@ -236,7 +236,11 @@ def test_the_site_builds_strictly_and_has_every_page(site):
         assert (site / page.relative_to(ROOT / "docs")).with_suffix(".html").stat().st_size > 5000, page
     for script in (ROOT / "examples").glob("*.py"):
         assert (site / "examples" / f"{script.stem}.html").exists()
+    for notebook in (ROOT / "examples" / "notebooks").glob("*.ipynb"):
+        assert "<img" in (site / "examples" / "notebooks" / f"{notebook.stem}.html").read_text()
     assert not (site / "_site").exists()
+    assert (site / "search" / "search_index.json").stat().st_size > 10_000
+    assert 'data-md-component="search-query"' in (site / "index.html").read_text()
 
 
 @pytest.mark.slow
