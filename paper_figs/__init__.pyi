@@ -4,6 +4,7 @@ from . import bumps as bumps
 from . import captions as captions
 from . import catalogue as catalogue
 from . import composition as composition
+from . import guidance as guidance
 from . import hierarchy as hierarchy
 from . import networks as networks
 from . import percolation as percolation
