@@ -6,7 +6,7 @@ import shutil
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 import xarray as xr
@@ -37,6 +37,8 @@ class Command(DataOptions, Comparison):
     """of the weights of a diffusers network, such as fp16"""
     trust: bool = False
     """run the code of package.module:function, and only of that"""
+    noise_levels: Annotated[Literal["network"] | tuple[float, ...], tyro.conf.arg(name="sigmas")] = ()
+    """the noise levels themselves, or network: the levels of the network's own steps nearest to those asked for"""
     out: str = ""
     """folder of the results (default: compare-DATA)"""
     json: bool = False

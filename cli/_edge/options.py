@@ -29,7 +29,7 @@ GROUPS = {
         *("width", "depth", "multipliers", "blocks", "attention", "heads", "dropout", "kernel", "padding", "head"),
         *("conditional", "ensemble"),
     ),
-    "noise-level": ("levels", "sigmas", "sigma_min", "sigma_max", "sample_min", "sample_max", "noise"),
+    "noise-level": ("levels", "noise_levels", "sigmas", "sigma_min", "sigma_max", "sample_min", "sample_max", "noise"),
     "training": (
         *("preset", "steps", "batch", "learning_rate", "warmup", "decay", "weight_decay", "betas", "clip", "ema"),
         *("weighting", "condition_dropout", "precision", "compile", "channels_last", "snapshots", "first_step"),

@@ -24,6 +24,7 @@ from ..measures._predicted_errors import predicted_errors
 from ..measures.duplicates import exact_duplicates
 from ._handed_over import wrong_with
 from ._optima import name_of, optima, own_callable
+from ._own_levels.steps import at_known_levels, with_steps
 from ._own_levels.trained_range import Range, trained_range
 from ._partial import Partial
 from ._patch_sizes import BANK, NETWORK, PROBES, candidates, choose_patch_sizes, sizes_at
@@ -83,7 +84,8 @@ def compare(
     xarray.Dataset
         The variables of `track` with a dimension `split` ("held-out", "training") in front; the null knows the mean
         and the variance of the training images. `patch_size` (sigma) is that of the local optimum. `outside` (sigma)
-        marks levels outside of `trained_on`; `transition_sigma` (transition) with `_stderr`, `transition_equation` and
+        marks levels outside of `trained_on`; of a network in steps, `network_step`, `network_sigma` and `step_error`
+        (sigma) are those of `track`; `transition_sigma` (transition) with `_stderr`, `transition_equation` and
         `transition_reference` are the predictions; `predicted_denoising_error` (split, sigma) and
         `predicted_disagreement` (sigma), with `_stderr`, what the spectrum of all images expects of Gaussian optima of
         as many training images, the latter E|D_1 - D_2|^2 / d of two disjoint sets; `example` (panel, example_sigma,
@@ -118,7 +120,7 @@ def compare(
     >>> result.closest.sel(split="held-out").values.tolist()
     ['gaussian', 'gaussian']
     """
-    config = for_shape(config or Comparison(), training.shape, announce)
+    config = at_known_levels(for_shape(config or Comparison(), training.shape, announce), [network])
     started = time.monotonic() if started is None else started
     checked(training, held_out, config)
     warn_of_shared(training, held_out)
@@ -271,6 +273,7 @@ def against(
     result = result.merge(as_variables(predicted_transitions(training, len(training))))
     result = result.merge(_predicted(training, held_out, config))
     low, high = trained_on or trained_range(network) or (0.0, np.inf)
+    result = with_steps(result, network)
     result["outside"] = ("sigma", (config.sigmas < low) | (config.sigmas > high))
     local = run.theories.get("local")
     if isinstance(local, LocalDenoiser):

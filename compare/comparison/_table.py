@@ -9,6 +9,7 @@ from ..._support.display.tables import aligned
 from ..._support.estimates import show
 from ...theory.noise import DiscreteSchedule, NoiseLevel
 from ._explanation import explanation, shares
+from ._own_levels.steps import step_text, steps_legend
 from .options import HELD_OUT
 
 SHARES = (
@@ -65,6 +66,7 @@ def rows(result: xr.Dataset, split: str = HELD_OUT) -> list[dict[str, str]]:
             {
                 "sigma": f"{sigma:.3g}",
                 "DDPM step": ddpm_step(sigma),
+                **({"network step": step_text(level)} if "network_step" in level else {}),
                 **({"trained": "outside" if bool(level.outside) else "yes"} if flagged else {}),
                 "closest theory": closest(level),
                 "score gap": "-" if best is None else show(*_missed(best)),
@@ -167,6 +169,8 @@ def legend(result: xr.Dataset, split: str) -> list[str]:
             f" Gaussian, that of the Gaussian optimum of {result.attrs['n_train']} images; two Gaussians,"
             " E|D_1 - D_2|^2 / d of those of two disjoint sets, which a network that reproduces better has to beat."
         )
+    if "network_step" in result:
+        lines.append(steps_legend(result))
     if result.attrs.get("patch_sizes"):
         lines.append(f"patch: width of the patches of the local optimum in pixels, {result.attrs['patch_sizes']}.")
     if len(left := np.atleast_1d(result.attrs.get("left_out", ""))) and left[0]:

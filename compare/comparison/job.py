@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._support.labels import class_number
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, NoiseLevelError, ShapeError
 from ...learned import load_network
 from ...learned._classes import in_classes_of
 from ...learned.data import ImageData, load
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
-from ...theory.levels import within_known_range
+from ...theory.levels import NETWORK, within_known_range
 from ._compare import checked, compare, for_shape
 from ._own_levels.trained_range import Range, noise_range
 from ._run import Announce
@@ -104,12 +104,19 @@ def run_comparison(
 
 def _known_part(comparison: Comparison, networks: Mapping[str, Denoiser], say: Callable[[str], object]) -> Comparison:
     """The comparison at the noise levels that every network knows, with a word where they are fewer than asked for."""
-    low, high = asked = comparison.sigma_min, comparison.sigma_max
+    sigmas = comparison.sigmas
+    low, high = asked = float(sigmas.min()), float(sigmas.max())
     for network in networks.values():
         low, high = within_known_range(network, low, high)
     if (low, high) == asked:
         return comparison
     say(f"noise levels from {low:.4g} to {high:.4g}, the part of {asked[0]:.4g} to {asked[1]:.4g} that is known")
+    if comparison.noise_levels and comparison.noise_levels != NETWORK:
+        kept = tuple(sigmas[(sigmas >= low) & (sigmas <= high)].tolist())
+        if not kept:
+            problem = "hold none that the network knows"
+            raise NoiseLevelError("noise_levels", problem, f"pass some from {low:.4g} to {high:.4g}")
+        return replace(comparison, noise_levels=kept)
     low, high = (level if level in asked else level * (1 + move) for level, move in ((low, 1e-9), (high, -1e-9)))
     return replace(comparison, sigma_min=low, sigma_max=high)
 

@@ -11,6 +11,7 @@ from ..._support import checks as check
 from ..._support.cost import read_duration
 from ..._support.types import Array
 from ...errors import ArgumentError
+from ...theory.levels import NETWORK
 from ._optima import THEORIES, checked_theories
 from ._patch_sizes import checked_sizes
 
@@ -75,6 +76,9 @@ class Comparison:
         The time that the comparison may take from its start, fits and the training of a small network included, as
         "90s", "3min" or "1h30min": steps of that training, levels at which a patch size is chosen, images or theories
         are left out to keep it, with a word (default: no limit).
+    noise_levels : tuple of float or "network", optional
+        The noise levels themselves, instead of `levels` from `sigma_min` to `sigma_max`; "network": the levels of the
+        network's own steps that are nearest to those, each once. (On the command line: `--sigmas`.)
 
     Raises
     ------
@@ -109,6 +113,7 @@ class Comparison:
     seed: int = 0
     patch_sizes: tuple[int | Literal["data", "network"], ...] = ("data",)
     budget: str = ""
+    noise_levels: Literal["network"] | tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.model is None or isinstance(self.model, str):
@@ -126,18 +131,23 @@ class Comparison:
         if self.patch_size is not None:
             object.__setattr__(self, "patch_sizes", (self.patch_size,))
         checked_sizes(self.patch_sizes)
+        if self.noise_levels and self.noise_levels != NETWORK:
+            given = check.positive_sigmas("noise_levels", self.noise_levels)
+            object.__setattr__(self, "noise_levels", tuple(np.unique(given).tolist()))
         if self.budget:
             read_duration("budget", self.budget)
 
     @property
     def sigmas(self) -> Array:
-        """The noise levels `(levels,)`, increasing."""
+        """The noise levels `(levels,)`, increasing; those that are asked for where they shall be the network's own."""
+        if self.noise_levels and self.noise_levels != NETWORK:
+            return np.array(self.noise_levels)
         return np.geomspace(self.sigma_min, self.sigma_max, self.levels)
 
     @property
     def example_sigmas(self) -> Array:
         """Those of the noise levels, up to five, at which an image is shown: where images differ most."""
-        chosen = (np.linspace(*EXAMPLE_RANGE, N_EXAMPLE_LEVELS) * (self.levels - 1)).round().astype(int)
+        chosen = (np.linspace(*EXAMPLE_RANGE, N_EXAMPLE_LEVELS) * (len(self.sigmas) - 1)).round().astype(int)
         return self.sigmas[np.unique(chosen)]
 
     def images_for(self, n_train: int, entries: int) -> int:

@@ -21,6 +21,7 @@ from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
 from ._compare import FIXED_PANELS, against, checked, for_shape, preparing, theories_for, warn_of_shared
 from ._handed_over import wrong_with
+from ._own_levels.steps import at_known_levels, in_all, without_missing
 from ._own_levels.trained_range import trained_range
 from ._partial import Partial
 from ._run import Announce
@@ -104,6 +105,7 @@ def compare_models(
         if own is not None and tuple(own) != training.shape:
             problem = f"'{name}' denoises {tuple(own)}, the images are {training.shape}"
             raise ShapeError("networks", problem, "pass models of one event shape")
+    config = at_known_levels(config, networks.values())
     checked(training, held_out, config)
     warn_of_shared(training, held_out)
     total = read_duration("budget", config.budget) if config.budget else 0.0
@@ -132,7 +134,7 @@ def compare_models(
             )
         )  # fmt: skip
     everywhere = [name for name in parts[0].theory.values if all(name in part.theory for part in parts)]
-    parts = [part.sel(theory=everywhere, panel=[*FIXED_PANELS, *everywhere]) for part in parts]
+    parts = in_all([part.sel(theory=everywhere, panel=[*FIXED_PANELS, *everywhere]) for part in parts])
     common = [name for name in parts[0].data_vars if str(name).startswith("transition_")]
     axis = xr.Variable("model", list(networks))
     result = xr.concat(
@@ -195,10 +197,14 @@ def one_model(result: xr.Dataset, name: str) -> xr.Dataset:
     part = part.drop_vars([key for key in part.variables if "sampler" in part[key].dims or "side" in part[key].dims])
     low, high = result.model_trained_on.sel(model=name).values
     wrong = str(result.model_hand_over.sel(model=name).item()) if "model_hand_over" in result else ""
-    return part.drop_vars(["model_network", "model_hand_over"], errors="ignore").assign_attrs(
-        network=f"{name}: {result.model_network.sel(model=name).item()}",
-        trained_on=(low, high),
-        hand_over=wrong.split("\n") if wrong else "",
+    return (
+        without_missing(part)
+        .drop_vars(["model_network", "model_hand_over"], errors="ignore")
+        .assign_attrs(
+            network=f"{name}: {result.model_network.sel(model=name).item()}",
+            trained_on=(low, high),
+            hand_over=wrong.split("\n") if wrong else "",
+        )
     )
 
 

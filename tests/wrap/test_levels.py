@@ -86,3 +86,86 @@ def test_a_guided_network_has_the_steps_of_its_network():
     assert [part.tolist() for part in guided.steps([1.0])] == [part.tolist() for part in net.steps([1.0])]
     with pytest.raises(ArgumentError, match="without steps"):
         GuidedDenoiser(lambda x, sigma, condition: x, 1).steps([1.0])  # pyright: ignore[reportArgumentType]
+
+
+def small(**options):
+    from idealscore.compare import Comparison
+
+    return Comparison(n_images=6, n_noise=1, n_samples=2, theories=("gaussian",), **options)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    from idealscore.learned.data import load
+
+    return load("digits").subset(80).split(0.5, seed=0)
+
+
+def gaussian_in_steps(training, **options):
+    """The Gaussian optimum of the digits, told the index."""
+    from idealscore.theory import GaussianDenoiser
+
+    ideal, levels = GaussianDenoiser.fit(training.images), torch.from_numpy(LINEAR.sigmas[1:].copy()).float()
+
+    def noise(z, index):
+        sigma = levels[index.long()]
+        x = z * (1 + sigma**2).sqrt().reshape(-1, 1, 1, 1)
+        return (x - ideal(x, sigma)) / sigma.reshape(-1, 1, 1, 1)
+
+    return wrap.function(noise, "noise", "index", schedule=LINEAR, integer=True, **options)
+
+
+def test_a_comparison_shows_the_steps_and_what_rounding_costs(digits, tmp_path):
+    from idealscore.compare import compare, report
+    from idealscore.compare.comparison import table
+
+    net = gaussian_in_steps(digits[0])
+    on = compare(net, *digits, small(levels=4, noise_levels="network"), show=False)
+    assert set(on.sigma.values) <= set(LINEAR.sigmas) and len(on.sigma) == 4
+    assert on.closest.values.tolist() == [["gaussian"] * 4] * 2
+    text = table(on)
+    assert "network step" in text.splitlines()[0] and "rounded" not in text
+    steps = [line.split()[2] for line in text.splitlines()[2:] if line.lstrip()[:1].isdigit()][:4]
+    assert steps == [f"{step:.0f}" for step in on.network_step.values[::-1]]
+    off = compare(net, *digits, small(noise_levels=(0.05, 0.7)), show=False)
+    worst = float(off.step_error.max())
+    assert f"at most {worst:.2g} |x - mean| off" in table(off)
+    assert "network step" in report(off, tmp_path) and "rounded to whole" in (tmp_path / "report.html").read_text()
+
+
+def test_several_networks_at_their_steps(digits):
+    from idealscore.compare import compare_models, one_model
+    from idealscore.theory import GaussianDenoiser
+
+    training, held_out = digits
+    one, other = gaussian_in_steps(training), gaussian_in_steps(training, range=(-0.5, 0.5))
+    config = small(levels=2, sigma_min=0.1, sigma_max=2.0, noise_levels="network")
+    found = compare_models({"one": one, "two": one}, training, held_out, config, show=False)
+    assert set(found.sigma.values) <= set(LINEAR.sigmas) and found.network_step.shape == (2, 2)
+    with pytest.raises(ArgumentError, match="different steps"):
+        compare_models({"one": one, "two": other}, training, held_out, config, show=False)
+    mixed = {"one": one, "plain": GaussianDenoiser.fit(training.images)}
+    found = compare_models(mixed, training, held_out, small(noise_levels=(0.2, 2.0)), show=False)
+    assert "network_step" in one_model(found, "one") and "network_step" not in one_model(found, "plain")
+
+
+def test_levels_of_the_command_line(digits, tmp_path, monkeypatch, capsys):
+    from idealscore.cli import main
+
+    (tmp_path / "net_in_steps.py").write_text(
+        "from idealscore import DiscreteSchedule\nfrom idealscore.learned import wrap\n\n\n"
+        "def build():\n    schedule = DiscreteSchedule.linear(100, 0.001, 0.1)\n"
+        "    return wrap.function(lambda z, t: z, 'noise', 'index', schedule=schedule, integer=True)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    usual = ["compare", "digits", "--model", "net_in_steps:build", "--trust", "--n-images", "4", "--n-noise", "1"]
+    usual += ["--theories", "gaussian"]
+    assert main([*usual, "--sigmas", "network", "--levels", "3", "--out", "on"]) == 0
+    out = capsys.readouterr().out
+    assert "network step" in out and "rounded" not in out
+    assert main([*usual, "--sigmas", "0.5", "2", "500", "--out", "off"]) == 0
+    found = capsys.readouterr()
+    assert "the part of 0.5 to 500 that is known" in found.err and "rounded to whole steps" in found.out
+    assert main([*usual, "--sigmas", "500", "--out", "none"]) == 2
+    assert main([*usual, "--sigmas", "steps", "--out", "none"]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -10,7 +11,8 @@ import xarray as xr
 from ...._support.types import Array, ArrayLike
 from ....errors import ArgumentError
 from ....theory.denoiser import Denoiser
-from ....theory.levels import known_levels
+from ....theory.levels import NETWORK, known_levels
+from ..options import Comparison
 
 VARIABLES = ("network_step", "network_sigma", "step_error")
 WORTH = 1e-9
@@ -72,3 +74,10 @@ def levels_of_all(networks: Iterable[Denoiser], asked: ArrayLike) -> Array:
             problem = "are 'network', and the networks have different steps"
             raise ArgumentError("noise_levels", problem, "name the levels, or compare one network at a time")
     return found[0]
+
+
+def at_known_levels(config: Comparison, networks: Iterable[Denoiser]) -> Comparison:
+    """`config` at the levels of the networks' own steps, where those are asked for."""
+    if config.noise_levels != NETWORK:
+        return config
+    return replace(config, noise_levels=tuple(levels_of_all(networks, config.sigmas).tolist()))
