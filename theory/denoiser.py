@@ -276,6 +276,11 @@ def with_condition(denoiser: _Conditional, condition: ArrayLike) -> Denoiser:
     Denoiser
         `denoiser` at this condition.
 
+    Raises
+    ------
+    ArgumentError
+        Where `denoiser` cannot be called.
+
     Examples
     --------
     >>> scaled = with_condition(lambda x, sigma, condition: condition * x, 2.0)

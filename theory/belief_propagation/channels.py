@@ -122,6 +122,13 @@ def one_hot(strings: ArrayLike, v: int, dtype: torch.dtype = torch.float64) -> t
     tensor (n, leaves, v)
         1 at the symbol of each leaf, else 0.
 
+    Raises
+    ------
+    ArgumentError
+        For values that are not symbols, a vocabulary below 1 or above 2^20, or what is no dtype.
+    ShapeError
+        For strings that are not (n, leaves).
+
     Examples
     --------
     >>> one_hot([[1, 0]], 3)

@@ -23,6 +23,11 @@ class Symmetry:
     noise_factor : float
         sigma becomes `noise_factor` times sigma.
 
+    Raises
+    ------
+    ArgumentError
+        For a name that is no string, an action that cannot be called, or a factor that is no finite number.
+
     Examples
     --------
     >>> flip = Symmetry.reflection(axis=1)
