@@ -9,6 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
+from unicodedata import category
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` with characters that command a terminal, or do not exist alone, spelled out, but for those in `keep`.
+
+    >>> print(printable("data\\x1b[2J.npy"))
+    data\\u001b[2J.npy
+    """
+    return "".join(one if one in keep or category(one) not in _UNSEEN else _spelled(one) for one in text)
+
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, invisible marks such as those of direction, halves, line ends
+
+
+def _spelled(character: str) -> str:
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character) or f"\\u{ord(character):04x}"
 
 
 class IdealScoreError(Exception):
@@ -23,7 +40,7 @@ class ArgumentError(IdealScoreError, ValueError):
     """
 
     def __init__(self, argument: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{argument}: {problem}; {remedy}")
+        super().__init__(printable(f"{argument}: {problem}; {remedy}", keep="\n"))
         self.argument: str = argument
         self.problem: str = problem
         self.remedy: str = remedy

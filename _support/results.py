@@ -12,7 +12,6 @@ import os
 import platform
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DataFileError, IdealScoreError, OutputError
+from .files.leftovers import temporary_file
 from .memory import available_memory
 from .netcdf_limits import check_harmless, check_sizes
 
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 CONVENTION = "x = x0 + sigma * n, n ~ N(0, I)"
 _SEAL = b"\nidealscore blake2b "
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_CLOSED = {
+    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+    *(errno.ELOOP, errno.EILSEQ),
+}
 _AGAIN = "run the command that made it again"
 
 
@@ -39,15 +42,15 @@ _AGAIN = "run the command that made it again"
 def atomic_path(path: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
     """A temporary name next to `path`; on success it is renamed to `path`, else it is removed.
 
+    Temporary files of processes that were killed are removed by the next that writes into their folder.
+
     With `sync` the data reach the disk before the new name does, so that the file is whole even after a power cut.
     Raises OutputError where the disk is full or the folder cannot be written.
     """
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = temporary_file(path)
         try:
             yield temporary
             if sync:
@@ -135,14 +138,15 @@ def image(dataset: xr.Dataset) -> bytes:
     """The bytes of a netCDF file of `dataset`.
 
     In memory, because HDF5 leaves open files behind on a full disk; and not by `to_netcdf`, which on a Dask worker
-    asks the scheduler for a lock that only a named file has.
+    asks the scheduler for a lock that only a named file has. How the data lay in a file before is forgotten: a word
+    of four letters that was read from one would cut longer ones that were put next to it.
     """
     import h5netcdf
     from xarray.backends import H5NetCDFStore
 
     buffer = io.BytesIO()
     with h5netcdf.File(buffer, "w") as file:
-        dataset.dump_to_store(H5NetCDFStore(file))
+        dataset.drop_encoding().dump_to_store(H5NetCDFStore(file))
     return buffer.getvalue()
 
 
@@ -199,7 +203,7 @@ def load(
             check_harmless(path, limit)
         check_sizes(path, limit)
         with xr.open_dataset(path, engine="h5netcdf") as opened:
-            dataset = opened.load()
+            dataset = opened.load().drop_encoding()
     except IdealScoreError:
         raise
     except Exception as error:

@@ -119,8 +119,17 @@ def letters(axes: Sequence[Any], start: str = "a") -> None:
         ax.set_title(f"({chr(ord(start) + k)})", loc="left", fontweight="bold")
 
 
+def literal(name: str) -> str:
+    r"""A name of the user's as a label that shows it as it is: a dollar does not begin a formula.
+
+    >>> literal("cost in $, gain in $")
+    'cost in \\$, gain in \\$'
+    """
+    return name.replace("$", r"\$")
+
+
 def band(ax: Any, x: Any, y: Any, error: Any, name: str, **line: Any) -> None:
     """A line in the theory's colour, or in the given one, with a band of one standard error."""
     shade = line.pop("color", None) or ink(ax, name)
-    ax.plot(x, y, color=shade, marker=MARKERS.get(name, "."), label=line.pop("label", name), **line)
+    ax.plot(x, y, color=shade, marker=MARKERS.get(name, "."), label=line.pop("label", literal(name)), **line)
     ax.fill_between(x, y - error, y + error, color=shade, alpha=0.2, linewidth=0)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from ..errors import IdealScoreError, UnknownNameError
+from ..errors import IdealScoreError, UnknownNameError, printable
 
 __all__ = ["COMMANDS", "main", "usage"]
 
@@ -113,12 +113,14 @@ def _run(arguments: list[str]) -> int:
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
         from ._edge.parse import parse
+        from ._edge.terminal import escaped
 
         module = import_module(f".{arguments[0]}", __package__)
         command = parse(module.Command, arguments[1:], f"idealscore {arguments[0]}", COMMANDS[arguments[0]])
-        command.run()
+        with escaped():
+            command.run()
     except IdealScoreError as error:
-        print(f"idealscore: {error}", file=sys.stderr)
+        print(f"idealscore: {printable(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` say, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

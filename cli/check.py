@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class Command(DataOptions):
     seed: int = 0
     device: str = "cpu"
     out: str = ""
-    """netCDF file of the numbers"""
+    """netCDF file of the numbers; the same command goes on where a stopped one was"""
     budget: str = ""
     """the time that it may take, as 90s, 3min or 1h30min: fewer levels keep it, with a word (default: no limit)"""
     json: bool = False
@@ -83,7 +84,14 @@ class Command(DataOptions):
         done: list[xr.Dataset] = []
         try:
             result = network_identities(
-                network, data, levels, n_points=self.points, n_samples=self.samples, done=done.append, **options
+                network,
+                data,
+                levels,
+                n_points=self.points,
+                n_samples=self.samples,
+                done=done.append,
+                partial=f"{self.out}.partial" if self.out else None,
+                **options,
             )
         except KeyboardInterrupt:
             if done:
@@ -93,6 +101,8 @@ class Command(DataOptions):
             tell(f"stopped; {len(done)} of {len(levels)} noise levels are done{where}; the others: --sigmas {left}")
             raise
         self._tell(result)
+        if self.out:
+            shutil.rmtree(f"{self.out}.partial", ignore_errors=True)
 
     def _tell(self, result: xr.Dataset) -> None:
         """Write the file and print the table."""

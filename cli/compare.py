@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import tyro
 import xarray as xr
 
+from .._support.files.lock import held
 from ..compare.comparison._report import pictures, report
 from ..compare.comparison._table import rows
 from ..compare.comparison.job import run_comparison
@@ -63,11 +64,12 @@ class Command(DataOptions, Comparison):
             )
             for path in comparison.model
         }
-        result = run_comparison(
-            comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=_tell
-        )
-        text = report(result, out)
-        shutil.rmtree(out / "partial", ignore_errors=True)
+        with held(out):
+            result = run_comparison(
+                comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=_tell
+            )
+            text = report(result, out)
+            shutil.rmtree(out / "partial", ignore_errors=True)
         if self.json:
             import json
 

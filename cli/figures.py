@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import tyro
 
 from .._support import checks as check
 from .._support import progress
-from .._support.results import write_text
+from .._support import results as _results
+from .._support.files.lock import held
 from ..errors import ArgumentError
 from ..paper_figs import _venues, catalogue
 from ..paper_figs.captions import caption
@@ -39,7 +41,7 @@ class Command:
     seed: int = 0
     """of what is computed"""
     recompute: bool = False
-    """compute in any case"""
+    """compute in any case; the same command goes on where a stopped one was"""
     data: str = ""
     """your own netCDF file to draw, for one figure"""
     captions: bool = False
@@ -64,6 +66,11 @@ class Command:
 
             print(write_gallery(self.gallery))
             return
+        with held(Path(self.out)):
+            self._draw(started)
+
+    def _draw(self, started: float) -> None:
+        """The figures one after the other, as long as there is time."""
         names = list(self.names or catalogue.names())
         known: dict[str, float] = {}
         if self._new:
@@ -72,19 +79,43 @@ class Command:
         usual = sum(known.values()) / len(known) if known else 1.0
         weights = {name: known.get(name, usual) for name in names}
         with progress.overall(sum(weights.values()), "figures") as bar:
+            done = self._done_before()
 
             def work(name: str) -> None:
                 target = Path(self.out) / f"{name}.{self.format}"
-                result = self._result(name)
+                result = self._result(name, again=name not in done)
                 print(catalogue.draw_to(name, result, target, self.venue), flush=True)
                 if self.captions:
-                    write_text(target.with_suffix(".txt"), caption(name, result) + "\n")
+                    _results.write_text(target.with_suffix(".txt"), caption(name, result) + "\n")
+                if self.recompute:
+                    done.append(name)
+                    _results.write_text(self._record, json.dumps({**self._asked, "done": done}))
                 bar.update(weights[name])
 
             left = allowed(self.budget, time.monotonic() - started) if self._new else None
             again = f"--scale {self.scale or 'small'} --seed {self.seed}" if self._new else ""
             again += " --recompute" if self.recompute else ""
             while_time_is_left(names, left, work, f"{again} --out {self.out}".strip())
+        if set(done) >= set(self.names or catalogue.names()):
+            self._record.unlink(missing_ok=True)
+
+    @property
+    def _record(self) -> Path:
+        """What a command with --recompute has done so far, for when it is stopped and given again."""
+        return Path(self.out) / "results" / "recomputed.json"
+
+    @property
+    def _asked(self) -> dict[str, object]:
+        return {"names": list(self.names), "scale": self.scale or "small", "seed": self.seed}
+
+    def _done_before(self) -> list[str]:
+        """The figures that the same command computed before it was stopped."""
+        try:
+            found = json.loads(self._record.read_text(encoding="utf-8"))
+            same = self.recompute and all(found[key] == value for key, value in self._asked.items())
+            return [str(name) for name in found["done"]] if same else []
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return []
 
     def _check(self) -> None:
         check.choice("format", self.format, catalogue.FORMATS)
@@ -104,9 +135,11 @@ class Command:
     def _new(self) -> bool:
         return bool(self.scale) or self.recompute
 
-    def _result(self, name: str) -> xr.Dataset:
+    def _result(self, name: str, again: bool) -> xr.Dataset:
         if self.data:
             return catalogue.from_file(name, self.data)
         if not self._new:
             return catalogue.saved(name)
-        return catalogue.computed(name, self.scale or "small", self.seed, Path(self.out) / "results", self.recompute)
+        return catalogue.computed(
+            name, self.scale or "small", self.seed, Path(self.out) / "results", self.recompute and again
+        )

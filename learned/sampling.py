@@ -12,6 +12,7 @@ import torch
 from .._support import checks as check
 from .._support import progress as _progress
 from .._support import results as _results
+from .._support.files.lock import held
 from .._support.types import ArrayLike, FilePath, Record
 from ..errors import ArgumentError, DataFileError
 from ..simulate.diffusion import sample, starting_noise
@@ -78,6 +79,8 @@ def sample_to_folder(
         Where the shape is not known, or `n` or `batch` is not an integer >= 1.
     DataFileError
         Where `out` holds samples that were made with other settings.
+    OutputError
+        Where another process works in `out`, or it cannot be written.
 
     Examples
     --------
@@ -97,10 +100,25 @@ def sample_to_folder(
         "sigmas": grid, "method": method, "seed": seed, "batch": batch, "shape": list(shape),
         "condition": condition, **(description or {}),
     }  # fmt: skip
-    folder = Path(out)
-    _settle(folder / "sampling.json", settings)
     if condition is not None:
         denoiser = with_condition(cast("Any", denoiser), condition)  # one that takes a condition
+    with held(Path(out)):
+        _settle(Path(out) / "sampling.json", settings)
+        return _drawn(denoiser, Path(out), n, shape, grid, method, seed, batch, show)
+
+
+def _drawn(
+    denoiser: Denoiser,
+    folder: Path,
+    n: int,
+    shape: tuple[int, ...],
+    grid: list[float],
+    method: str,
+    seed: int,
+    batch: int,
+    show: bool | None,
+) -> Path:
+    """The parts that are missing, then all in one file."""
     noise = starting_noise(n, shape, grid[0], seed, dtype=torch.float32)
     parts = []
     for start in _progress.bar(range(0, n, batch), label="sample", show=show):

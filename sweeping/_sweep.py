@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._support import checks as check
 from .._support import progress as _progress
+from .._support.files.lock import held
 from . import engines, functions
 from ._drive import Drive
 from ._results import assemble
@@ -81,7 +83,7 @@ def sweep(
     EmptyDataError
         Without a point, or where no point has a result.
     OutputError
-        For the folder of another sweep, or a disk that is full or read-only.
+        For the folder of another sweep, one in which another sweep runs, or a disk that is full or read-only.
     ClusterError
         Where no scheduler answers, or workers die before they begin. Finished points are never lost.
     MissingDependencyError
@@ -99,8 +101,22 @@ def sweep(
     name = functions.name_of(function)
     points.fit(function)
     check.integer("workers", workers, 0, 4096)
-    folder = SweepFolder(folder_of(out))
-    source = functions.source_digest(function)
+    with held(Path(folder_of(out))):
+        return _run(points, name, functions.source_digest(function), folder_of(out), workers, cluster, retry, show)
+
+
+def _run(
+    points: Grid,
+    name: str,
+    source: str,
+    out: str,
+    workers: int,
+    cluster: str | Client | Cluster | None,
+    retry: bool,
+    show: bool | None,
+) -> xr.Dataset:
+    """The sweep in its folder, which this call alone holds."""
+    folder = SweepFolder(out)
     identity = folder.claim({"format": FORMAT, "function": name, **points.describe(), "source": source})
     _notice_changes(folder, source)
     done = _finished(folder, len(points))
@@ -139,7 +155,7 @@ def _finished(folder: SweepFolder, count: int) -> np.ndarray:
     damaged = [index for index in np.flatnonzero(~done).tolist() if folder.point(index).exists()]
     if damaged:
         text = f"{len(damaged)} damaged result(s) in {folder.path} are made again, the first is point {damaged[0]}"
-        warnings.warn(text, stacklevel=3)
+        warnings.warn(text, stacklevel=4)
         for index in damaged:
             folder.point(index).unlink()
     return done
@@ -152,7 +168,7 @@ def _notice_changes(folder: SweepFolder, source: str) -> None:
         text = (
             f"the function has changed since the sweep in {folder.path} was begun; finished points are kept unchanged"
         )
-        warnings.warn(text, stacklevel=3)
+        warnings.warn(text, stacklevel=4)
 
 
 def _stopped(folder: SweepFolder, grid: Grid) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .._support import results as saved
+from .._support.files import lock
+from .._support.files.leftovers import clear_leftovers
 from ..errors import DataFileError, OutputError
 from . import functions
 
@@ -48,7 +50,7 @@ class SweepFolder:
                 self._describe(description)
             else:
                 description = found  # the same sweep, whose function may have had another address
-        elif self.path.is_dir() and any(not file.name.startswith(".sweep.json.") for file in self.path.iterdir()):
+        elif self.path.is_dir() and any(not _early(file.name) for file in self.path.iterdir()):
             raise OutputError("out", f"{self.path} holds other files", "pass a new or an empty folder")
         else:
             self._describe(description)
@@ -113,8 +115,14 @@ class SweepFolder:
 
     def tidy(self) -> None:
         """Remove what killed processes left behind."""
-        for file in (*self.path.glob("running/*"), *self.path.rglob(".*.part")):
+        for file in self.path.glob("running/*"):
             file.unlink(missing_ok=True)
+        clear_leftovers(self.path)
+
+
+def _early(name: str) -> bool:
+    """Whether a file is of a sweep that was stopped before its description was written."""
+    return name.startswith(".sweep.json.") or name == lock.NAME
 
 
 def identity(description: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ Read from stdin: `KIND ARGUMENTS...`, answered by the child's process id; then `
 """
 
 import os
+import shlex
 import sys
 import tempfile
 import warnings
@@ -30,21 +31,59 @@ def train_job(out, steps):
     train(MLPDenoiser((3,), width=8, depth=1, dropout=0.2), data, config, out, show=False)
 
 
+def command_job(folder, *words):
+    """The exit code of a command in a folder; what it says goes into the file `said`."""
+    from idealscore.cli import main as command
+
+    os.chdir(folder)
+    sys.argv = ["idealscore", *words]
+    kept = sys.stdout, sys.stderr
+    with open("said", "w") as said:
+        sys.stdout = sys.stderr = said
+        try:
+            return command(list(words))
+        finally:
+            sys.stdout, sys.stderr = kept
+
+
+FIRST = (
+    "train digits --network mlp --width 8 --steps 2 --out run",
+    "sample run --n 1 --steps 2 --out samples",
+    "check run --data digits --sigmas 1 --samples 100 --out check.nc",
+    "compare digits --levels 2 --n-images 4 --n-noise 1 --steps 1 --theories gaussian --out compare",
+)
+"""What loads nearly all that the commands load."""
+
+
+def import_commands():
+    """What a child would import."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        for words in FIRST:
+            assert command_job(folder, *words.split()) == 0
+        os.chdir(here)
+
+
 def main():
     import torch
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    if sys.argv[1:] == ["commands"]:
+        import_commands()
     with tempfile.TemporaryDirectory() as folder:  # what a child would import is imported here
         sweep_job(f"{folder}/sweep", 1, 0)
         train_job(f"{folder}/run", 2)
     print("ready", flush=True)
     for line in sys.stdin:
-        kind, *arguments = line.split()
+        kind, *arguments = shlex.split(line)
         child = os.fork()
         if child == 0:
-            {"sweep": sweep_job, "train": train_job}[kind](*arguments)
-            os._exit(0)
+            code = {"sweep": sweep_job, "train": train_job, "command": command_job}[kind](*arguments)
+            os._exit(code or 0)
         print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TextIO, cast
+
+from ...errors import printable
 
 PLAIN = {
     "±": "+/-",
@@ -28,6 +32,7 @@ PLAIN = {
     "²": "^2",
 }
 HANDLER = "idealscore.plain"
+MOVES = re.compile(r"(?:\r|\n|\x1b\[[AK])*")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -59,13 +64,48 @@ def plain_where_needed() -> Iterator[None]:
             stream.reconfigure(errors=errors)
 
 
+class Escaped:
+    """A stream in front of another: what names of files, classes or data could tell a terminal is spelled out.
+
+    Progress bars move the cursor by writes that hold nothing else, and may.
+
+    >>> print("digits\\x1b[2J", file=Escaped(sys.stdout))
+    digits\\u001b[2J
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(text if MOVES.fullmatch(text) else printable(text, keep="\n\r\t"))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def escaped() -> Iterator[None]:
+    """Inside, nothing that is printed commands the terminal."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast("TextIO", Escaped(before[0])), cast("TextIO", Escaped(before[1]))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
 def told(error: Exception) -> str:
     """One line about an error that is not of our own kinds: what it says, where it came up, how to see more.
 
     >>> told(KeyError("alphas"))
     "KeyError 'alphas'; set IDEALSCORE_TRACEBACK=1 and repeat the command to see where"
     """
-    words = " ".join(str(error).split())
+    words = printable(" ".join(str(error).split()))
     words = words if len(words) <= 300 else f"{words[:300]} ..."
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if ROOT in Path(frame.filename).parents]
     own = [frame for frame in frames if "site-packages" not in os.path.relpath(frame.filename, ROOT)]

@@ -104,6 +104,8 @@ def compare(
         If all training images are equal.
     ArgumentError
         If a patch is larger than the images, or the budget too small for one evaluation.
+    OutputError
+        If another process works in `partial`, or it cannot be written.
 
     Warns
     -----
@@ -130,13 +132,14 @@ def compare(
     if announce is not None and found:
         announce("\n".join(found))
     kept = Partial(partial, config, training, held_out)
-    theories, reported = theories_for(
-        network, training, held_out, config, partial=kept, started=started, announce=announce
-    )
-    result = against(
-        theories, network, training, reported, config, note, trained_on, show,
-        partial=kept, announce=announce, started=started,
-    )  # fmt: skip
+    with kept.held():
+        theories, reported = theories_for(
+            network, training, held_out, config, partial=kept, started=started, announce=announce
+        )
+        result = against(
+            theories, network, training, reported, config, note, trained_on, show,
+            partial=kept, announce=announce, started=started,
+        )  # fmt: skip
     return result.assign_attrs(hand_over=found or "")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 import xarray as xr
 
 from ..._support import results as _results
+from ..._support.files.lock import held
 from ..._support.types import Array, FilePath, Record
 from ...errors import DataFileError
 from ...learned.data.images import ImageData
@@ -39,6 +41,10 @@ class Partial:
         key = blake2b(json.dumps(made, sort_keys=True).encode(), digest_size=6).hexdigest()
         self.folder = None if folder is None else Path(folder) / key
 
+    def held(self) -> AbstractContextManager[None]:
+        """Holds the folder for this call alone; OutputError where another works in it."""
+        return nullcontext() if self.folder is None else held(self.folder)
+
     def recognise(self, denoisers: Mapping[str, Denoiser], image: torch.Tensor, sigmas: Array) -> bool:
         """Whether the kept levels are of these denoisers; those of others are removed."""
         if self.folder is None:
@@ -48,7 +54,7 @@ class Partial:
         same = before is None or _alike(before, now)
         if not same:
             for file in self.folder.glob("*"):
-                if file.name != SIZES:
+                if file.name != SIZES and file.suffix in (".nc", ".json"):
                     file.unlink()
         if before is None or not same:
             _results.save(now, self.folder / "answers.nc")

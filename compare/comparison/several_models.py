@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def compare_models(
     theories: dict[str, Denoiser] = {}
     parts, wrong = [], []
     for i, (name, network) in enumerate(networks.items()):
-        kept = Partial(None if partial is None else Path(partial) / name, share, training, held_out)
+        kept = Partial(None if partial is None else Path(partial) / _folder_name(name), share, training, held_out)
         if announce is not None:
             announce(f"{name}:")
         wrong.append("\n".join(wrong_with(network, training, held_out, config)))
@@ -124,15 +125,16 @@ def compare_models(
         # of the time that is left, every network may take an equal part
         left = total - (time.monotonic() - started)
         begun = time.monotonic() - (total / len(networks) - left / (len(networks) - i))
-        theories, reported = theories_for(
-            network, training, held_out, share, theories or None, partial=kept, started=begun, announce=announce
-        )
-        parts.append(
-            against(
-                theories, network, training, reported, share, notes.get(name, name), None, show,
-                partial=kept, announce=announce, started=begun if total else time.monotonic(),
+        with kept.held():
+            theories, reported = theories_for(
+                network, training, held_out, share, theories or None, partial=kept, started=begun, announce=announce
             )
-        )  # fmt: skip
+            parts.append(
+                against(
+                    theories, network, training, reported, share, notes.get(name, name), None, show,
+                    partial=kept, announce=announce, started=begun if total else time.monotonic(),
+                )
+            )  # fmt: skip
     everywhere = [name for name in parts[0].theory.values if all(name in part.theory for part in parts)]
     parts = in_all([part.sel(theory=everywhere, panel=[*FIXED_PANELS, *everywhere]) for part in parts])
     common = [name for name in parts[0].data_vars if str(name).startswith("transition_")]
@@ -153,6 +155,11 @@ def compare_models(
     result.attrs = parts[0].attrs | {key: pairs.attrs[key] for key in ("threshold", "grey_values")}
     result.attrs |= {"n_samples": config.n_samples, "network": ", ".join(networks)}
     return result
+
+
+def _folder_name(model: str) -> str:
+    """A folder for what is kept of a model, whose own name may be a path."""
+    return f"model-{blake2b(model.encode(errors='surrogateescape'), digest_size=6).hexdigest()}"
 
 
 def _levels(networks: Mapping[str, Denoiser]) -> list[float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support import progress
 from ..._support import results as _results
+from ..._support.files.lock import held
 from ..._support.streams import stream_seed
 from ..._support.types import Device, FilePath, Record
 from ...errors import DataFileError
@@ -181,7 +183,8 @@ def _curves(
     judge = _Judge(plan, probe, device)
     kept = None if folder is None else folder / "curves"
     steps = progress.bar(trained.snapshots, label="evaluate", show=show)
-    found = [judge.at(step, trained.snapshots, kept) for step in steps]
+    with nullcontext() if kept is None else held(kept):
+        found = [judge.at(step, trained.snapshots, kept) for step in steps]
     curves = xr.concat(found, dim=xr.Variable("step", list(trained.snapshots))).transpose(..., "step")
     apart = graph.distances(plan.chosen.train)
     curves = curves.assign_coords(

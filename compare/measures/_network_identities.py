@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from functools import partial as partial_call
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -12,11 +15,12 @@ import xarray as xr
 from ..._support import checks as check_argument
 from ..._support import progress as _progress
 from ..._support.estimates import shown
+from ..._support.files.lock import held
 from ..._support.labels import class_number
 from ..._support.modules import at_least_float32, floating_dtype, in_double, in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
-from ..._support.types import Array, Record
+from ..._support.types import Array, FilePath, Record
 from ...errors import ArgumentError, NoiseLevelError
 from ...learned._classes import class_of
 from ...learned.data.images import ImageData
@@ -26,6 +30,7 @@ from ...theory.denoiser import Denoiser, with_condition
 from ...theory.identities import IDENTITIES, Report, check
 from ...theory.levels import known_range, within_known_range
 from ._hand_over import handover
+from ._kept_findings import KeptFindings
 
 REFERENCE, TRIED = 5000, 16  # images: of the Gaussian optimum of the hand-over test, and those that are noised
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
@@ -44,6 +49,7 @@ def network_identities(
     seed: int = 0,
     done: Callable[[xr.Dataset], object] = lambda result: None,
     show: bool | None = None,
+    partial: FilePath | None = None,
 ) -> xr.Dataset:
     """How far a trained network is from each identity of an optimal denoiser.
 
@@ -76,6 +82,8 @@ def network_identities(
         Is told, after each noise level, the result so far.
     show : bool, optional
         Show progress (default: on a terminal, and a line now and then elsewhere).
+    partial : path, optional
+        A folder that keeps every noise level as it is done: the same call goes on where a stopped one was.
 
     Returns
     -------
@@ -93,6 +101,8 @@ def network_identities(
         If an identity is unknown.
     DenoiserContractError
         If the network returns another shape, or values that are not finite.
+    OutputError
+        If another process works in `partial`, or it cannot be written.
 
     Examples
     --------
@@ -120,21 +130,25 @@ def network_identities(
     else:
         clean = prior(n_points, seed)
     noise = noise.to(dtype)
+    names = None if identities is None else list(identities)
+    asked = {
+        "condition": number, "n_points": n_points, "n_samples": n_samples, "seed": seed,
+        "identities": names,
+        "data": None if data is None else data.fingerprint,
+    }  # fmt: skip
+    kept = KeptFindings(None if partial is None else Path(partial), asked)
     findings = []
     wrong = [] if images is None else _wrong_with(denoiser, number, images.to(device), seed)
     made = provenance(seed=seed, device=str(device)) | {"hand_over": wrong or ""}
-    with _progress.overall(len(levels), "identities", show) as bar:
+    holding = nullcontext() if kept.folder is None else held(kept.folder)
+    with holding, _progress.overall(len(levels), "identities", show) as bar:
         for sigma in levels.tolist():
-            findings += check(
-                plain,
-                clean + sigma * noise,
-                sigma,
-                prior=None if images is None else prior,
-                every_sigma=False,
-                identities=identities,
-                n_samples=n_samples,
-                seed=seed,
-            )
+            points = clean + sigma * noise
+            measure = partial_call(
+                check, plain, points, sigma, prior=None if images is None else prior, every_sigma=False,
+                identities=names, n_samples=n_samples, seed=seed,
+            )  # fmt: skip
+            findings += kept.level(sigma, partial_call(plain, points[:1], sigma), measure)
             bar.update()
             done(Report(tuple(findings)).to_dataset().assign_attrs(made))
     return Report(tuple(findings)).to_dataset().assign_attrs(made)

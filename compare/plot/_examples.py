@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from ..._support.style import ink
+from ..._support.style import ink, literal
 from ...errors import ArgumentError
 from ._axes import COMPARISON, kind
 
@@ -71,7 +71,7 @@ def plot_examples(result: xr.Dataset, *, figure: Figure | SubFigure | None = Non
             else:
                 show_item(ax, picture, float(np.abs(result.example.sel(panel="clean")).max()))
             if row == 0:
-                ax.set_title(panel, color=ink(ax, "network" if panel in PLAIN else panel))
+                ax.set_title(literal(panel), color=ink(ax, "network" if panel in PLAIN else panel))
         axes[row, 0].set_ylabel(rf"$\sigma$ = {sigma:.2g}", rotation=0, ha="right", va="center")
     return axes
 

@@ -32,6 +32,7 @@ from ..._support import checks as check
 from ..._support import progress
 from ..._support import results as _results
 from ..._support.cost import Plan, duration, read_duration
+from ..._support.files.lock import held
 from ..._support.types import Device, FilePath
 from ...errors import DataFileError
 from ...learned import checkpoint
@@ -116,6 +117,8 @@ def regime_map(
         smallest map.
     DataFileError
         If `run_dir` holds another map.
+    OutputError
+        If another process works in `run_dir`.
 
     Warns
     -----
@@ -140,7 +143,7 @@ def regime_map(
     shared = exact_duplicates(held_out.images, pool.images)
     if shared:
         warnings.warn(f"{shared} of the held-out images are among those to train on", stacklevel=2)
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, held(Path(run_dir or temporary)):
         folder = Path(run_dir or temporary)
         plan, cost = _planned(plan, data, folder, workers, budget, announce, started)
         _settle(folder, plan, data, features)

@@ -37,7 +37,7 @@ class RunFolder:
             return
         try:
             found = dict(json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, RecursionError):
+        except (OSError, ValueError, TypeError, RecursionError):
             raise CheckpointError("run_dir", f"{file} is unreadable", "remove it or pass another folder") from None
         for part in ("network", "train", "data"):
             if found.get(part) != json.loads(json.dumps(self.config[part])):
@@ -63,7 +63,8 @@ class RunFolder:
             text = json.dumps({**self.config, "provenance": _results.provenance()}, indent=2)
             _results.write_text(self.path / "config.json", text + "\n")
         log = self.path / "stats.jsonl"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        with _results.writing(log):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         records = [record for record in map(_record, lines) if record and record["step"] <= step]
         _results.write_text(log, "".join(json.dumps(record) + "\n" for record in records))
         if self.open_events is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..._support import progress as _progress
+from ..._support.files.lock import held
 from ..._support.types import FilePath, Record
 from ...errors import ArgumentError, TrainingError
 from . import _ranks, objective
@@ -59,6 +61,10 @@ class Loop:
 
     def run(self, show: bool | None, done: Callable[[int], object] = lambda steps: None) -> None:
         """Train to the last step, from the last checkpoint where there is one; `done(k)` hears of every k steps."""
+        with nullcontext() if self.folder is None or self.rank else held(self.folder.path):
+            self._run(show, done)
+
+    def _run(self, show: bool | None, done: Callable[[int], object]) -> None:
         config, state = self.config, self.state
         self._begin()
         wanted = set(config.snapshot_steps())

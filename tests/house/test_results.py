@@ -61,3 +61,12 @@ def test_killed_at_random_moments_the_file_is_whole(tmp_path):
 def test_provenance_says_what_made_it():
     made = _results.provenance(seed=3, command="idealscore compare digits")
     assert made["seed"] == "3" and made["command"] == "idealscore compare digits" and "torch" in made
+
+
+def test_words_from_a_file_do_not_cut_longer_ones(tmp_path):
+    short = _results.save(xr.Dataset({"closest": ((), "none")}), tmp_path / "short.nc")
+    long = xr.Dataset({"closest": ((), "gaussian")})
+    for first in (_results.load(short), xr.load_dataset(short, engine="h5netcdf")):
+        both = xr.concat([first, long], dim="sigma")
+        again = _results.load(_results.save(both, tmp_path / "both.nc"))
+        assert again.closest.values.tolist() == ["none", "gaussian"]

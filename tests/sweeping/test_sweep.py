@@ -10,6 +10,7 @@ import xarray as xr
 import idealscore
 from idealscore import sweeping
 from idealscore._support import results as _results
+from idealscore._support.files.leftovers import this_host
 from idealscore.cli import main
 from idealscore.errors import ArgumentError, ClusterError, DataFileError, EmptyDataError, OutputError, UnknownNameError
 from idealscore.sweeping import Grid
@@ -355,7 +356,7 @@ def test_the_command_trains_over_widths(tmp_path, monkeypatch, capsys):
 
 
 def test_a_sweep_that_was_killed_while_it_took_its_folder_goes_on(tmp_path):
-    (tmp_path / ".sweep.json.abc.part").write_text("{")
+    (tmp_path / f".sweep.json.{this_host()}-{2**22 + 1}-1.abc.part").write_text("{")
     assert sweep(functions.affine, {"a": [1]}, tmp_path).attrs["finished"] == 1
     assert not list(tmp_path.glob(".*.part"))
 
