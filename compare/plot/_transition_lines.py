@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from ..._support.style import background, ink
+from ..._support.style import background, ink, literal
 from ...errors import ArgumentError
 from ...theory.transition import Transition
 from ._axes import COMPARISON, kind, noise_axis, own_or_new, small
@@ -66,7 +66,7 @@ def plot_transition_lines(
     for k, (name, sigma, _) in enumerate(places):
         right = math.log(sigma / low) < 0.35 * math.log(high / low)
         ax.annotate(
-            name, (sigma, 0), xytext=(2 if right else -2, 3 + 1.35 * small() * k), textcoords="offset points",
+            literal(name), (sigma, 0), xytext=(2 if right else -2, 3 + 1.35 * small() * k), textcoords="offset points",
             ha="left" if right else "right", va="bottom", fontsize=small(), color=shade,
             xycoords=ax.get_xaxis_transform(), bbox={"fc": background(ax), "ec": "none", "pad": 0.4},
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._support.style import style
+from ..._support.style import literal, style
 from ...theory.noise import DiscreteSchedule, NoiseLevel
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def plot_transitions(table: xr.Dataset, schedule: DiscreteSchedule | None = None
         ax.minorticks_off()
         shown = [sigma for sigma in SIGMAS if ax.get_xlim()[0] <= sigma <= ax.get_xlim()[1]]
         ax.set_xticks(shown, [f"{sigma:g}" for sigma in shown])
-        ax.set_yticks(range(len(rows)), rows)
+        ax.set_yticks(range(len(rows)), [literal(name) for name in rows])
         ax.grid(axis="y", linewidth=0.3)
         missing = place.place.isnull()
         for j, name in enumerate(rows):
