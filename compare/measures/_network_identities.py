@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial as partial_call
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,7 @@ import xarray as xr
 from ..._support import checks as check_argument
 from ..._support import progress as _progress
 from ..._support.estimates import shown
+from ..._support.files.kept_levels import KeptLevels
 from ..._support.files.lock import held
 from ..._support.labels import class_number
 from ..._support.modules import at_least_float32, floating_dtype, in_double, in_evaluation
@@ -27,10 +29,9 @@ from ...learned.data.images import ImageData
 from ...learned.guided import GuidedDenoiser
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import Denoiser, with_condition
-from ...theory.identities import IDENTITIES, Report, check
+from ...theory.identities import IDENTITIES, Finding, Report, check
 from ...theory.levels import known_range, within_known_range
 from ._hand_over import handover
-from ._kept_findings import KeptFindings
 
 REFERENCE, TRIED = 5000, 16  # images: of the Gaussian optimum of the hand-over test, and those that are noised
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
@@ -136,7 +137,7 @@ def network_identities(
         "identities": names,
         "data": None if data is None else data.fingerprint,
     }  # fmt: skip
-    kept = KeptFindings(None if partial is None else Path(partial), asked)
+    kept = KeptLevels(None if partial is None else Path(partial), asked)
     findings = []
     wrong = [] if images is None else _wrong_with(denoiser, number, images.to(device), seed)
     made = provenance(seed=seed, device=str(device)) | {"hand_over": wrong or ""}
@@ -148,10 +149,15 @@ def network_identities(
                 check, plain, points, sigma, prior=None if images is None else prior, every_sigma=False,
                 identities=names, n_samples=n_samples, seed=seed,
             )  # fmt: skip
-            findings += kept.level(sigma, partial_call(plain, points[:1], sigma), measure)
+            records = kept.level(sigma, partial_call(plain, points[:1], sigma), partial_call(_records, measure))
+            findings += [Finding(**record) for record in records]
             bar.update()
             done(Report(tuple(findings)).to_dataset().assign_attrs(made))
     return Report(tuple(findings)).to_dataset().assign_attrs(made)
+
+
+def _records(measure: Callable[[], Iterable[Finding]]) -> list[Record]:
+    return [asdict(finding) for finding in measure()]
 
 
 def known_levels_of(network: Denoiser | torch.nn.Module, sigmas: Sequence[float], member: int = 0) -> Array:
