@@ -78,9 +78,11 @@ class PatchSchedule:
         if len(self.sizes) != len(sigmas):
             raise ShapeError("sizes", f"has shape {self.sizes.shape}", f"pass one for each of {len(sigmas)} sigmas")
         object.__setattr__(self, "sigmas", sigmas)
-        for name in ("cosine", "error", "error_stderr"):
+        for name in ("cosine", "error", "error_stderr"):  # NaN where a size was not tried
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, check.finite(name, check.float_array(name, getattr(self, name))))
+                given = check.float_array(name, getattr(self, name))
+                check.finite(name, given[~np.isnan(given)])
+                object.__setattr__(self, name, given)
         check.integer("n_held_out", self.n_held_out, 0)
 
     def __repr__(self) -> str:
