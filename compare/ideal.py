@@ -92,8 +92,8 @@ class IdealAccessor:
         >>> import idealscore.compare
         >>> print(xr.Dataset({"rp": 0.5, "rp_stderr": 0.02}).ideal.table())
         rp
-                  rp
-        ------------
+                   rp
+        -------------
         0.500 ± 0.020
         """
         check.choice("form", form, FORMS)

@@ -133,7 +133,8 @@ def plot_copies(result: xr.Dataset, *, ax: Axes | None = None, legend: bool = Tr
     Examples
     --------
     >>> found = xr.Dataset({"memorised": ("n_train", [0.9, 0.1]), "held_out_memorised": ("n_train", [0.02, 0.01])})
-    >>> found = found.assign({f"{name}_stderr": 0.1 * found[name] for name in found}, n_train=[10, 1000], width=64)
+    >>> found = found.assign({f"{name}_stderr": 0.1 * found[name] for name in found})
+    >>> found = found.assign_coords(n_train=[10, 1000], width=64)
     >>> plot_copies(found).get_ylabel()
     'samples that are copies'
     """

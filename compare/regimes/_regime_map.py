@@ -145,6 +145,8 @@ def regime_map(
         warnings.warn(f"{shared} of the held-out images are among those to train on", stacklevel=2)
     with tempfile.TemporaryDirectory() as temporary, held(Path(run_dir or temporary)):
         folder = Path(run_dir or temporary)
+        if not budget:  # before any work; a budget settles which map it is only after a probe
+            _settle(folder, plan, data, features)
         plan, cost = _planned(plan, data, folder, workers, budget, announce, started)
         _settle(folder, plan, data, features)
         work = _Work(plan, _on(pool, device), _on(held_out, device), folder, features)

@@ -56,8 +56,8 @@ def memorisation_times(result: xr.Dataset, level: float = 0.1, seed: int = 0) ->
     ...     {"memorised": (("n_train", "step"), share), "memorised_stderr": ("step", np.full(20, 0.01))},
     ...     {"n_train": [10, 20, 40], "step": steps},
     ... )
-    >>> round(float(memorisation_times(curves, level=0.5).prefactor))
-    50
+    >>> memorisation_times(curves, level=0.5).prefactor.values.round().tolist()
+    [50.0]
     """
     level = check.real("level", level, 0.0, 1.0)
     if level in (0.0, 1.0):

@@ -100,9 +100,9 @@ def null_transitions(
     Examples
     --------
     >>> x = torch.tensor([[-4.0, 0.5], [-4.0, -0.5], [4.0, 0.5], [4.0, -0.5]])
-    >>> found = null_transitions(x, [0, 0, 1, 1], nulls=["labels"], n_modes=1, n_draws=0)
+    >>> found = null_transitions(x, [0, 0, 1, 1], nulls=["labels"], n_modes=1, n_draws=0, seed=1)
     >>> found.place.sel(transition="speciation 0 | 1", clock="sigma").round(3).values
-    array([ 4., nan])
+    array([4. , 0.5])
     """
     points, classes = check.dataset("data", data, minimum=2), _classes(labels, data)
     if bool((points == points[:1]).all()):
@@ -231,12 +231,13 @@ def null_transitions_text(table: xr.Dataset) -> str:
     Examples
     --------
     >>> x = torch.tensor([[-4.0, 0.5], [-4.0, -0.5], [4.0, 0.5], [4.0, -0.5]])
-    >>> print(null_transitions_text(null_transitions(x, [0, 0, 1, 1], nulls=["labels"], n_modes=1, n_draws=0)))
-    transition                data  labels
-    mode 1                       4       4
-    speciation               3.873   3.873
-    speciation 0 | 1             4    none
-    collapse, Gaussian bound 1.073   1.073
+    >>> found = null_transitions(x, [0, 0, 1, 1], nulls=["labels"], n_modes=1, n_draws=0, seed=1)
+    >>> print(null_transitions_text(found))
+    transition                data labels
+    mode 1                       4      4
+    speciation               3.873  3.873
+    speciation 0 | 1             4    0.5
+    collapse, Gaussian bound 1.136  1.136
     """
     sources, rows = table.source.values.tolist(), table.transition.values.tolist()
     lines = [["transition", *sources]]

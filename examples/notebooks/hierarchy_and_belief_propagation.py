@@ -42,7 +42,7 @@ for ax, hidden in zip(axes, (0, 4, 6, 8), strict=True):
     likelihood[:, grammar.leaves - hidden :] = 1.0
     posterior = propagation.marginals(likelihood)[-1][0, 0]
     colours = ["#E69F00" if symbol == tree[-1][0] else "0.7" for symbol in range(4)]
-    ax.bar(range(4), posterior.numpy(), color=colours)
+    ax.bar(range(4), posterior.tolist(), color=colours)
     ax.set(title=f"{hidden} of 8 hidden", xlabel="class", xticks=range(4), ylim=(0, 1.05))
 axes[0].set_ylabel("posterior")
 picture.savefig("posterior.png", dpi=150)

@@ -54,7 +54,6 @@ class Loop:
             parameters, config.betas, config.weight_decay, config.ema, self.stacked
         )
         self.folder: RunFolder | None = run_folder(run_dir, description, tensorboard and self.rank == 0)
-        self.advancing: bool = False
         self.pending: list[torch.Tensor] = []
         self.history: list[Record] = []
         self.kept: dict[int, Any] = {}
@@ -72,23 +71,17 @@ class Loop:
             bar.skip(state.step)
             done(state.step)
             self.clock, self.logged = time.monotonic(), state.step
-            try:
-                while state.step < config.steps:
-                    self._step()
-                    save = state.step % config.checkpoint_every == 0 or state.step == config.steps
-                    if save or state.step in wanted or state.step % config.log_every == 0:
-                        self._record(bar)
-                    if state.step in wanted:
-                        self._keep_snapshot()
-                    if save and self.folder is not None and self.rank == 0:
-                        self.folder.save(state, self.averaged())
-                    bar.update()
-                    done(1)
-            except KeyboardInterrupt:
-                if self.folder is not None and self.world == 1 and not self.advancing and state.step not in wanted:
+            while state.step < config.steps:
+                self._step()
+                save = state.step % config.checkpoint_every == 0 or state.step == config.steps
+                if save or state.step in wanted or state.step % config.log_every == 0:
                     self._record(bar)
+                if state.step in wanted:
+                    self._keep_snapshot()
+                if save and self.folder is not None and self.rank == 0:
                     self.folder.save(state, self.averaged())
-                raise
+                bar.update()
+                done(1)
         _ranks.wait(self.world)
 
     @torch.no_grad()
@@ -129,9 +122,7 @@ class Loop:
                 raise
             raise TrainingError(self._too_large(step)) from error
         _ranks.average_gradients(self.model.parameters(), self.world)
-        self.advancing = True  # stopped in the middle of it, the state would be of no step
         norm = self.state.advance(self.config.learning_rate_at(step + 1), self.config.clip)
-        self.advancing = False
         losses = losses.detach()
         worst = torch.where(losses.isfinite(), torch.zeros_like(sigma), sigma).amax(dim=-1)
         parts = (losses.mean(dim=-1), norm.to(losses), worst)

@@ -15,6 +15,9 @@ img { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 table.words td.said { text-align: left; white-space: normal; }
+details table { font-size: 0.72rem; }
+details th, details td { padding: 0.2rem 0.35rem; }
+details th { white-space: normal; }
 td.transition { text-align: left; color: var(--soft); font-style: italic; background: var(--plate);
   white-space: normal; }
 .chip { display: inline-block; width: 0.75em; height: 0.75em; border-radius: 2px; margin-right: 0.4em; }
