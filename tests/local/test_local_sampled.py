@@ -96,6 +96,7 @@ def test_exact_where_it_costs_no_more(small):
     torch.testing.assert_close(found.mean, LocalDenoiser(data, 3)(x, sigma), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_the_exact_mean(small, monkeypatch):
     monkeypatch.setattr(sampled, "SCREENING", 0)
     monkeypatch.setattr(sampled, "COMPARING", 0)
