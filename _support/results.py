@@ -69,6 +69,10 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _refused(path, error) from error
+    except ValueError as error:
+        if "null" not in str(error):
+            raise
+        raise OutputError("out", "holds a null character, which no path may have", "pass another folder") from error
 
 
 def make_folder(path: Path) -> None:

@@ -13,6 +13,7 @@ import tyro
 from .._support import checks as check
 from .._support.cost import Part, Plan, peak_memory
 from .._support.device import best_device
+from .._support.results import make_folder
 from ..errors import ArgumentError
 from ..learned.data._tell import load_data
 from ..learned.data.images import ImageData
@@ -85,6 +86,7 @@ class Command(DataOptions, TrainConfig):
         if self.dry_run:
             self._describe(networks, sets, config, out)
             return
+        make_folder(out)
         config = self._planned(networks, sets, config, out, started)
         kept = f"stopped; what is done is kept in {out}, from which the same command goes on"
         with telling_how_to_go_on(kept):

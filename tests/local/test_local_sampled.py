@@ -33,8 +33,8 @@ def small(monkeypatch):
     monkeypatch.setattr(sampled, "COMPARED", 500)
 
 
-@pytest.mark.parametrize("padding", ["zeros", "circular"])
-@pytest.mark.parametrize("sigma", [0.2, 1.0, 5.0])
+@pytest.mark.parametrize("padding", ["zeros", pytest.param("circular", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("sigma", [pytest.param(0.2, marks=pytest.mark.slow), 1.0, 5.0])
 def test_the_error_is_that_of_the_exact_mean(small, padding, sigma, monkeypatch):
     """The error of an image is at most three times the stated one, which is at most what was asked for.
 

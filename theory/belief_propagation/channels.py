@@ -209,7 +209,8 @@ class Epsilon:
 
     def log_likelihood(self, observation: ArrayLike, v: int, noise: Sigma) -> torch.Tensor:
         noise = _fraction("noise", noise)
-        return ((1 - noise) * one_hot(observation, v) + noise / v).log()
+        kept = torch.nn.functional.one_hot(_symbols(observation, v, 0), v).double()
+        return ((1 - noise) * kept + noise / v).log()
 
 
 class Uniform(Epsilon):

@@ -110,7 +110,7 @@ def check(
     """
     sigma = check_argument.positive_sigma("sigma", sigma)
     x = check_argument.dataset("x", x)
-    denoiser = in_evaluation(denoiser)
+    denoiser = in_evaluation(denoiser) if callable(denoiser) else denoiser
     chosen = _selected(identities)
     if log_density is not None:
         check_argument.function("log_density", log_density, "log_density(x, sigma)")
@@ -249,7 +249,7 @@ def assert_identities(
     )
     levels = [float(s) for s in check_argument.positive_sigmas("sigmas", list(sigmas))]
     batch = check_argument.integer("batch", batch, 1)
-    denoiser = in_evaluation(denoiser)
+    denoiser = in_evaluation(denoiser) if callable(denoiser) else denoiser
     if points is not None:
         points = check_argument.finite("points", check_argument.batch("points", points, event_shape))
     clean = _clean_points(event_shape, prior, points, batch, seed, dtype, device)
