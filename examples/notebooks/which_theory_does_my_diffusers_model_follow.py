@@ -11,7 +11,7 @@ import sys
 from tempfile import mkdtemp
 
 import torch
-from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel  # pyright: ignore[reportPrivateImportUsage]
 
 from idealscore.compare import Comparison, compare, figure, report
 from idealscore.learned import data, load_network
@@ -43,7 +43,7 @@ losses = []
 for _ in range(2 if SMALL else 600):
     x0 = training.images[torch.randint(len(training), (64,))]
     step, noise = torch.randint(1000, (64,)), torch.randn(64, 1, 8, 8)
-    guess = unet(scheduler.add_noise(x0, noise, step), step).sample
+    guess = unet(scheduler.add_noise(x0, noise, step), step).sample  # pyright: ignore[reportArgumentType]
     loss = (guess - noise).square().mean()
     optimizer.zero_grad()
     loss.backward()

@@ -96,7 +96,7 @@ def table_of(found: dict[str, Any]) -> str:
         room.update({kind: count for kind, count in counts.items() if kind != "no valid call"})
     faulty = (*KINDS, "too slow")
     heads = ["room", "callables", "not covered", "attacks", "right", "answered", "refused", "faults", "not run"]
-    text = _row(heads) + _row(["---", *["--:"] * (len(heads) - 1)])
+    text = _row(heads) + _row(["---", *["--:"] * (len(heads) - 1)])  # pyright: ignore[reportArgumentType]
     total: Counter[str] = Counter()
     for room, count in [*sorted(rooms.items()), ("all", total)]:
         faults = sum(count[kind] for kind in faulty)

@@ -203,7 +203,7 @@ def _idx(path, array, labels, zipped=False):
 
 
 def _zarr(path, array, labels):
-    import zarr
+    import zarr  # pyright: ignore[reportMissingImports, reportUnusedExpression]
 
     group = zarr.open_group(path, mode="w")
     group.create_array("images", data=array, chunks=(5, *array.shape[1:]))

@@ -46,7 +46,7 @@ def test_a_number_that_another_process_has_now_saves_nothing(tmp_path):
 
 def test_of_another_machine_only_what_is_a_day_old_goes(tmp_path, dead):
     fresh, old = (part(tmp_path, *dead, host="0" * 8, name=name) for name in ("fresh", "old"))
-    os.utime(old, (time.time() - 2 * leftovers.DAY,) * 2)
+    os.utime(old, (time.time() - 2 * leftovers.DAY,) * 2)  # pyright: ignore[reportArgumentType, reportUnusedExpression]
     leftovers.clear_leftovers(tmp_path)
     assert fresh.exists() and not old.exists()
 

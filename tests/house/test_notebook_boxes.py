@@ -89,7 +89,7 @@ def test_a_transition_has_a_row_for_every_clock(things):
 
 def test_images_are_thumbnails_and_points_are_not(things):
     html = things["images"]._repr_html_()
-    png = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1])
+    png = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1])  # pyright: ignore[reportOptionalSubscript]
     assert png.startswith(b"\x89PNG")
     assert "<img" not in things["points"]._repr_html_()
 
@@ -98,10 +98,10 @@ def test_drawings_show_bonds_losses_and_the_tree(things):
     assert things["lattice"]._repr_html_().count("M") >= 9 * len(things["lattice"].bonds)
     assert "<svg" not in things["cubic"]._repr_html_()
     assert "<polyline" in things["training"]._repr_html_()
-    tree = re.search(r"<pre>(.*)</pre>", things["grammar"]._repr_html_(), re.S)[1].splitlines()
+    tree = re.search(r"<pre>(.*)</pre>", things["grammar"]._repr_html_(), re.S)[1].splitlines()  # pyright: ignore[reportOptionalSubscript]
     assert len(tree) == 13 and tree[-1] == "..." and tree[1].startswith("  ")
     small = Grammar.random(v=3, m=2, s=2, depth=1)
-    assert re.search(r"<pre>(.*)</pre>", small._repr_html_(), re.S)[1].split() == [
+    assert re.search(r"<pre>(.*)</pre>", small._repr_html_(), re.S)[1].split() == [  # pyright: ignore[reportOptionalSubscript]
         "0", *map(str, small.rules[0][0, 0].tolist())
     ]  # fmt: skip
 
@@ -114,5 +114,5 @@ def test_a_line_is_taken_apart_at_its_own_commas_only():
 
 def test_a_curve_of_one_point_is_not_drawn():
     assert boxes.curve([1.0], "loss") == "" == boxes.curve([0.0, float("nan")], "loss")
-    points = re.search(r'points="([^"]+)"', boxes.curve([100.0, 10.0, 1.0], "loss", 100, 42))[1].split()
+    points = re.search(r'points="([^"]+)"', boxes.curve([100.0, 10.0, 1.0], "loss", 100, 42))[1].split()  # pyright: ignore[reportOptionalSubscript]
     assert points == ["0.0,1.0", "50.0,21.0", "100.0,41.0"]

@@ -76,7 +76,7 @@ def panel():
 
 
 def test_every_plot_is_tested_here():
-    assert {one.__name__ for one in (*OF_COMPARISON, *OF_MAP, plot_linearity, plot_examples)} == set(plots.__all__)
+    assert {one.__name__ for one in (*OF_COMPARISON, *OF_MAP, plot_linearity, plot_examples)} == set(plots.__all__)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize("look", STYLES)
@@ -108,7 +108,7 @@ def test_marked_transitions_leave_the_legend_to_another_panel(comparison):
 def test_examples_fit_a_page_and_a_part_of_a_figure(look, comparison):
     with plt.style.context(look):
         figure = plt.figure(figsize=(10.0, 5.0), layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=(2.6, 1))
+        left, right = figure.subfigures(1, 2, width_ratios=(2.6, 1))  # pyright: ignore[reportGeneralTypeIssues]
         axes = plot_examples(comparison, figure=left)
         plot_score_gap(comparison, ax=right.subplots(), steps=False, legend=False)
         assert axes.shape == (comparison.sizes["example_sigma"], comparison.sizes["panel"])
@@ -171,13 +171,13 @@ def test_transitions_are_marked_where_they_are():
     mask = transition.Law("mask", equation="", reference="Biroli2024", unit="mask fraction").at(0.3)
     ax = plot_transition_lines([law.at(0.25, 0.05), mask, law.absent("no reason")])
     assert [text.get_text() for text in ax.texts] == ["one"]
-    assert ax.get_lines()[0].get_xdata()[0] == pytest.approx(2.0)
-    left, right = ax.patches[0].get_x(), ax.patches[0].get_x() + ax.patches[0].get_width()
+    assert ax.get_lines()[0].get_xdata()[0] == pytest.approx(2.0)  # pyright: ignore[reportIndexIssue]
+    left, right = ax.patches[0].get_x(), ax.patches[0].get_x() + ax.patches[0].get_width()  # pyright: ignore[reportAttributeAccessIssue]
     assert (right - left) / 2 == pytest.approx(2.0**3 / 2 * 0.05)
     with pytest.raises(ArgumentError, match="no noise level"):
         plot_transition_lines([mask])
     with pytest.raises(ArgumentError, match="float"):
-        plot_transition_lines([1.0])
+        plot_transition_lines([1.0])  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_result_of_another_kind_is_refused_with_what_is_needed(plot, compariso
 def test_one_of_several_networks_must_be_picked(comparison):
     several = xr.concat([comparison, comparison], "model")
     with pytest.raises(ArgumentError, match=r"holds 2 networks; pick one: compare\.one_model"):
-        plot_score_gap(several)
+        plot_score_gap(several)  # pyright: ignore[reportArgumentType]
 
 
 def test_unknown_choices_are_named(comparison, regimes):
@@ -207,7 +207,7 @@ def test_unknown_choices_are_named(comparison, regimes):
     with pytest.raises(UnknownNameError, match="cosine"):
         plot_agreement(regimes, measure="cos")
     with pytest.raises(ArgumentError, match="figure: is a"):
-        plot_examples(comparison, figure=panel()[1])
+        plot_examples(comparison, figure=panel()[1])  # pyright: ignore[reportArgumentType]
 
 
 def test_the_report_of_a_map_is_made_of_its_plots(regimes):

@@ -69,7 +69,7 @@ def content(path):
 
 def same(one, other):
     a, b = content(one), content(other)
-    return a.identical(b) if isinstance(a, xr.Dataset) else a == b
+    return a.identical(b) if isinstance(a, xr.Dataset) else a == b  # pyright: ignore[reportArgumentType]
 
 
 def differences(one, other):

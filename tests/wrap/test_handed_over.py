@@ -76,9 +76,9 @@ def test_a_network_told_the_class_of_each_image_is_tried_class_by_class():
         return 2 * x - right(x, sigma, condition)
 
     config = small(condition="class")
-    assert wrong_with(right, training, held_out, config) == []
+    assert wrong_with(right, training, held_out, config) == []  # pyright: ignore[reportArgumentType]
     for network in (other_class, turned):
-        found = wrong_with(network, training, held_out, config)
+        found = wrong_with(network, training, held_out, config)  # pyright: ignore[reportArgumentType]
         assert found[0].startswith("at class ") and "(4 of 4 classes that were tried are wrong)" in found[0]
 
 

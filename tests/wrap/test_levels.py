@@ -120,14 +120,14 @@ def test_a_comparison_shows_the_steps_and_what_rounding_costs(digits, tmp_path):
     from idealscore.compare.comparison import table
 
     net = gaussian_in_steps(digits[0])
-    on = compare(net, *digits, small(levels=4, noise_levels="network"), show=False)
+    on = compare(net, *digits, small(levels=4, noise_levels="network"), show=False)  # pyright: ignore[reportCallIssue]
     assert set(on.sigma.values) <= set(LINEAR.sigmas) and len(on.sigma) == 4
     assert on.closest.values.tolist() == [["gaussian"] * 4] * 2
     text = table(on)
     assert "network step" in text.splitlines()[0] and "rounded" not in text
     steps = [line.split()[2] for line in text.splitlines()[2:] if line.lstrip()[:1].isdigit()][:4]
     assert steps == [f"{step:.0f}" for step in on.network_step.values[::-1]]
-    off = compare(net, *digits, small(noise_levels=(0.05, 0.7)), show=False)
+    off = compare(net, *digits, small(noise_levels=(0.05, 0.7)), show=False)  # pyright: ignore[reportCallIssue]
     worst = float(off.step_error.max())
     assert f"at most {worst:.2g} |x - mean| off" in table(off)
     assert "network step" in report(off, tmp_path) and "rounded to whole" in (tmp_path / "report.html").read_text()

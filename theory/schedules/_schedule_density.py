@@ -15,6 +15,7 @@ the density it would win over all others; where it begins is found from the exac
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize_scalar
