@@ -153,9 +153,8 @@ def continuum_schedule(
         return sampling_error(spectrum, levels(math.exp(log_last)), solver)
 
     low, high = max(sigma_min, float(sigma[1])), float(free[-2]) if free[-2] > sigma_min else sigma_max / 2
-    best: OptimizeResult = minimize_scalar(
-        error, bounds=(math.log(low), math.log(max(high, 1.01 * low))), method="bounded"
-    )
+    ends = math.log(low), math.log(max(high, 1.01 * low))
+    best = cast(OptimizeResult, minimize_scalar(error, bounds=ends, method="bounded"))
     return levels(math.exp(float(best.x)))
 
 
