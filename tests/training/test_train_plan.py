@@ -12,11 +12,12 @@ from idealscore.learned.training import _estimate, loop
 from idealscore.learned.training._run_folder import steps_done, steps_of
 
 TINY = ["train", "digits", "--network", "mlp", "--width", "4", "--depth", "1", "--batch", "4"]
+OFTEN = ["--checkpoint-every", "5"]
 
 
-def test_a_stopped_training_is_kept_at_its_last_step_and_goes_on(tmp_path, capsys, monkeypatch):
+def test_a_stopped_training_is_kept_at_its_last_checkpoint_and_goes_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_estimate, "TIMED_SECONDS", 0.0)
-    whole, stopped = [*TINY, "--steps", "12", "--out"], str(tmp_path / "stopped")
+    whole, stopped = [*TINY, *OFTEN, "--steps", "12", "--out"], str(tmp_path / "stopped")
     assert main([*whole, str(tmp_path / "whole")]) == 0
     assert "plan: 12 steps of 4 images" in capsys.readouterr().err
     real = loop.Loop._losses
@@ -30,9 +31,9 @@ def test_a_stopped_training_is_kept_at_its_last_step_and_goes_on(tmp_path, capsy
         patch.setattr(loop.Loop, "_losses", stopping)
         assert main([*whole, stopped]) == 130
     assert f"what is done is kept in {stopped}" in capsys.readouterr().err
-    assert steps_done(tmp_path / "stopped") == 7
+    assert steps_done(tmp_path / "stopped") == 5
     assert main([*whole, stopped]) == 0
-    assert "7 of them done before" in capsys.readouterr().err
+    assert "5 of them done before" in capsys.readouterr().err
     once, twice = (read_tensors(tmp_path / name / "state.safetensors")[0] for name in ("whole", "stopped"))
     assert once.keys() == twice.keys()
     assert all(torch.equal(once[name], twice[name]) for name in once)
