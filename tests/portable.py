@@ -79,9 +79,13 @@ def command(name: str, options: Iterable[str], scratch: Path) -> tuple[list[str]
         elif one.startswith("last bits"):
             run.append(f"--last-bits={one.split()[-1]}")
         elif one == "nobody" and os.geteuid() == 0:
+            as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+            if subprocess.run([*as_nobody, sys.executable, "-c", ""], capture_output=True).returncode:
+                print(f"== {name}: as this user, since no other one may run {os.path.realpath(sys.executable)}")
+                continue
             os.chown(scratch, NOBODY, NOBODY)
             environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
-            run = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *run]
+            run = [*as_nobody, *run]
     return run, environment
 
 

@@ -9,7 +9,7 @@ network gains more than predicted, below 1 it gains.
 
 The network of the digits is a perceptron trained here. A network of MNIST joins where the environment variable
 IDEALSCORE_MNIST names its images and IDEALSCORE_MNIST_NETWORK a diffusers pipeline with classes, of which it is asked
-for none.
+for none; one of CIFAR-10 by IDEALSCORE_CIFAR10 and IDEALSCORE_CIFAR10_NETWORK.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ STEPS = (5, 10, 18)
 SCHEDULES = ("optimal", "best karras", "karras", "trailing", "cosine")
 SOLVERS = ("heun", "euler")
 SCALES = {
-    "small": {"n": 64, "fine_steps": 200, "mnist": 8, "mnist_solvers": ("heun",)},
-    "full": {"n": 512, "fine_steps": 200, "mnist": 64, "mnist_solvers": SOLVERS},
+    "small": {"n": 64, "fine_steps": 200, "pipelines": 32, "pipeline_solvers": ("heun",)},
+    "full": {"n": 512, "fine_steps": 200, "pipelines": 128, "pipeline_solvers": SOLVERS},
 }
 KEPT = ("distance", "predicted", "gaussian", "ratio", "ratio_predicted", "chance", "floor")
 LOOKS = {
@@ -40,7 +40,13 @@ LOOKS = {
     "trailing": ("D", COLOURS["empirical"]),
     "cosine": ("v", COLOURS["local"]),
 }
-WORDS = {"digits": "digits, network", "mixture": "digits, mixture", "mnist": "MNIST, network"}
+PIPELINES = ("mnist", "cifar10")
+WORDS = {
+    "digits": "digits, network",
+    "mixture": "digits, mixture",
+    "mnist": "MNIST, network",
+    "cifar10": "CIFAR-10, network",
+}
 FACES = {"heun": None, "euler": "white"}
 
 
@@ -62,10 +68,12 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
         ("digits", network("mlp", "all", seed, scale), images.images, SOLVERS, wide | {"dtype": torch.float32}),
         ("mixture", mixture, images.images, SOLVERS, wide),
     ]
-    source, pipeline = os.environ.get("IDEALSCORE_MNIST"), os.environ.get("IDEALSCORE_MNIST_NETWORK")
-    if source and pipeline:
-        few = {"n": plan["mnist"], "fine_steps": plan["fine_steps"], "dtype": torch.float32}
-        cases.append(("mnist", *_pipeline(source, pipeline), plan["mnist_solvers"], few))
+    few = {"n": plan["pipelines"], "fine_steps": plan["fine_steps"], "dtype": torch.float32}
+    for name in PIPELINES:
+        variable = f"IDEALSCORE_{name.upper()}"
+        source, pipeline = os.environ.get(variable), os.environ.get(f"{variable}_NETWORK")
+        if source and pipeline:
+            cases.append((name, *_pipeline(source, pipeline), plan["pipeline_solvers"], few))
     rows, attributes = [], {}
     for name, denoiser, data, solvers, options in cases:
         for solver in solvers:
@@ -100,7 +108,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     """Distance against N for two models, and measured against predicted ratios for all."""
     from matplotlib import pyplot as plt
 
-    shown = [name for name in ("digits", "mnist", "mixture") if name in models(dataset)][:2]
+    shown = [name for name in ("digits", "cifar10", "mnist", "mixture") if name in models(dataset)][:2]
     with style():
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.9))
         for ax, name in zip(axes, shown, strict=False):
@@ -129,7 +137,7 @@ def _distances(ax: Axes, one: xr.Dataset) -> None:
 
 
 def _ratios(ax: Axes, dataset: xr.Dataset) -> None:
-    sizes = {"digits": 4.5, "mixture": 2.5, "mnist": 6.5}
+    sizes = {"digits": 4.5, "mixture": 2.5, "mnist": 6.5, "cifar10": 8.5}
     for name in models(dataset):
         for solver in dataset.solver.values:
             at = dataset.sel(model=name, solver=solver)

@@ -52,10 +52,11 @@ def ranks(world, code, *arguments):
     environment = {**os.environ, "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS / 'empirical'}"}
     start = (
-        "import torch, torch.distributed as dist, sys\nfrom test_sharded import *\ndist.init_process_group('gloo')\n"
+        "import os, sys, torch, torch.distributed as dist\nfrom test_sharded import *\ndist.init_process_group('gloo')\n"
     )
     start += "rank, world = dist.get_rank(), dist.get_world_size()\n"
-    end = "\ndist.barrier()\ndist.destroy_process_group()\n"
+    # gloo's threads may abort a process that ends in the ordinary way ("terminate called without an active exception")
+    end = "\ndist.barrier()\ndist.destroy_process_group()\nsys.stdout.flush()\nos._exit(0)\n"
     children = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", start + code + end, *map(str, arguments)],

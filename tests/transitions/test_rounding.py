@@ -7,6 +7,7 @@ import torch
 from idealscore.theory import MixtureDenoiser
 from idealscore.theory.covariance import Covariance
 from idealscore.theory.transitions import class_speciation, collapse, mode_emergence, speciation, symmetry_breaking
+from idealscore.theory.transitions._two_classes import Separation
 from idealscore.theory.transitions.roots import ROUNDING, above, below, root
 
 EPS = float(np.finfo(np.float64).eps)
@@ -93,6 +94,13 @@ def test_data_that_do_not_vary_are_refused_although_their_computed_mean_differs(
     for call in (speciation, mode_emergence, collapse, lambda y: collapse(y, criterion="entropy")):
         with pytest.raises(CovarianceError, match="rank zero"):
             call(data)
+
+
+def test_directions_of_which_only_rounding_is_left_do_not_part_the_classes():
+    dead = Separation(np.array([1.0, -1e-17]), np.array([0.1, 1e-19]), 1e-15)
+    assert dead.overlap()
+    alive = Separation(np.array([1.0, -1e-17]), np.array([0.1, 1e-13]), 1e-15)
+    assert not alive.overlap()
 
 
 def test_a_root_at_the_edge_of_its_bracket_is_found_whatever_the_last_bits():

@@ -106,8 +106,8 @@ class Separation:
         """Whether c^2(0) <= 1, up to what the rounding of m and of C leaves on it."""
         if self.squares.size == 0:
             return True
-        if not bool((self.eigenvalues > 0).all()):
+        uncertainty = self.rounding * float(self.eigenvalues.max())
+        if uncertainty <= 0:
             return False
-        terms = self.squares / self.eigenvalues
-        error = self.rounding * float((terms * (2 + self.eigenvalues.max() / self.eigenvalues)).sum())
-        return float(terms.sum()) - 1 <= error
+        lowest = self.squares * (1 - 2 * self.rounding) / (self.eigenvalues.clip(min=0) + uncertainty)
+        return float(lowest.sum()) <= 1
