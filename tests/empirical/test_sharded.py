@@ -51,9 +51,8 @@ def ranks(world, code, *arguments):
         port = str(probe.getsockname()[1])
     environment = {**os.environ, "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS / 'empirical'}"}
-    start = (
-        "import os, sys, torch, torch.distributed as dist\nfrom test_sharded import *\ndist.init_process_group('gloo')\n"
-    )
+    start = "import os, sys, torch, torch.distributed as dist\nfrom test_sharded import *\n"
+    start += "dist.init_process_group('gloo')\n"
     start += "rank, world = dist.get_rank(), dist.get_world_size()\n"
     # gloo's threads may abort a process that ends in the ordinary way ("terminate called without an active exception")
     end = "\ndist.barrier()\ndist.destroy_process_group()\nsys.stdout.flush()\nos._exit(0)\n"
