@@ -68,8 +68,6 @@ THEORIES = {
     "masked": Theory(lambda data: MaskedDenoiser(data, torch.eye(2)), (POINTS,)),
 }
 
-MISSING = {("test_transforms_in_the_data", "masked"): "its fused kernel reads the memory of the data"}
-
 
 def over_theories(*skipped):
     return pytest.mark.parametrize("name", [name for name in THEORIES if name not in skipped])
@@ -79,13 +77,6 @@ def over_theories(*skipped):
 def _generator():
     with torch.random.fork_rng([]):  # gradcheck draws its directions from the global generator
         yield
-
-
-@pytest.fixture(autouse=True)
-def _xfail(request):
-    name = request.node.callspec.params.get("name", "") if hasattr(request.node, "callspec") else ""
-    if reason := MISSING.get((request.function.__name__, name)):
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
 
 def case(name):

@@ -255,4 +255,8 @@ class MaskedDenoiser(ClosedForm):
 
 
 def _as_matrix(mask: torch.Tensor) -> Array:
-    return mask.detach().cpu().double().numpy()
+    plain = mask.detach().cpu().double()
+    try:
+        return plain.numpy()
+    except RuntimeError:  # a tensor made inside of a transform of torch.func has no memory to look at
+        return np.asarray(plain.tolist())
