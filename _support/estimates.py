@@ -82,13 +82,17 @@ def wilson_interval(share: ArrayLike, n: int, z: float = CONFIDENCE) -> tuple[Ar
     return np.where(share > 0, centre - half, 0.0), np.where(share < 1, centre + half, 1.0)
 
 
-def show(value: float, error: float) -> str:
-    """`value ± error` with two digits of the error, small values with an exponent.
+ROUNDING = 1e-14
+"""Relative error below which a value counts as exact when it is shown."""
 
-    >>> show(0.123456, 0.00123), show(12.0, float("nan")), show(7.846e-6, 8.8e-8)
-    ('0.1235 ± 0.0012', '12', '(7.846 ± 0.088)e-06')
+
+def show(value: float, error: float) -> str:
+    """`value ± error` with two digits of the error, small values with an exponent; an error of mere rounding is none.
+
+    >>> show(0.123456, 0.00123), show(12.0, float("nan")), show(7.846e-6, 8.8e-8), show(4.0, 3e-16)
+    ('0.1235 ± 0.0012', '12', '(7.846 ± 0.088)e-06', '4')
     """
-    if not math.isfinite(error) or error == 0:
+    if not math.isfinite(error) or abs(error) <= ROUNDING * abs(value):
         return f"{value:.4g}"
     exponent = math.floor(math.log10(max(abs(value), abs(error))))
     if exponent < -3:

@@ -154,6 +154,7 @@ def test_transforms_in_the_data(name):
     torch.testing.assert_close(reverse[0], slope, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.compiled
 @over_theories()
 def test_compiled_in_one_graph(name):
     denoiser, x, sigma = case(name)
