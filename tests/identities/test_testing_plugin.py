@@ -1,5 +1,6 @@
 """The plugin: registered, light at start, and inherited tests that pass, fail and skip as they should."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -116,7 +117,8 @@ def test_a_user_inherits_tests(tmp_path):
         "no:xdist",
         "test_mine.py",
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    with_assertions = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
+    done = subprocess.run(command, cwd=tmp_path, env=with_assertions, capture_output=True, text=True, timeout=300)
     report = done.stdout
     assert done.returncode == 1, report + done.stderr
     for line in (
