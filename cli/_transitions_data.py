@@ -125,7 +125,7 @@ class Data(DataOptions):
         from ..theory.transitions import class_speciation, collapse, mode_emergence, speciation, symmetry_breaking
         from ..theory.transitions._spectrum import spectrum
 
-        images = data.images.double()
+        images = data.images
         shared = spectrum(images)
         found = [] if found is None else found
         draws = self.draws if draws is None else draws

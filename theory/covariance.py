@@ -18,6 +18,9 @@ from .._support.types import ArrayLike
 from ..errors import CovarianceError, ShapeError
 from ._eigenvalues import log_ratio, rank_cut, shrink, square_ratio
 
+STRIP = 256
+"""Rows of a scatter matrix that are summed up at once."""
+
 
 class Covariance(nn.Module):
     """C = U diag(lambda) U^T + s I on `dim` dimensions; build it by `full`, `diagonal`, `isotropic`, `low_rank`.
@@ -383,5 +386,8 @@ def moments(data: torch.Tensor, block_size: int = 4096) -> tuple[torch.Tensor, C
     scatter = data.new_zeros(dim, dim).double()
     for block in data.split(block_size):
         centred = block.double() - mean
-        scatter.addmm_(centred.T, centred)
-    return mean, Covariance.full(scatter / n)
+        for first in range(0, dim, STRIP):  # of a symmetric matrix the upper half is enough
+            scatter[first : first + STRIP, first:].addmm_(centred[:, first : first + STRIP].T, centred[:, first:])
+    for first in range(0, dim, STRIP):
+        scatter[first + STRIP :, first : first + STRIP] = scatter[first : first + STRIP, first + STRIP :].T
+    return mean, Covariance.full(scatter.div_(n))

@@ -1,15 +1,21 @@
-"""The equivariant local optimum at real size: windows that matter are compared, the others sampled, with the error.
+"""The equivariant local optimum at real size: leaves of windows that matter are read, of the others a sample, and
+the error is measured.
 
 Fifty thousand images hold 10^7 to 10^8 windows, and each window of a noisy image has a posterior over all of them. A
-`WindowIndex` tells roughly how much weight each of its leaves and windows will carry. Each window is compared with a
-probability pi that grows with that weight: those expected to matter surely, of the others a sample, which stands for
-all of them (Horvitz and Thompson). With weights w and centres v,
+`WindowIndex` tells roughly how much weight each of its leaves will carry. Each leaf is read with a probability pi that
+grows with that weight: those expected to matter surely, of the others a sample, which stands for all of them (Horvitz
+and Thompson). With W the sum of the weights in a leaf and V their mean centre,
 
-    D = sum w v / pi / sum w / pi,      Var D = sum (1 - pi) / pi^2 (w (v - D))^2 / (sum w / pi)^2,
+    D = sum W V / pi / sum W / pi,      Var D = sum (1 - pi) / pi^2 (W (V - D))^2 / (sum W / pi)^2.
 
-the sums running over the windows compared. The modelled weights, of which the sum is known, serve as a control
-variate, and as a lower bound of the variance where nothing of a leaf was seen. Windows at the border are few: they are
-compared exactly, and so are images for which a sample would cost as much.
+A variance knows nothing of leaves that were not read. So the error is measured: of the windows q of an image some are
+drawn again, with probabilities p that grow with their variance, and for these all leaves are read. From their m errors
+follows that of the image, whatever the weights are like,
+
+    sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
+
+and the variances of all windows are scaled to it. Windows at the border are few: they are compared exactly, and so are
+images for which a sample would cost as much.
 """
 
 from __future__ import annotations
@@ -23,33 +29,38 @@ import numpy as np
 import torch
 
 from ..._support.memory import available_memory, fits
-from ..._support.streams import stream_seed
+from ..._support.streams import stream, stream_seed
 from ..._support.types import Array
-from . import _index_kernels
+from . import _survey_kernels
 from .all_locations import AllLocations
 from .window_index import COMPONENTS, WindowIndex, window_index
 from .windows import SHORT_OF_MEMORY, PackedImages, Windows
 
-compare_all: Callable[..., None] = _index_kernels.compare_all
+survey: Callable[..., bool] = _survey_kernels.survey
 
 AFFORDABLE = 2**31
 """Pairs of windows in one image up to which all of them are compared: a few seconds of one core."""
 
-SEEN, COMPARED = 100_000, 4096
-"""Windows whose codes are looked at, and windows that are compared, for each window of the noisy image at first."""
+SHARES = (1 / 32, 1 / 8)
+"""The share of the leaves that is read for each window, at first and where the error is too large."""
 
-SCREENING, COMPARING = 8, 200
-"""What one of them costs, in units of a pair of the exact engine."""
+EVENLY = 0.2
+"""Probability of a leaf that does not seem to matter, relative to the share."""
 
-EVENLY, TEMPER = 0.1, 0.8
-"""Share of the sample that is drawn without regard to modelled weights, and the power of these that it follows."""
+COMPARED, COMPARED_AGAIN = 256, 4096
+"""Windows that are compared by their pixels, for each window of the image, and where its error is measured."""
 
-ROUNDS = 3
+MEASURED = 32
+"""Windows of an image of which the error is measured."""
+
+READING = 0.8
+"""What reading a code costs, in units of a pair of the exact engine."""
+
 ROUNDING = 1e-3
 """Error of a log weight up to which float32 will do."""
 
-QUERIES = 64
-"""Windows whose leaves are weighed at once."""
+QUERIES = 256
+"""Windows whose leaves are read in one pass over the index."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class LocalEstimate:
     mean : tensor (batch, channels, height, width)
         The posterior mean.
     stderr : tensor (batch, channels, height, width), float64
-        Its standard error by sampling; 0 where all windows were compared.
+        Its standard error, measured on some of the pixels; 0 where all windows were compared.
     exact : tensor (batch,), bool
         Whether all windows of the image were compared.
 
@@ -144,63 +155,63 @@ class SampledWindows:
         low: torch.Tensor,
     ) -> bool:
         """Fill in the windows inside the border of one image; False where all windows have to be compared."""
-        channels = len(x)
+        channels, goal = len(x), 0.0
         queries = index.windows(self._rows(x[None].double())[0].astype(index.images.dtype))
-        points, left = index.project(queries)
-        budgets = np.ones(len(queries))
-        found = np.empty((len(queries), 2 * channels + 3))
-        todo = np.arange(len(queries))
         places = mean[:, *self.inside].shape
-        for attempt in range(ROUNDS):
-            if (SCREENING * SEEN + COMPARING * COMPARED) * budgets[todo].sum() > self.pairs:
+        again: Array | None = None
+        truth = chances = np.empty(0)
+        for attempt, share in enumerate(SHARES):
+            rows = share * len(queries) + (MEASURED if again is None else 0)
+            if READING * rows * len(index.order) > self.pairs:
                 return False
-            keys = [stream_seed(self.seed, "windows compared", q, attempt) for q in todo.tolist()]
-            found[todo] = self._compare(index, queries[todo], points[todo], left[todo], sigma, budgets[todo], keys)
-            if float(found[:, 2 * channels].max()) / sigma**2 * np.finfo(index.images.dtype).eps > ROUNDING:
+            found = self._survey(index, queries, np.arange(len(queries)), sigma, share, attempt)
+            if float(found[:, -1].max()) / sigma**2 * np.finfo(index.images.dtype).eps > ROUNDING:
                 return False
-            mean[:, *self.inside] = torch.from_numpy(found[:, :channels].T.reshape(places)).to(mean.dtype)
-            variance[:, *self.inside] = torch.from_numpy(found[:, channels : 2 * channels].T.reshape(places))
-            low[self.inside] = torch.from_numpy(found[:, 2 * channels].reshape(places[1:]))
+            if again is None:
+                again, chances = self._drawn(found[:, channels : 2 * channels].sum(1))
+                truth = self._survey(index, queries, again, sigma, 1.0, len(SHARES))
+            value, spread = found[:, :channels], _scaled(found, truth, again, chances)
+            value[again], spread[again] = truth[:, :channels], 0.0
+            mean[:, *self.inside] = torch.from_numpy(value.T.reshape(places)).to(mean.dtype)
+            variance[:, *self.inside] = torch.from_numpy(spread.T.reshape(places))
+            low[self.inside] = torch.from_numpy(found[:, -1].reshape(places[1:]))
             goal = self.tolerance * float(mean.double().norm())
-            error = np.sqrt(found[:, channels : 2 * channels].sum(1))
-            if float(np.sqrt((error**2).sum())) <= goal:
+            if math.sqrt(spread.sum()) <= goal:
                 return True
-            wanted = 1.3 * budgets * error * (error * np.sqrt(budgets)).sum() / goal**2 / np.sqrt(budgets)
-            todo = np.flatnonzero(wanted > budgets)
-            budgets[todo] = wanted[todo]
         return False
 
-    def _compare(
-        self,
-        index: WindowIndex,
-        queries: Array,
-        points: Array,
-        left: Array,
-        sigma: float,
-        budgets: Array,
-        keys: list[int],
-    ) -> Array:
-        """What the kernel finds for each of `queries`, (queries, 2 * channels + 3)."""
-        result = np.empty((len(queries), 2 * index.channels + 3))
-        leaves, total = len(index.counts), len(index.order)
-        seen, compared = np.minimum(SEEN * budgets, total), np.minimum(COMPARED * budgets, total)
-        room = int(min(total, seen.max() + leaves))
-        most = int(min(total, compared.max() + 8 * math.sqrt(compared.max()) + 64))
-        seeds = np.array(keys, np.uint64)
+    def _drawn(self, variance: Array) -> tuple[Array, Array]:
+        """Windows whose error is measured, and the expected number of times that each was drawn."""
+        total = float(variance.sum())
+        even = np.full(len(variance), 1 / len(variance))
+        chances = 0.5 * even + 0.5 * variance / total if total > 0 else even
+        drawn = stream(self.seed, "windows read again").choice(len(chances), min(MEASURED, len(chances)), p=chances)
+        return drawn, chances[drawn]
+
+    def _survey(self, index: WindowIndex, queries: Array, some: Array, sigma: float, share: float, draw: int) -> Array:
+        """Mean and variance by channel and the lowest energy for some of the queries, (some, 2 * channels + 1)."""
+        windows = queries[some]
+        points, left = index.project(windows)
+        result = np.empty((len(some), 2 * index.channels + 1))
+        seeds = np.array([stream_seed(self.seed, "leaves read", q, draw) for q in some.tolist()], np.uint64)
+        most = COMPARED if share < 1 else COMPARED_AGAIN
+        leaves = len(index.counts)
 
         def work(part: slice) -> None:
             logs = index.log_masses(points[part], left[part], sigma)
-            squares = index.log_masses(points[part], left[part], sigma / math.sqrt(2))
-            compare_all(
-                index.images, index.across, index.channels, index.order, index.codes, index.starts, index.counts,
-                index.origin, index.steps, index.centres, points[part], left[part], float(max(1, index.others)), logs,
-                squares, queries[part], sigma, seen[part], compared[part], EVENLY, TEMPER, seeds[part],
-                np.empty(leaves), np.empty(leaves), np.empty((2, room), np.float32), np.empty((2, room), np.int64),
-                np.empty((most, 3 + index.channels)), result[part],
-            )  # fmt: skip
+            room = leaves if share >= 1 else min(leaves, int(3 * share * leaves) + 64)
+            while not survey(
+                index.images, index.across, index.channels, index.order, index.codes, index.middles, index.starts,
+                index.counts, index.origin, index.steps, index.centres, points[part], left[part],
+                float(max(1, index.others)), logs, windows[part], sigma, share, EVENLY, seeds[part], room, most,
+                result[part],
+            ):  # fmt: skip
+                room = min(leaves, 2 * room)
 
-        parts = [slice(first, first + QUERIES) for first in range(0, len(queries), QUERIES)]
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        threads = torch.get_num_threads()
+        size = max(1, min(QUERIES, -(-len(some) // threads)))
+        parts = [slice(first, first + size) for first in range(0, len(some), size)]
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, parts))
         return result
 
@@ -217,9 +228,21 @@ class SampledWindows:
         if self._kept[0] != key:
             n, (rows, columns) = len(data), (part.stop - part.start for part in self.inside)
             components = min(COMPONENTS, data.shape[1] * self.exact.size**2)
-            need = 2 * data.numel() * data.itemsize + n * rows * columns * (2 * (components + 1) + 8)
+            need = 2 * data.numel() * data.itemsize + n * rows * columns * (
+                2 * (components + 1) + 8 + 4 * data.shape[1]
+            )
             fits("data", need, available_memory(), f"the index of the windows of {n} images", SHORT_OF_MEMORY)
             self._kept = key, window_index(data, self.exact.size, self.circular, self.seed)
         index = self._kept[1]
         assert index is not None
         return index
+
+
+def _scaled(found: Array, truth: Array, again: Array, chances: Array) -> Array:
+    """The variances (windows, channels), scaled to the error measured on the windows `again`, and its own error."""
+    channels = truth.shape[1] // 2
+    squares = ((found[again, :channels] - truth[:, :channels]) ** 2).sum(1) / chances
+    measured = squares.mean() + squares.std() / math.sqrt(len(squares))
+    variance = found[:, channels : 2 * channels]
+    total = float(variance.sum())
+    return variance * (measured / total) if total > 0 else np.full_like(variance, measured / variance.size)

@@ -3,7 +3,7 @@
 The windows are projected on their first principal components, and halved along the widest of them until a leaf holds
 about `LEAF` windows. From counts, means and variances in a leaf follows the sum of the weights
 exp(-|q - y|^2 / 2 sigma^2) of its windows y for any window q, if they are normally distributed: a model that decides
-which of them are compared, and serves as a control of the sampling.
+which leaves are read, and serves as a control of the sampling.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ grow: Callable[..., None] = _index_kernels.grow
 descend: Callable[..., None] = _index_kernels.descend
 encode: Callable[..., None] = _index_kernels.encode
 sort: Callable[..., None] = _index_kernels.sort
+arrange: Callable[..., None] = _index_kernels.arrange
 
 COMPONENTS = 47
 LEAF = 512
+LARGEST = 1024
+"""Leaves of more windows, such as those of equal ones, are split anyhow."""
+
 DEEPEST = 16
 SAMPLE = 32
 """Windows for each leaf that the tree is grown from."""
@@ -49,7 +53,10 @@ class WindowIndex:
     order: Array
     """Numbers of the windows (image by image, row by row) in the order of their leaves."""
     codes: Array
-    """Their projections relative to the mean of the leaf, and the root of what is left, in units of `steps`."""
+    """Their projections relative to the mean of the leaf, and the root of what is left, in units of `steps`, as one
+    row (components + 1, windows) per leaf."""
+    middles: Array
+    """The pixels in the middle of the windows, as one row (channels, windows) per leaf, in float32."""
     starts: Array
     """Where each leaf begins in `order` (leaves + 1,)."""
     counts: Array
@@ -135,7 +142,10 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
     origin = sums[:, :p] / np.maximum(counts, 1)[:, None]
     spread = np.sqrt(np.maximum(sums[:, p : 2 * p] / np.maximum(counts, 1)[:, None] - origin**2, 0).max(1))
     longest = np.sqrt(sums[:, 2 * p] / np.maximum(counts, 1))
-    steps = np.maximum(np.stack([4 * spread, 3 * longest], 1) / 127, 1e-12)
+    usual = [
+        np.maximum(part, np.median(part) / 4) for part in (spread, longest)
+    ]  # not every leaf shows all in a sample
+    steps = np.maximum(np.stack([5 * usual[0], 3 * usual[1]], 1) / 127, 1e-12)
 
     counts[:], sums[:] = 0, 0
     codes = np.empty((n * places, p + 1), np.int8)
@@ -149,17 +159,24 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
         found = mine.reshape(-1)
         descend(points, rest, middle.reshape(-1, channels), depth, dimensions, cuts, found, counts, sums)
         encode(points, rest, found, origin, steps, code.reshape(-1, p + 1))
-    starts = np.concatenate([[0], counts.cumsum()])
     order = np.empty(n * places, np.uint32 if n * places < 2**32 else np.int64)
-    sorted_codes = np.empty_like(codes)
-    sort(leaf, starts, codes, order, sorted_codes)
+    sort(leaf, np.concatenate([[0], counts.cumsum()]), order)
     average = sums / np.maximum(counts, 1)[:, None]
     variance = np.maximum(average[:, p : 2 * p] - average[:, :p] ** 2, 0)
     others = channels * size**2 - p
     rest = np.maximum(average[:, 2 * p], 0) / max(1, others)
+    pieces = np.maximum(1, -(-counts // LARGEST))
+    first = np.concatenate([[0], pieces.cumsum()[:-1]]).repeat(pieces)
+    part, of = np.arange(len(first)) - first, pieces.repeat(pieces)
+    whole = counts.repeat(pieces)
+    counts = whole * (part + 1) // of - whole * part // of
+    starts = np.concatenate([[0], counts.cumsum()])
+    sorted_codes, middles = np.empty(codes.size, np.int8), np.empty(n * places * channels, np.float32)
+    arrange(images, side[1] - size + 1, size, channels, order, starts, codes, sorted_codes, middles)
+    facts = (steps, origin, average[:, :p], variance, rest, average[:, 2 * p + 1 :])
     return WindowIndex(
-        images, channels, size, centre, basis, order, sorted_codes, starts, counts, steps, origin,
-        average[:, :p], variance, rest, average[:, 2 * p + 1 :],
+        images, channels, size, centre, basis, order, sorted_codes, middles, starts, counts,
+        *(fact.repeat(pieces, 0) for fact in facts),
     )  # fmt: skip
 
 

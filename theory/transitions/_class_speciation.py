@@ -17,15 +17,17 @@ import math
 from itertools import combinations
 from typing import TypeAlias
 
+import numpy as np
 import torch
 
 from ..._support import checks as check
-from ..._support.types import ArrayLike
+from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, ShapeError
-from ..covariance import Covariance, moments
+from ..covariance import Covariance
 from ..mixture import MixtureDenoiser
 from ..transition import Law, Transition
-from ._spectrum import Spectrum
+from ._class_means import ClassMeans
+from ._spectrum import BLOCK, Spectrum, data_spectrum
 from ._two_classes import Separation
 from .roots import below, root
 
@@ -64,62 +66,67 @@ def _of_mixture(mixture: MixtureDenoiser) -> dict[Pair, Transition]:
 
 
 def _of_data(data: torch.Tensor, labels: torch.Tensor, known: Spectrum | None) -> dict[Pair, Transition]:
-    flat = data.flatten(1).double()
+    flat = data.flatten(1)
     classes = [int(label) for label in labels.unique()]
     members = {label: labels == label for label in classes}
-    means = {label: flat[members[label]].mean(0) for label in classes}
-    within = flat.clone()
-    for label in classes:
-        within[members[label]] -= means[label]
-    covariance = _within(known, means, members) if known is not None else None
-    covariance = moments(within)[1] if covariance is None else covariance
-    halves = {(a, b): (means[a] - means[b]) / 2 for a, b in combinations(classes, 2)}
-    sigmas = {pair: _sigma(m, covariance) for pair, m in halves.items()}
+    shares = torch.stack([members[label].double().mean() for label in classes])
+    means = torch.stack([_mean(flat[members[label]]) for label in classes])
+    if known is None or known.basis is None or known.data is None:
+        if bool((flat == flat[:1]).all()):
+            return {pair: _law(pair).absent(OVERLAP) for pair in combinations(classes, 2)}
+        known = data_spectrum(flat)
+    found = ClassMeans.of(known, means, shares)
+    pairs = {(a, b): found.pair(classes.index(a), classes.index(b)) for a, b in combinations(classes, 2)}
+    sigmas = {pair: _parting(found, u) for pair, u in pairs.items()}
     parting = {pair: sigma for pair, sigma in sigmas.items() if sigma is not None}
-    stderr = _stderr(within, members, halves, covariance, parting) if parting else {}
+    w = [found.resolved(pairs[pair], sigma) for pair, sigma in parting.items()]
+    stderr = _stderr(flat, members, means, known, parting, np.array(w)) if parting else {}
     return {
         pair: _law(pair).absent(OVERLAP) if sigma is None else _law(pair).at(sigma, stderr[pair])
         for pair, sigma in sigmas.items()
     }
 
 
-def _within(known: Spectrum, means: dict[int, torch.Tensor], members: dict[int, torch.Tensor]) -> Covariance | None:
-    """The covariance within the classes, from that of all data: C - sum_k pi_k (mu_k - mu)(mu_k - mu)^T."""
-    basis, mean = known.basis, known.mean
-    if basis is None or mean is None or known.data is None or len(known.data) <= len(mean):
+def _mean(members: torch.Tensor) -> torch.Tensor:
+    """The mean `(d,)` of `(n, d)`, in float64."""
+    return torch.stack([block.double().sum(0) for block in members.split(BLOCK)]).sum(0) / len(members)
+
+
+def _parting(found: ClassMeans, u: Array) -> float | None:
+    """Where c^2 = 1; None where the classes overlap."""
+    if found.overlap(u):
         return None
-    scatter = (basis * torch.as_tensor(known.eigenvalues).to(basis)) @ basis.T
-    shares = torch.stack([members[label].double().mean() for label in means])
-    offsets = (torch.stack(list(means.values())) - mean) * shares.sqrt()[:, None]
-    scatter.addmm_(offsets.T, offsets, alpha=-1)
-    return Covariance.full((scatter + scatter.T) / 2)
+
+    def excess(sigma: float) -> float:
+        return found.squared(u, sigma) - 1
+
+    highest = found.length(u)  # as if C = 0
+    return root(excess, below(excess, highest) or highest, highest * (1 + 1e-12))
 
 
 def _stderr(
-    within: torch.Tensor,
+    flat: torch.Tensor,
     members: dict[int, torch.Tensor],
-    halves: dict[Pair, torch.Tensor],
-    covariance: Covariance,
+    means: torch.Tensor,
+    known: Spectrum,
     sigmas: dict[Pair, float],
+    w: Array,
 ) -> dict[Pair, float]:
     """By the influence of each datum on c^2, through the two means and through C, with w = (C + sigma^2)^-1 m.
 
     d c^2 = 2 w . dm - w^T dC w and d c^2 / d sigma^2 = -|w|^2, so that d sigma = d c^2 / (2 sigma |w|^2).
     """
-    eigenvalues, floor = covariance.eigenvalues + covariance.floor, covariance.floor
-    w = torch.cat(
-        [
-            covariance.rescale(halves[pair][None], 1 / (eigenvalues + sigma**2), 1 / (floor + sigma**2))
-            for pair, sigma in sigmas.items()
-        ]
-    )
-    projected = within @ w.T
+    assert known.basis is not None
+    directions = known.basis @ torch.from_numpy(w).to(known.basis).T
+    projected = torch.cat([block.double() @ directions for block in flat.split(BLOCK)])
+    for label, mean in zip(members, means, strict=True):
+        projected[members[label]] -= mean @ directions
     found = {}
     for (a, b), w_, along in zip(sigmas, w, projected.T, strict=True):
-        influence = -(along.square() - along.square().mean()) / len(within)
+        influence = -(along.square() - along.square().mean()) / len(flat)
         influence[members[a]] += along[members[a]] / int(members[a].sum())
         influence[members[b]] -= along[members[b]] / int(members[b].sum())
-        found[a, b] = float(influence.square().sum().sqrt() / (2 * sigmas[a, b] * w_.square().sum()))
+        found[a, b] = float(influence.square().sum().sqrt() / (2 * sigmas[a, b] * float((w_**2).sum())))
     return found
 
 
@@ -138,7 +145,7 @@ def class_speciation(
     labels : array_like, optional
         The class of each datum `(n,)`; needed for data.
     known : Spectrum, optional
-        That of the same data, where it has been found already: it saves half of the time.
+        That of the same data, where it has been found already: it saves most of the time.
 
     Returns
     -------

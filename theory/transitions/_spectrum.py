@@ -94,7 +94,6 @@ def spectrum(source: Source) -> Spectrum:
     """
     if isinstance(source, Spectrum):
         return source
-    data = mean = None
     if isinstance(source, MixtureDenoiser):
         covariance = mixture_covariance(source)
     elif isinstance(source, Covariance):
@@ -104,10 +103,20 @@ def spectrum(source: Source) -> Spectrum:
         if is_covariance(tensor):
             covariance = Covariance.full((tensor + tensor.T).double() / 2)
         else:
-            data = check.dataset("source", tensor, minimum=2).flatten(1)
-            if bool((data == data[:1]).all()):
-                raise CovarianceError("source", "has a covariance of rank zero", "pass data that vary")
-            mean, covariance = moments(data)
+            return data_spectrum(check.dataset("source", tensor, minimum=2).flatten(1))
+    return _ordered(covariance)
+
+
+def data_spectrum(data: torch.Tensor) -> Spectrum:
+    """The spectrum of data `(n, d)`; raises CovarianceError where nothing varies."""
+    if bool((data == data[:1]).all()):
+        raise CovarianceError("source", "has a covariance of rank zero", "pass data that vary")
+    mean, covariance = moments(data)
+    return _ordered(covariance, data, mean)
+
+
+def _ordered(covariance: Covariance, data: torch.Tensor | None = None, mean: torch.Tensor | None = None) -> Spectrum:
+    """The spectrum of a covariance, largest first, and the data behind it."""
     eigenvalues = covariance.spectrum.double()
     order = torch.argsort(eigenvalues, descending=True, stable=True)
     values = eigenvalues[order].numpy(force=True)
