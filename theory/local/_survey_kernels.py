@@ -21,7 +21,7 @@ TRIED = 2048
 """Leaves by which the probabilities of all are settled."""
 
 STEEPEST, FALL = 0.7, 3.0
-"""Probabilities grow as modelled weights to this power at most, and fall by e^-FALL where four times as many would do."""
+"""Probabilities grow as this power of modelled weights at most, and fall by e^-FALL up to four times their number."""
 
 BELOW = 30.0
 """Leaves of which the largest weight is below e^-BELOW of the largest so far count as seen and empty."""
