@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,6 +49,7 @@ class Command(DataOptions, Comparison):
     """print the tables as text, or for a paper with value(error), in Markdown or in LaTeX (needs booktabs)"""
 
     def run(self) -> None:
+        started = time.monotonic()
         if self.json and self.table != "text":
             raise ArgumentError("json", f"and table {self.table} are two forms of one table", "pass one of them")
         out = Path(self.out or f"compare-{Path(self.data).stem}")
@@ -66,8 +68,9 @@ class Command(DataOptions, Comparison):
         }
         with held(out):
             result = run_comparison(
-                comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=_tell
-            )
+                comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=_tell,
+                started=started,
+            )  # fmt: skip
             text = report(result, out)
             shutil.rmtree(out / "partial", ignore_errors=True)
         if self.json:

@@ -17,9 +17,7 @@ from .._support import checks as check
 from .._support.types import ArrayLike
 from ..errors import CovarianceError, ShapeError
 from ._eigenvalues import log_ratio, rank_cut, shrink, square_ratio
-
-STRIP = 256
-"""Rows of a scatter matrix that are summed up at once."""
+from ._scatter import BLOCK, mean_of, scatter_of
 
 
 class Covariance(nn.Module):
@@ -350,7 +348,7 @@ class Covariance(nn.Module):
         return q, null, -(value + (self.dim - null) * math.log(2 * math.pi)) / 2
 
 
-def moments(data: torch.Tensor, block_size: int = 4096) -> tuple[torch.Tensor, Covariance]:
+def moments(data: torch.Tensor, block_size: int = BLOCK) -> tuple[torch.Tensor, Covariance]:
     """Mean and covariance (divided by n) of data, in float64.
 
     With n <= d the eigenvectors come from a singular value decomposition of the centred data and no `(d, d)` matrix
@@ -377,17 +375,7 @@ def moments(data: torch.Tensor, block_size: int = 4096) -> tuple[torch.Tensor, C
     ([1.0], Covariance(dim=1, rank=1, trace=0.5, float64, cpu))
     """
     n, dim = data.shape
-    total = data.new_zeros(dim).double()
-    for block in data.split(block_size):
-        total = total + block.double().sum(0)
-    mean = total / n
+    mean = mean_of(data, block_size)
     if n <= dim:
         return mean, Covariance.low_rank((data.double() - mean).T / math.sqrt(n))
-    scatter = data.new_zeros(dim, dim).double()
-    for block in data.split(block_size):
-        centred = block.double() - mean
-        for first in range(0, dim, STRIP):  # of a symmetric matrix the upper half is enough
-            scatter[first : first + STRIP, first:].addmm_(centred[:, first : first + STRIP].T, centred[:, first:])
-    for first in range(0, dim, STRIP):
-        scatter[first + STRIP :, first : first + STRIP] = scatter[first : first + STRIP, first + STRIP :].T
-    return mean, Covariance.full(scatter.div_(n))
+    return mean, Covariance.full(scatter_of(data, mean, block_size) / n)

@@ -22,6 +22,7 @@ from ...theory.denoiser import Denoiser
 from ...theory.local.patches import LocalDenoiser
 from ..measures._predicted_errors import predicted_errors
 from ..measures.duplicates import exact_duplicates
+from ._ahead.estimate import Ahead, ahead_of, without_what_takes_too_long
 from ._handed_over import wrong_with
 from ._optima import name_of, optima, own_callable
 from ._own_levels.steps import at_known_levels, with_steps
@@ -126,19 +127,20 @@ def compare(
     started = time.monotonic() if started is None else started
     checked(training, held_out, config)
     warn_of_shared(training, held_out)
+    ahead = None if announce is None and not config.budget else ahead_of(training, held_out, config)
     if announce is not None:
-        announce(preparing(training, config))
+        announce(preparing(training, config, ahead))
     found = wrong_with(network, training, held_out, config, trained_on)
     if announce is not None and found:
         announce("\n".join(found))
     kept = Partial(partial, config, training, held_out)
     with kept.held():
         theories, reported = theories_for(
-            network, training, held_out, config, partial=kept, started=started, announce=announce
+            network, training, held_out, config, partial=kept, started=started, announce=announce, ahead=ahead
         )
         result = against(
             theories, network, training, reported, config, note, trained_on, show,
-            partial=kept, announce=announce, started=started,
+            partial=kept, announce=announce, started=started, ahead=ahead,
         )  # fmt: skip
     return result.assign_attrs(hand_over=found or "")
 
@@ -190,13 +192,24 @@ def theories_for(
     partial: Partial,
     started: float,
     announce: Announce | None = None,
+    ahead: Ahead | None = None,
 ) -> tuple[dict[str, Denoiser], ImageData]:
     """The theories, the patch size chosen as told, and the held-out images that are left to report on.
 
     `known` are theories that need not be made again; the local one is, where the network has a say in it. Patch sizes
-    that an earlier start has chosen are taken from `partial`; their choice takes up to a third of a budget.
+    that an earlier start has chosen are taken from `partial`; their choice takes up to a third of a budget. Theories
+    that by `ahead` take too long to be made are left out.
     """
     left = left_of(config, started)
+    settled = partial.choices()
+    if settled is not None:
+        kept = tuple(theory for theory in config.theories if name_of(theory) in settled["theories"])
+        config = replace(config, theories=kept)
+    elif left is not None and ahead is not None and not known:
+        config, missing = without_what_takes_too_long(config, ahead, left)
+        if missing:
+            text = f"left out to keep {config.budget}, since they take long to be made: {', '.join(missing)}"
+            announce(text) if announce is not None else warnings.warn(text, stacklevel=3)
     sizes, reported = config.patch_sizes, held_out
     others = held_out.images if "finite-sample" in config.theories else None
     if "local" not in config.theories:
@@ -250,6 +263,7 @@ def against(
     partial: Partial,
     announce: Announce | None,
     started: float,
+    ahead: Ahead | None = None,
 ) -> xr.Dataset:
     """`compare` with the given theories."""
     n = config.images_for(len(training), training.images[0].numel())
@@ -267,6 +281,7 @@ def against(
         announce,
         started,
         show,
+        None if ahead is None else ahead.part,
     )
     run.prepare()
     tracks = run.tracks()
@@ -291,7 +306,7 @@ def against(
         "held_out_in_training": exact_duplicates(held_out.images, training.images),
         "trained_on": (low, high),
         "patch_sizes": _how(config, len(training)),
-        "left_out": [name for name in theories if name not in run.theories] or "",
+        "left_out": [name for name in map(name_of, config.theories) if name not in run.theories] or "",
         "configuration": json.dumps(asdict(config)),
     }
     return result
@@ -321,11 +336,12 @@ def labels_of(data: ImageData, config: Comparison) -> torch.Tensor | None:
     return torch.as_tensor(data.labels)
 
 
-def preparing(training: ImageData, config: Comparison) -> str:
-    """What is done before there is a plan."""
+def preparing(training: ImageData, config: Comparison, ahead: Ahead | None = None) -> str:
+    """What is done before there is a plan, and how long it will take."""
     names = ", ".join(name_of(theory) for theory in config.theories)
     sizes = f", patch sizes: {_how(config, len(training))}" if "local" in config.theories else ""
-    return f"preparing {names} of {len(training)} images{sizes} ..."
+    takes = "" if ahead is None else f", {ahead}"
+    return f"preparing {names} of {len(training)} images{sizes}{takes} ..."
 
 
 def _how(config: Comparison, n_train: int) -> str:

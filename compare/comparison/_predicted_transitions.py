@@ -11,6 +11,7 @@ from ..._support.estimates import estimates
 from ...learned.data.images import ImageData
 from ...theory.transition import Transition
 from ...theory.transitions import collapse, mode_emergence, speciation
+from ...theory.transitions._spectrum import spectrum
 
 
 def predicted_transitions(training: ImageData, n_train: int) -> list[Transition]:
@@ -36,10 +37,11 @@ def predicted_transitions(training: ImageData, n_train: int) -> list[Transition]
     >>> [t.name.split(" (")[0] for t in predicted_transitions(images, len(images))]
     ['classes', 'first mode', 'tenth mode', 'training images']
     """
-    modes = mode_emergence(training.images, n_modes=10)
+    found = spectrum(training.images)
+    modes = mode_emergence(found, n_modes=10)
     chosen = {"first mode": modes[0], "tenth mode": modes[-1]} if len(modes) > 1 else {"first mode": modes[0]}
-    named = [("classes (speciation)", speciation(training.images)), *chosen.items()]
-    named.append(("training images (Gaussian bound on collapse)", collapse(training.images, n_train=n_train)))
+    named = [("classes (speciation)", speciation(found)), *chosen.items()]
+    named.append(("training images (Gaussian bound on collapse)", collapse(found, n_train=n_train)))
     return [replace(transition, name=name) for name, transition in named if transition.value is not None]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import xarray as xr
 
 from ..._support import progress
-from ..._support.cost import duration, read_duration
+from ..._support.cost import Part, duration, read_duration
 from ...theory.denoiser import Denoiser
 from ._partial import Partial
 from ._plan import BATCH, NETWORK, measured
@@ -36,6 +36,7 @@ class Run:
     announce: Announce | None = None
     started: float = field(default_factory=time.monotonic)
     show: bool | None = None
+    after: Part | None = None  # what is done after the levels
 
     def prepare(self) -> None:
         """Plan, and leave out what the budget does not allow; an earlier start has settled it."""
@@ -57,6 +58,7 @@ class Run:
             names, n = settled["theories"], settled["n_images"]
         elif self.config.budget:
             allowed = read_duration("budget", self.config.budget) - (time.monotonic() - self.started)
+            allowed -= self.after.seconds if self.after is not None else 0.0
             kept, fewer = cost.within(names, n, allowed)
             if missing := [name for name in names if name not in kept]:
                 self._warn(f"left out to keep {self.config.budget}: {', '.join(missing)}")
@@ -68,6 +70,8 @@ class Run:
         self.partial.settle({"theories": names, "n_images": n})
         plan = cost.plan(names, n)
         self.weights = {part.name: part.seconds / part.evaluations for part in plan.parts}
+        if self.after is not None:
+            plan = replace(plan, parts=(*plan.parts, self.after))
         prepared = duration(time.monotonic() - self.started)
         self._say(f"{plan}\n  (fits, patch sizes and probes before it took {prepared})")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,7 @@ def run_comparison(
     partial: FilePath | None = None,
     announce: Announce | None = None,
     show: bool | None = None,
+    started: float | None = None,
 ) -> xr.Dataset:
     """Carry out a comparison from its options alone, as `idealscore compare` does.
 
@@ -58,6 +60,9 @@ def run_comparison(
         As of `compare`: a folder for what is done, and who is told the plan.
     show : bool, optional
         Show progress bars (default: on a terminal).
+    started : float, optional
+        When the time of a budget began to run, by `time.monotonic` (default: with the call); the training of a small
+        network does not count.
 
     Returns
     -------
@@ -76,13 +81,16 @@ def run_comparison(
     {'split': 2, 'sigma': 2, 'theory': 1}
     """
     comparison = comparison or Comparison()
+    started = time.monotonic() if started is None else started
     data = load(comparison.data) if data is None else data
     comparison = for_shape(comparison, data.shape, announce)
     training, held_out = data.split(comparison.held_out, comparison.seed)
     checked(training, held_out, comparison)
-    told = {"partial": partial, "announce": announce, "show": show}
+    told = {"partial": partial, "announce": announce, "show": show, "started": started}
     if not comparison.model:
+        begun = time.monotonic()
         network, note, levels = _trained(comparison, training, run_dir, show)
+        told["started"] = started + time.monotonic() - begun
         return compare(network, training, held_out, comparison, note=note, trained_on=levels, **told)
     paths, given = _names(comparison.model), networks or {}
     loaded = {name: _fitting(path, given.get(path), comparison, training) for name, path in paths.items()}

@@ -73,9 +73,9 @@ class Comparison:
         best; "network", the one that explains the network best, chosen on held-out images on which nothing is
         reported; an odd number, that size everywhere; with several numbers the choice is among them.
     budget : str, optional
-        The time that the comparison may take from its start, fits included, as "90s", "3min" or "1h30min": levels at
-        which a patch size is chosen, images or theories are left out to keep it, with a word (default: no limit).
-        Loading data and training a small network come before it and do not count.
+        The time that the comparison may take from its start, loading and fits included, as "90s", "3min" or "1h30min":
+        levels at which a patch size is chosen, images or theories are left out to keep it, with a word (default: no
+        limit). Training a small network does not count.
     noise_levels : tuple of float or "network", optional
         The noise levels themselves, instead of `levels` from `sigma_min` to `sigma_max`; "network": the levels of the
         network's own steps that are nearest to those, each once. (On the command line: `--sigmas`.)

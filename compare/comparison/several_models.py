@@ -20,6 +20,7 @@ from ...theory.denoiser import Denoiser
 from ...theory.levels import known_range
 from ...theory.noise import karras_sigmas
 from ..measures._reproducibility import reproducibility
+from ._ahead.estimate import ahead_of
 from ._compare import FIXED_PANELS, against, checked, for_shape, preparing, theories_for, warn_of_shared
 from ._handed_over import wrong_with
 from ._own_levels.steps import at_known_levels, in_all, without_missing
@@ -111,8 +112,9 @@ def compare_models(
     warn_of_shared(training, held_out)
     total = read_duration("budget", config.budget) if config.budget else 0.0
     share = replace(config, budget=f"{total / len(networks):.17g}") if total else config
+    ahead = None if announce is None and not config.budget else ahead_of(training, held_out, config)
     if announce is not None:
-        announce(preparing(training, config))
+        announce(preparing(training, config, ahead))
     theories: dict[str, Denoiser] = {}
     parts, wrong = [], []
     for i, (name, network) in enumerate(networks.items()):
@@ -127,12 +129,20 @@ def compare_models(
         begun = time.monotonic() - (total / len(networks) - left / (len(networks) - i))
         with kept.held():
             theories, reported = theories_for(
-                network, training, held_out, share, theories or None, partial=kept, started=begun, announce=announce
+                network,
+                training,
+                held_out,
+                share,
+                theories or None,
+                partial=kept,
+                started=begun,
+                announce=announce,
+                ahead=ahead,
             )
             parts.append(
                 against(
                     theories, network, training, reported, share, notes.get(name, name), None, show,
-                    partial=kept, announce=announce, started=begun if total else time.monotonic(),
+                    partial=kept, announce=announce, started=begun if total else time.monotonic(), ahead=ahead,
                 )
             )  # fmt: skip
     everywhere = [name for name in parts[0].theory.values if all(name in part.theory for part in parts)]

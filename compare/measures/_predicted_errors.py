@@ -11,8 +11,8 @@ import xarray as xr
 
 from ..._support.estimates import estimates
 from ..._support.types import Array
+from ...theory._scatter import eigenvalues_of
 from ...theory.finite_sample import errors
-from ...theory.transitions._spectrum import spectrum
 
 ERRORS = ("test", "train", "gap", "disagreement")
 
@@ -25,7 +25,8 @@ def predicted_errors(images: torch.Tensor, sizes: Sequence[int], sigmas: Array) 
     Standard errors are those of a spectrum that was measured on `images`, as if these were Gaussian; that the spectrum
     of few images spreads is not in them.
     """
-    found, dim = spectrum(images).eigenvalues, images[0].numel()
+    flat = images.flatten(1)
+    found, dim = eigenvalues_of(flat).numpy(force=True), flat.shape[1]
     made = np.zeros((2, len(ERRORS), len(sizes), len(sigmas)))
     for i, size in enumerate(sizes):
         for j, sigma in enumerate(sigmas):
