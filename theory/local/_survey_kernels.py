@@ -7,6 +7,8 @@ that carry most. Those are compared with the query itself, and D = sum W V / pi 
 modelled weights, of which the sum over all leaves is known, as control variate of slope b,
 
     Var D = sum (1 - pi) / pi^2 (z - b g)^2,    z = W (V - D) / sum W / pi    (leaves drawn independently).
+
+How much depends on single leaves is told by sum (W / sum W)^2.
 """
 
 import math
@@ -177,13 +179,13 @@ def read(
     """Read every leaf that was drawn, for all queries that drew it.
 
     visits (leaves + 1): where the visits of each leaf begin among `queries`, `chances` and `models`. By query: tops,
-    the largest log weight; sums (queries, 1 + channels), of weights and of their centres over pi; spread (queries, 3,
+    the largest log weight; sums (queries, 2 + channels), of W, of its moments and of W^2, over pi; spread (queries, 3,
     1 + channels, 1 + channels), sums of (1 - pi) / pi^2 times products of what belongs to a leaf: weight and moments by
     the same, weight and moments by the modelled ones, and these by themselves; keys, places, inverse (queries, room),
     the logs of weights over pi, places and 1 / pi of the windows that carry most; kept, their numbers; least, the
     lowest key that is of interest.
     """
-    p, channels = points.shape[1], len(sums[0]) - 1
+    p, channels = points.shape[1], len(sums[0]) - 2
     room = numbers.shape[1]
     logs, weights = np.empty(room, np.float32), np.empty(room, np.float32)
     factors = np.zeros(len(numbers), np.float32)
@@ -209,7 +211,8 @@ def read(
             best = np.float64(highest(logs, count))
             if best > tops[q]:
                 factor = math.exp(tops[q] - best)
-                sums[q] *= factor
+                sums[q, :-1] *= factor
+                sums[q, -1] *= factor * factor
                 spread[q, 0] *= factor * factor
                 spread[q, 1] *= factor
                 tops[q] = best
@@ -221,6 +224,7 @@ def read(
                     mine[1 + c] = product(weights, middles[first : first + count], count)
                 for c in range(1 + channels):
                     sums[q, c] += mine[c] / chance
+                sums[q, -1] += mine[0] * mine[0] / chance
             if chance < 1:
                 modelled[0] = models[v]
                 for c in range(channels):
@@ -244,7 +248,7 @@ def read(
 
 @njit(**OPTIONS)
 def settle(images, across, channels, order, query, sigma, top, sums, keys, places, inverse, known, drawn, spread, out):
-    """Compare the windows that carry most with the query, and find mean, variance, and lowest energy into `out`.
+    """Compare the windows that carry most with the query; what is found goes to `out`, as in `survey`.
 
     known, drawn (1 + channels): sums of the modelled weights over all leaves, and over those drawn by their pi.
     """
@@ -259,7 +263,8 @@ def settle(images, across, channels, order, query, sigma, top, sums, keys, place
         low = min(low, energies[s])
     highest_log = max(top, -low / sigma / sigma)
     factor = math.exp(top - highest_log)
-    sums *= factor
+    sums[:-1] *= factor
+    sums[-1] *= factor * factor
     for s in range(n):
         window = np.int64(order[places[s]])
         image, place = window // windows, window % windows
@@ -280,7 +285,7 @@ def settle(images, across, channels, order, query, sigma, top, sums, keys, place
         gap = (known[1 + c] - drawn[1 + c]) - mean * (known[0] - drawn[0])
         out[c] = mean + slope * gap
         out[channels + c] = max(own - (2 * both - slope * model) * slope, 0.0)
-    out[2 * channels] = low
+    out[2 * channels], out[2 * channels + 1] = low, min(sums[-1] / (total * total), 1.0)
 
 
 @njit(**OPTIONS)
@@ -288,7 +293,7 @@ def survey(
     images, across, channels, order, codes, middles, starts, counts, origin, steps, means, points, lefts, directions,
     logs, windows, sigma, share, evenly, keys_of, room, most, out,
 ):  # fmt: skip
-    """`out` (queries, 2 channels + 1): mean and variance by channel and lowest energy for each of the `windows`.
+    """For each of the `windows`, in `out`: mean and variance by channel, lowest energy, sum (W / sum W)^2 of the leaves.
 
     logs (queries, leaves): modelled log weights; share: of the leaves that are drawn; room: the most for one query;
     most: windows that are compared themselves. Returns False where there was too little room.
@@ -323,7 +328,7 @@ def survey(
     rows = (points.shape[1] + 7) // 8 * 8
     numbers = np.zeros((rows, largest), np.float32)
     halves, others = np.empty(largest, np.float32), np.empty(largest, np.float32)
-    tops, sums, spread = np.full(q, -np.inf), np.zeros((q, 1 + channels)), np.zeros((q, 3, 1 + channels, 1 + channels))
+    tops, sums, spread = np.full(q, -np.inf), np.zeros((q, 2 + channels)), np.zeros((q, 3, 1 + channels, 1 + channels))
     keys, places, inverse = np.empty((q, 2 * most)), np.empty((q, 2 * most), np.int64), np.empty((q, 2 * most))
     kept, least = np.zeros(q, np.int64), np.full(q, -np.inf)
     read(

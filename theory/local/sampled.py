@@ -8,14 +8,17 @@ and Thompson). With W the sum of the weights in a leaf and V their mean centre,
 
     D = sum W V / pi / sum W / pi,      Var D = sum (1 - pi) / pi^2 (W (V - D))^2 / (sum W / pi)^2.
 
-A variance knows nothing of leaves that were not read. So the error is measured: of the windows q of an image some are
-drawn again, with probabilities p that grow with their variance, and for these all leaves are read. From their m errors
+A variance knows nothing of leaves that were not read. So the error is measured: of the windows q of an image m are
+drawn again, with probabilities p that grow with their variance, and for these all leaves are read. From their errors
 follows that of the image, whatever the weights are like,
 
     sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
 
-and the variances of all windows are scaled to it. Windows at the border are few: they are compared exactly, and so are
-images for which a sample would cost as much.
+and the variances of all windows are scaled to it. What m windows cannot show is an error that less than one in m has:
+that a leaf was overlooked which matters as much as those that were read, a share h = sum (W / sum W)^2. So h s^2 / m
+is added, s^2 being the smaller of sigma^2 and the variance of the data: it is small unless few windows carry the weight.
+
+Windows at the border are few: they are compared exactly, and so are images for which a sample would cost as much.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ EVENLY = 0.2
 COMPARED, COMPARED_AGAIN = 256, 4096
 """Windows that are compared by their pixels, for each window of the image, and where its error is measured."""
 
-MEASURED = 32
+MEASURED = 48
 """Windows of an image of which the error is measured."""
 
 READING = 0.8
@@ -165,16 +168,17 @@ class SampledWindows:
             if READING * rows * len(index.order) > self.pairs:
                 return False
             found = self._survey(index, queries, np.arange(len(queries)), sigma, share, attempt)
-            if float(found[:, -1].max()) / sigma**2 * np.finfo(index.images.dtype).eps > ROUNDING:
+            if float(found[:, -2].max()) / sigma**2 * np.finfo(index.images.dtype).eps > ROUNDING:
                 return False
+            hidden = found[:, -1:] * np.minimum(sigma**2, index.spread) / MEASURED
             if again is None:
-                again, chances = self._drawn(found[:, channels : 2 * channels].sum(1))
+                again, chances = self._drawn(found[:, channels : 2 * channels].sum(1) + hidden.sum(1))
                 truth = self._survey(index, queries, again, sigma, 1.0, len(SHARES))
-            value, spread = found[:, :channels], _scaled(found, truth, again, chances)
+            value, spread = found[:, :channels], _scaled(found, truth, again, chances) + hidden
             value[again], spread[again] = truth[:, :channels], 0.0
             mean[:, *self.inside] = torch.from_numpy(value.T.reshape(places)).to(mean.dtype)
             variance[:, *self.inside] = torch.from_numpy(spread.T.reshape(places))
-            low[self.inside] = torch.from_numpy(found[:, -1].reshape(places[1:]))
+            low[self.inside] = torch.from_numpy(found[:, -2].reshape(places[1:]))
             goal = self.tolerance * float(mean.double().norm())
             if math.sqrt(spread.sum()) <= goal:
                 return True
@@ -189,10 +193,10 @@ class SampledWindows:
         return drawn, chances[drawn]
 
     def _survey(self, index: WindowIndex, queries: Array, some: Array, sigma: float, share: float, draw: int) -> Array:
-        """Mean and variance by channel and the lowest energy for some of the queries, (some, 2 * channels + 1)."""
+        """What `survey` finds for some of the queries, (some, 2 * channels + 2)."""
         windows = queries[some]
         points, left = index.project(windows)
-        result = np.empty((len(some), 2 * index.channels + 1))
+        result = np.empty((len(some), 2 * index.channels + 2))
         seeds = np.array([stream_seed(self.seed, "leaves read", q, draw) for q in some.tolist()], np.uint64)
         most = COMPARED if share < 1 else COMPARED_AGAIN
         leaves = len(index.counts)
@@ -240,7 +244,7 @@ class SampledWindows:
 
 def _scaled(found: Array, truth: Array, again: Array, chances: Array) -> Array:
     """The variances (windows, channels), scaled to the error measured on the windows `again`, and its own error."""
-    channels = truth.shape[1] // 2
+    channels = truth.shape[1] // 2 - 1
     squares = ((found[again, :channels] - truth[:, :channels]) ** 2).sum(1) / chances
     measured = squares.mean() + squares.std() / math.sqrt(len(squares))
     variance = found[:, channels : 2 * channels]
