@@ -293,7 +293,7 @@ def survey(
     images, across, channels, order, codes, middles, starts, counts, origin, steps, means, points, lefts, directions,
     logs, windows, sigma, share, evenly, keys_of, room, most, out,
 ):  # fmt: skip
-    """For each of the `windows`, in `out`: mean and variance by channel, lowest energy, sum (W / sum W)^2 of the leaves.
+    """For each of the `windows`, in `out`: mean and variance by channel, lowest energy, sum (W / sum W)^2 of leaves.
 
     logs (queries, leaves): modelled log weights; share: of the leaves that are drawn; room: the most for one query;
     most: windows that are compared themselves. Returns False where there was too little room.

@@ -16,7 +16,7 @@ follows that of the image, whatever the weights are like,
 
 and the variances of all windows are scaled to it. What m windows cannot show is an error that less than one in m has:
 that a leaf was overlooked which matters as much as those that were read, a share h = sum (W / sum W)^2. So h s^2 / m
-is added, s^2 being the smaller of sigma^2 and the variance of the data: it is small unless few windows carry the weight.
+is added, s^2 being the smaller of sigma^2 and the variance of the data: little, unless few windows carry the weight.
 
 Windows at the border are few: they are compared exactly, and so are images for which a sample would cost as much.
 """
