@@ -11,6 +11,7 @@ from idealscore._support.cost import Pace, duration, probe, read_duration
 from idealscore.cli import main
 from idealscore.compare import Comparison, compare
 from idealscore.compare.comparison import _compare, _patch_sizes, _run
+from idealscore.compare.comparison._ahead.estimate import Ahead, ahead_of
 from idealscore.compare.comparison._compare import wrong_with
 from idealscore.compare.comparison._plan import Cost
 from idealscore.errors import ArgumentError
@@ -139,6 +140,43 @@ def test_what_a_budget_leaves_out_is_said_and_kept_on_resuming(split, tmp_path, 
     tiny = Comparison(levels=4, n_images=50, n_noise=1, theories=("gaussian",), budget="0.001s")
     with pytest.raises(ArgumentError, match="budget"):
         compare(network, training, held_out, tiny, show=False)
+
+
+def test_what_is_made_before_the_levels_is_estimated_and_told(split):
+    training, held_out = split
+    config = Comparison(levels=4, n_images=8, theories=("empirical", "gaussian", "mixture", "masked", "local"))
+    ahead = ahead_of(training, held_out, config)
+    assert set(ahead.made) == {"gaussian", "mixture", "masked", "patch sizes"}
+    assert all(0 < seconds < 60 for seconds in (*ahead.made.values(), ahead.after))
+    assert ahead_of(training, held_out, Comparison(patch_sizes=(3,))).made["patch sizes"] == 0
+    slow = Ahead({"mixture": 70.0, "gaussian": 0.1}, 3.0)
+    assert str(slow) == "about 1 min 10 s: mixture 1 min 10 s"
+
+
+def test_theories_that_take_long_to_be_made_are_left_out_to_keep_a_budget(split, monkeypatch):
+    names = ("empirical", "gaussian", "mixture")
+    ahead = Ahead({"mixture": 60.0, "gaussian": 5.0, "patch sizes": 99.0}, after=2.0)
+    assert ahead.within(names, 100.0) == list(names)
+    assert ahead.within(names, 50.0) == ["empirical", "gaussian"]
+    assert ahead.within(names, 5.0) == ["empirical"]
+    with pytest.raises(ArgumentError, match="budget: leaves 1 s, and empirical alone need about 3 s"):
+        ahead.within(("empirical",), 1.0)
+    training, held_out = split
+    monkeypatch.setattr(_compare, "ahead_of", lambda *_: Ahead({"mixture": 1e4}, 0.0))
+    config = Comparison(levels=2, n_images=4, n_noise=1, theories=("empirical", "mixture"), budget="500s")
+    told = []
+    network = GaussianDenoiser.fit(training.images)
+    result = compare(network, training, held_out, config, announce=told.append, show=False)
+    assert result.theory.values.tolist() == ["empirical"] and result.attrs["left_out"] == ["mixture"]
+    assert any("left out to keep 500s, since they take long to be made: mixture" in text for text in told)
+
+
+def test_the_time_before_the_comparison_counts(split):
+    training, held_out = split
+    config = Comparison(levels=2, n_images=4, n_noise=1, theories=("empirical",), budget="10s")
+    network = GaussianDenoiser.fit(training.images)
+    with pytest.raises(ArgumentError, match="budget: is 10s, and 1 min .* went before"):
+        compare(network, training, held_out, config, show=False, started=time.monotonic() - 60)
 
 
 def test_the_command_says_how_to_go_on_and_clears_up_when_done(capsys, tmp_path, monkeypatch):

@@ -35,8 +35,8 @@ def small(monkeypatch):
     monkeypatch.setattr(window_index, "LEAF", 32)
 
 
-def errors_over_stated(padding, sigmas, n, scale=1.0):
-    """|error| of each image over the one that is stated, times `scale`, on images that are not in the training set."""
+def errors_over_stated(padding, sigmas, n):
+    """|error| of each image over the one that is stated, on images that are not in the training set."""
     data, found = smooth(150) + 0.3, []
     sampled_one, exact = (
         LocalDenoiser(data, 5, padding=padding, tolerance=0.99),
@@ -47,7 +47,7 @@ def errors_over_stated(padding, sigmas, n, scale=1.0):
         estimate = sampled_one.estimate(x, sigma)
         assert not estimate.exact.any()
         error = (estimate.mean - exact(x, sigma)).flatten(1).norm(dim=1)
-        found.append(error / estimate.stderr.flatten(1).norm(dim=1) / scale)
+        found.append(error / estimate.stderr.flatten(1).norm(dim=1))
     return torch.cat(found)
 
 
@@ -139,6 +139,16 @@ def test_leaves_of_equal_windows_are_split(monkeypatch):
     index = window_index.window_index(torch.cat([torch.zeros(20, 1, 6, 6), smooth(5, 1, 6).float()]), 3, False, 0)
     assert index.counts.max() <= 50 and index.counts.sum() == 25 * 16 == index.starts[-1]
     assert len(index.counts) == len(index.steps) == len(index.centres) == len(index.starts) - 1
+
+
+@pytest.mark.parametrize(("n", "side"), [(1, 5), (2, 3), (20, 3), (17, 4)])
+def test_data_smaller_than_an_index_needs(small, n, side):
+    """One window a leaf or fewer, a single window an image, fewer images than a group: the exact mean within rounding."""
+    data = smooth(n, 1, side)
+    found = LocalDenoiser(data, 3, tolerance=0.5).estimate(noisy(data[:1], 0.5), 0.5)
+    exact = LocalDenoiser(data, 3)(noisy(data[:1], 0.5), 0.5)
+    gap = (found.mean - exact).norm()
+    assert bool(found.mean.isfinite().all()) and gap <= 1e-6 + 3 * found.stderr.norm()
 
 
 def test_bad_tolerances_are_refused():

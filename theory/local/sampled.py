@@ -53,7 +53,7 @@ EVENLY = 0.2
 COMPARED, COMPARED_AGAIN = 256, 4096
 """Windows that are compared by their pixels, for each window of the image, and where its error is measured."""
 
-MEASURED = 48
+MEASURED = 96
 """Windows of an image of which the error is measured."""
 
 READING = 0.8
