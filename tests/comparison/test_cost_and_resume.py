@@ -175,7 +175,7 @@ def test_the_time_before_the_comparison_counts(split):
     training, held_out = split
     config = Comparison(levels=2, n_images=4, n_noise=1, theories=("empirical",), budget="10s")
     network = GaussianDenoiser.fit(training.images)
-    with pytest.raises(ArgumentError, match="budget: is 10s, and 1 min .* went before"):
+    with pytest.raises(ArgumentError, match=r"budget: is 10s, and 1 min .* went before"):
         compare(network, training, held_out, config, show=False, started=time.monotonic() - 60)
 
 

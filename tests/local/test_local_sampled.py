@@ -143,7 +143,7 @@ def test_leaves_of_equal_windows_are_split(monkeypatch):
 
 @pytest.mark.parametrize(("n", "side"), [(1, 5), (2, 3), (20, 3), (17, 4)])
 def test_data_smaller_than_an_index_needs(small, n, side):
-    """One window a leaf or fewer, a single window an image, fewer images than a group: the exact mean within rounding."""
+    """One window a leaf or fewer, a single window an image, fewer images than a group: the exact mean."""
     data = smooth(n, 1, side)
     found = LocalDenoiser(data, 3, tolerance=0.5).estimate(noisy(data[:1], 0.5), 0.5)
     exact = LocalDenoiser(data, 3)(noisy(data[:1], 0.5), 0.5)
