@@ -38,6 +38,10 @@ def _is_tensor(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+MANY = 2**20
+"""From so many entries on it is worth a try whether their sum is finite."""
+
+
 def holds(condition: torch.Tensor) -> bool:
     """Whether every entry is True, also of a tensor that a transform of torch.func carries.
 
@@ -127,7 +131,8 @@ def finite(argument: str, array: T) -> T:
     entries: Any = array
     if _is_tensor(array):
         _on_a_real_device(argument, entries)
-        good = holds(entries.isfinite())
+        # a sum is a number only where all of its terms are, and is made in a tenth of the time
+        good = (entries.numel() > MANY and holds(entries.detach().sum().isfinite())) or holds(entries.isfinite())
     else:
         entries = np.asarray(entries)
         good = np.isfinite(entries if entries.dtype.kind in "biufc" else float_array(argument, entries)).all()

@@ -23,22 +23,22 @@ def planned_draws(data: ImageData, draws: int, budget: str, started: float) -> t
     n, dim = len(data), data.images[0].numel()
     passes = 1 if n > dim else 0
     block = data.images[:BLOCK].double().flatten(1)
-    half = max(1, dim // 2)
-    matrix = block[:, :half].T @ block[:, :half] + torch.eye(half, dtype=torch.float64)
-    scatter = probe(lambda k: [block.T @ block for _ in range(k)], 16, 0.5)
+    third = max(1, dim // 3)
+    matrix = block[:, :third].T @ block[:, :third] + torch.eye(third, dtype=torch.float64)
+    scatter = probe(lambda k: [block.T @ block for _ in range(k)], 8, 0.3)
     eigen = probe(lambda _: torch.linalg.eigh(matrix), 1, 0.1)
-    classes = 1 if data.labels is not None and data.n_classes > 1 else 0
-    spectrum = passes * scatter(n / len(block)) + (1 + classes) * 8 * eigen(1)
+    errors = 1 if data.labels is not None and data.n_classes > 1 else 0  # about as many products as half a scatter
+    spectrum = passes * (1 + errors) / 2 * scatter(n / len(block)) + 27 * eigen(1)
     each = _seconds_of_a_draw(data.images) if draws else 0.0
     spent = time.monotonic() - started
     if draws:
         draws = afford(draws, min(FEWEST, draws), allowed(budget, spent), each, spectrum, "draws of the entropy")
     else:
         afford(1, 1, allowed(budget, spent), 0.0, spectrum, "spectra")
-    parts = [Part("spectrum", 1 + classes, spectrum)]
+    parts = [Part("spectrum", 1, spectrum)]
     if draws:
         parts.append(Part("entropy", draws * LEVELS, draws * each))
-    memory = peak_memory() + 8 * n * (3 * dim + 2 * draws)
+    memory = peak_memory() + 8 * n * (2 * dim + 2 * draws)
     show_plan(Plan(f"transitions of {n} images of {dim} entries", tuple(parts), memory), spent)
     return draws, (spectrum, draws * each)
 

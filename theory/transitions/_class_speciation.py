@@ -119,13 +119,14 @@ def _stderr(
     assert known.basis is not None
     directions = known.basis @ torch.from_numpy(w).to(known.basis).T
     projected = torch.cat([block.double() @ directions for block in flat.split(BLOCK)])
+    rows = {label: member.nonzero().flatten() for label, member in members.items()}
     for label, mean in zip(members, means, strict=True):
-        projected[members[label]] -= mean @ directions
+        projected[rows[label]] -= mean @ directions
     found = {}
-    for (a, b), w_, along in zip(sigmas, w, projected.T, strict=True):
+    for (a, b), w_, along in zip(sigmas, w, projected.T.contiguous(), strict=True):
         influence = -(along.square() - along.square().mean()) / len(flat)
-        influence[members[a]] += along[members[a]] / int(members[a].sum())
-        influence[members[b]] -= along[members[b]] / int(members[b].sum())
+        influence[rows[a]] += along[rows[a]] / len(rows[a])
+        influence[rows[b]] -= along[rows[b]] / len(rows[b])
         found[a, b] = float(influence.square().sum().sqrt() / (2 * sigmas[a, b] * float((w_**2).sum())))
     return found
 
