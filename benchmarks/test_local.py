@@ -148,11 +148,12 @@ def test_all_locations_of_cifar(size, sigma):
 
 
 @pytest.mark.skipif("LARGE" not in os.environ, reason="LARGE=1 takes minutes and several GiB")
-@pytest.mark.parametrize("theory", ["empirical", "gaussian", "mixture", "local"])
+@pytest.mark.parametrize("theory", ["empirical", "gaussian", "mixture", "local", "finite-sample", "masked"])
 def test_images_of_64_pixels(theory):
     """10,000 colour images of 64 x 64 pixels: time and memory of each closed form; run one theory at a time."""
     from idealscore._support.cost import peak_memory
-    from idealscore.theory import EmpiricalDenoiser, GaussianDenoiser, MixtureDenoiser
+    from idealscore.theory import EmpiricalDenoiser, FiniteSampleDenoiser, GaussianDenoiser, MixtureDenoiser
+    from idealscore.theory.local import MaskedDenoiser
 
     torch.set_num_threads(THREADS)
     coarse = torch.randn(10_000, 3, 8, 8, generator=torch_stream(0, "benchmark images"))
@@ -165,6 +166,8 @@ def test_images_of_64_pixels(theory):
         "gaussian": lambda: GaussianDenoiser.fit(data),
         "mixture": lambda: MixtureDenoiser.fit(data, torch.arange(10_000) % 10),
         "local": lambda: LocalDenoiser(data, 7, equivariant=False),
+        "finite-sample": lambda: FiniteSampleDenoiser.fit(data, len(data)),
+        "masked": lambda: MaskedDenoiser(data),
     }[theory]()
     made = time.perf_counter() - start
     denoiser(x[:1], 1.0)

@@ -11,7 +11,6 @@ pixels, summed over channels, is
 and that of a window their sum: down the columns, then along the rows, by additions only. The weight of an energy e
 relative to the lowest one so far is exp(-rate (e - low)). Where the rounding of e could matter, rate low > limit, the
 groups that come near the lowest energy are computed again in float64, window by window, and ties are recognised.
-Windows in which all images of a group are alike are compared once, where they lie outside a box that holds all others.
 """
 
 import math
@@ -58,21 +57,6 @@ def _exp2(t):
 
 
 @njit(**OPTIONS, fastmath={"contract"})
-def set_pixels(x, y, centre, expanded, energy):
-    """The energies of one pixel x and LANES pixels y."""
-    half = y.dtype.type(0.5)
-    if expanded:
-        x -= centre
-        for l in range(LANES):
-            value = y[l] - centre
-            energy[l] = (half * value - x) * value
-    else:
-        for l in range(LANES):
-            difference = x - y[l]
-            energy[l] = half * difference * difference
-
-
-@njit(**OPTIONS, fastmath={"contract"})
 def add_pixels(x, y, centre, expanded, energy):
     """Add the energies of one pixel x and LANES pixels y."""
     half = y.dtype.type(0.5)
@@ -91,61 +75,19 @@ def add_pixels(x, y, centre, expanded, energy):
 def pixel_row(x, y, i, u, j, v, circular, expanded, centre, energy):
     """Energies of pixels (i, j + b) of x and (u, v + b) of y for all b, zero outside the image."""
     channels, height, width = x.shape
+    energy[:] = 0
     if circular:
         i, u = i % height, u % height
     elif not (0 <= i < height and 0 <= u < height):
-        energy[:] = 0
         return
     for b in range(len(energy) // LANES):
         k, w = j + b, v + b
         if circular:
             k, w = k % width, w % width
         elif not (0 <= k < width and 0 <= w < width):
-            energy[b * LANES : (b + 1) * LANES] = 0
             continue
-        mine = energy[b * LANES : (b + 1) * LANES]
-        set_pixels(x[0, i, k], y[0, u, w], centre[0], expanded, mine)
-        for c in range(1, channels):
-            add_pixels(x[c, i, k], y[c, u, w], centre[c], expanded, mine)
-
-
-@njit(**OPTIONS)
-def box_of(varied, u0, rows, v0, columns):
-    """(first, last) rows and columns of those at which the images vary."""
-    top, bottom, left, right = rows, 0, columns, 0
-    for a in range(rows):
-        for b in range(columns):
-            if varied[u0 + a, v0 + b]:
-                top, bottom = min(top, a), a + 1
-                left, right = min(left, b), max(right, b + 1)
-    return top, bottom, left, right
-
-
-@njit(**OPTIONS)
-def single_energy(x, y, i, u, j, v, radius, circular, expanded, centre):
-    """The energy of the window of x around (i, j) and that of the first image of y around (u, v)."""
-    channels, height, width = x.shape
-    half, total = y.dtype.type(0.5), y.dtype.type(0)
-    for a in range(-radius, radius + 1):
-        i_a, u_a = i + a, u + a
-        if circular:
-            i_a, u_a = i_a % height, u_a % height
-        elif not (0 <= i_a < height and 0 <= u_a < height):
-            continue
-        for b in range(-radius, radius + 1):
-            j_b, v_b = j + b, v + b
-            if circular:
-                j_b, v_b = j_b % width, v_b % width
-            elif not (0 <= j_b < width and 0 <= v_b < width):
-                continue
-            for c in range(channels):
-                if expanded:
-                    value = y[c, u_a, v_b, 0] - centre[c]
-                    total += (half * value - (x[c, i_a, j_b] - centre[c])) * value
-                else:
-                    difference = x[c, i_a, j_b] - y[c, u_a, v_b, 0]
-                    total += half * difference * difference
-    return total
+        for c in range(channels):
+            add_pixels(x[c, i, k], y[c, u, w], centre[c], expanded, energy[b * LANES : (b + 1) * LANES])
 
 
 @njit(**OPTIONS, fastmath={"contract"})
@@ -271,38 +213,6 @@ def add_exact(exact, valid, y, u, v, rate, norm, centre, low, total, moment, i, 
 
 
 @njit(**OPTIONS)
-def merge(
-    lowest_energy, energy, several, valid, exact_point, y, i, u, j, v, radius, circular, rate, binary_rate, norm,
-    centre, exact_centre, window, limit, low, total, moment, weight, exact,
-):  # fmt: skip
-    """Merge one window of a group, whose energies differ or (not `several`) are all the lowest, into the sums."""
-    kind, least = y.dtype.type, np.float64(lowest_energy)
-    if not min(least, low[i, j]) * rate <= limit:
-        if not least > low[i, j] + window / rate + 1e-5 * (least + low[i, j]):
-            exact_energies(exact_point, y, i, u, j, v, radius, circular, exact)
-            add_exact(exact, valid, y, u, v, rate, norm, exact_centre, low, total, moment, i, j)
-        return
-    if least < low[i, j]:
-        factor = math.exp(-(low[i, j] - least) * rate) if total[i, j] > 0 else 0.0
-        total[i, j] *= factor
-        for c in range(len(moment)):
-            moment[c, i, j] *= factor
-        low[i, j] = least
-    gap = (least - low[i, j]) * rate
-    if gap > window:
-        return
-    if several:
-        total[i, j] += weigh(energy, kind(low[i, j]), binary_rate, weight)
-        for c in range(len(moment)):
-            moment[c, i, j] += moment_of(weight, y[c, u, v], centre[c])
-    else:
-        share = valid * math.exp(-gap)
-        total[i, j] += share
-        for c in range(len(moment)):
-            moment[c, i, j] += share * (y[c, u, v, 0] - centre[c])
-
-
-@njit(**OPTIONS)
 def add_windows(
     images, varied, n, tasks, radius, circular, centre, exact_centre, window, limit,
     points, exact_points, rates, norms, expanded, lows, totals, moments, ring, column, energies, weight, exact,
@@ -319,22 +229,6 @@ def add_windows(
             binary_rate = kind(rate * LOG2_E)
             for task in range(len(tasks)):
                 i0, u0, rows, j0, v0, columns = tasks[task]
-                top, bottom, left, right = box_of(varied[g], u0, rows, v0, columns)
-                for a in range(rows):
-                    for b in range(columns):
-                        if top <= a < bottom and left <= b < right:
-                            continue
-                        i, u, j, v = i0 + a, u0 + a, j0 + b, v0 + b
-                        one = single_energy(x, y, i, u, j, v, radius, circular, expanded[p], centre)
-                        merge(
-                            one, energies[:LANES], False, valid, exact_points[p], y, i, u, j, v, radius, circular,
-                            rate, binary_rate, norms[p], centre, exact_centre, window, limit, low, total, moment,
-                            weight, exact,
-                        )  # fmt: skip
-                if bottom == 0:
-                    continue
-                i0, u0, j0, v0 = i0 + top, u0 + top, j0 + left, v0 + left
-                rows, columns = bottom - top, right - left
                 length = (columns + 2 * radius) * LANES
                 for s in range(-radius, rows + radius):
                     place = (s + radius) % size * length
@@ -353,9 +247,27 @@ def add_windows(
                         if valid < LANES:
                             energy[valid:] = np.inf
                         several = varied[g, u, v]
-                        least = lowest(energy, weight) if several else energy[0]
-                        merge(
-                            least, energy, several, valid, exact_points[p], y, i, u, j, v, radius, circular, rate,
-                            binary_rate, norms[p], centre, exact_centre, window, limit, low, total, moment, weight,
-                            exact,
-                        )  # fmt: skip
+                        least = np.float64(lowest(energy, weight) if several else energy[0])
+                        if not min(least, low[i, j]) * rate <= limit:
+                            if not least > low[i, j] + window / rate + 1e-5 * (least + low[i, j]):
+                                exact_energies(exact_points[p], y, i, u, j, v, radius, circular, exact)
+                                add_exact(exact, valid, y, u, v, rate, norms[p], exact_centre, low, total, moment, i, j)
+                            continue
+                        if least < low[i, j]:
+                            factor = math.exp(-(low[i, j] - least) * rate) if total[i, j] > 0 else 0.0
+                            total[i, j] *= factor
+                            for c in range(len(moment)):
+                                moment[c, i, j] *= factor
+                            low[i, j] = least
+                        gap = (least - low[i, j]) * rate
+                        if gap > window:
+                            continue
+                        if several:
+                            total[i, j] += weigh(energy, kind(low[i, j]), binary_rate, weight)
+                            for c in range(len(moment)):
+                                moment[c, i, j] += moment_of(weight, y[c, u, v], centre[c])
+                        else:
+                            share = valid * math.exp(-gap)
+                            total[i, j] += share
+                            for c in range(len(moment)):
+                                moment[c, i, j] += share * (y[c, u, v, 0] - centre[c])
