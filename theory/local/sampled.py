@@ -62,8 +62,8 @@ READING = 0.8
 ROUNDING = 1e-3
 """Error of a log weight up to which float32 will do."""
 
-QUERIES = 256
-"""Windows whose leaves are read in one pass over the index."""
+QUERIES = 128
+"""Windows whose leaves are read in one pass over the index, whatever the number of threads."""
 
 
 @dataclass(frozen=True)
@@ -212,10 +212,8 @@ class SampledWindows:
             ):  # fmt: skip
                 room = min(leaves, 2 * room)
 
-        threads = torch.get_num_threads()
-        size = max(1, min(QUERIES, -(-len(some) // threads)))
-        parts = [slice(first, first + size) for first in range(0, len(some), size)]
-        with ThreadPoolExecutor(threads) as pool:
+        parts = [slice(first, first + QUERIES) for first in range(0, len(some), QUERIES)]
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             list(pool.map(work, parts))
         return result
 

@@ -4,7 +4,7 @@ Everything is done by direct comparison: in float32 a pair of windows costs one 
 size. Its log weight has an error of about eps e / sigma^2, e being half the squared distance, or, with the squares
 multiplied out, of eps (|x| R + R^2 / 2) / sigma^2 for windows of norm R at most; each image takes the form with the
 smaller one. Where it exceeds TOLERANCE, the windows that carry weight are compared again in float64. Groups of
-images that are all alike in a window count as one, with its multiplicity; images are put into groups with their like.
+images that are all alike in a window count as one, with its multiplicity.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from ..._support.memory import available_memory, fits
 from ..._support.types import Array
 from ..empirical.weighted_sums import inverse_square, safe_norm
 from . import _kernels
-from .grouping import alike_together
 
 # numba's functions have no types that a checker could read.
 add_windows: Callable[..., None] = _kernels.add_windows
@@ -42,8 +41,7 @@ PAIRS = 2**31
 
 
 class PackedImages:
-    """Images (n, c, h, w) as the kernel reads them, (groups, c, h, w, LANES), alike ones next to each other; packed
-    again where they were changed."""
+    """Images (n, c, h, w) as the kernel reads them, (groups, c, h, w, LANES); packed again where they were changed."""
 
     def __init__(self) -> None:
         self._kept: dict[torch.dtype, tuple[object, Array]] = {}
@@ -57,9 +55,7 @@ class PackedImages:
             what = f"the copy of {len(data)} images that the local optimum reads"
             fits("data", math.prod(shape) * dtype.itemsize, available_memory(), what, SHORT_OF_MEMORY)
             packed = np.empty(shape, str(dtype).removeprefix("torch."))
-            still = data.detach()
-            for group, some in zip(packed, torch.from_numpy(alike_together(still, LANES)).split(LANES), strict=True):
-                part = still[some]
+            for group, part in zip(packed, data.detach().split(LANES), strict=True):
                 group[..., : len(part)] = part.permute(1, 2, 3, 0).to(dtype).numpy()
                 group[..., len(part) :] = group[..., :1]
             self._kept[dtype] = key, packed
