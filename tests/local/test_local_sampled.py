@@ -30,6 +30,7 @@ def small(monkeypatch):
     monkeypatch.setattr(sampled, "AFFORDABLE", 0)
     monkeypatch.setattr(sampled, "READING", 0)
     monkeypatch.setattr(sampled, "SHARES", (0.2,))
+    monkeypatch.setattr(sampled, "SHARE_AGAIN", 1.0)
     monkeypatch.setattr(sampled, "MEASURED", 16)
     monkeypatch.setattr(sampled, "COMPARED", 32)
     monkeypatch.setattr(window_index, "LEAF", 32)

@@ -17,13 +17,18 @@ import numpy as np
 from numba import njit
 
 from ._index_kernels import OPTIONS, SUMS, half_square, uniform
-from ._kernels import LOG2_E, exp2
+from ._kernels import LANES, LOG2_E, exp2
 
 TRIED = 2048
 """Leaves by which the probabilities of all are settled."""
 
 STEEPEST, FALL = 0.7, 3.0
 """Probabilities grow as this power of modelled weights at most, and fall by e^-FALL up to four times their number."""
+
+ROWS = 6
+"""Rows of codes in one pass: of more arrays at once a compiler does not see that they do not overlap."""
+
+LOWEST = np.float32(-1e30)
 
 BELOW = 30.0
 """Leaves of which the largest weight is below e^-BELOW of the largest so far count as seen and empty."""
@@ -115,14 +120,14 @@ def decode(codes, first, p, count, numbers, halves, others):
 
 @njit(**OPTIONS, fastmath=SUMS)
 def add_products(numbers, factors, count, out):
-    """out[l] += sum over d of factors[d] numbers[d, l], eight rows in one pass; their number is a multiple of eight."""
-    for d in range(0, len(factors), 8):
-        a, b, c, e = numbers[d, :count], numbers[d + 1, :count], numbers[d + 2, :count], numbers[d + 3, :count]
-        f, g, h, i = numbers[d + 4, :count], numbers[d + 5, :count], numbers[d + 6, :count], numbers[d + 7, :count]
-        q, r, s, t = factors[d], factors[d + 1], factors[d + 2], factors[d + 3]
-        u, v, w, x = factors[d + 4], factors[d + 5], factors[d + 6], factors[d + 7]
+    """out[l] += sum over d of factors[d] numbers[d, l], ROWS in one pass; their number is a multiple of ROWS."""
+    for d in range(0, len(factors), ROWS):
+        a, b, c = numbers[d, :count], numbers[d + 1, :count], numbers[d + 2, :count]
+        e, f, g = numbers[d + 3, :count], numbers[d + 4, :count], numbers[d + 5, :count]
+        q, r, s = factors[d], factors[d + 1], factors[d + 2]
+        t, u, v = factors[d + 3], factors[d + 4], factors[d + 5]
         for l in range(count):
-            out[l] += ((q * a[l] + r * b[l]) + (s * c[l] + t * e[l])) + ((u * f[l] + v * g[l]) + (w * h[l] + x * i[l]))
+            out[l] += (q * a[l] + r * b[l]) + (s * c[l] + t * e[l]) + (u * f[l] + v * g[l])
 
 
 @njit(**OPTIONS, fastmath=SUMS)
@@ -136,10 +141,18 @@ def start(halves, others, count, constant, square, left, step, directions, out):
 
 
 @njit(**OPTIONS, fastmath=SUMS)
-def highest(logs, count):
-    best = logs[0]
-    for l in range(1, count):
-        best = logs[l] if logs[l] > best else best
+def highest(logs, count, work):
+    """The largest of the first `count` logs, LANES side by side; what is behind them is overwritten."""
+    last = (count + LANES - 1) // LANES * LANES
+    logs[count:last] = LOWEST
+    work[:] = LOWEST
+    for first in range(0, last, LANES):
+        some = logs[first : first + LANES]
+        for l in range(LANES):
+            work[l] = some[l] if some[l] > work[l] else work[l]
+    best = work[0]
+    for l in range(1, LANES):
+        best = work[l] if work[l] > best else best
     return best
 
 
@@ -188,7 +201,7 @@ def read(
     p, channels = points.shape[1], len(sums[0]) - 2
     room = numbers.shape[1]
     logs, weights = np.empty(room, np.float32), np.empty(room, np.float32)
-    factors = np.zeros(len(numbers), np.float32)
+    factors, work = np.zeros(len(numbers), np.float32), np.empty(LANES, np.float32)
     mine, modelled = np.empty(1 + channels), np.empty(1 + channels)
     for k in range(len(counts)):
         if visits[k] == visits[k + 1]:
@@ -208,7 +221,7 @@ def read(
                 np.float32(lefts[q] / sigma), np.float32(other_unit), np.float32(directions), logs,
             )  # fmt: skip
             add_products(numbers, factors, count, logs)
-            best = np.float64(highest(logs, count))
+            best = np.float64(highest(logs, count, work))
             if best > tops[q]:
                 factor = math.exp(tops[q] - best)
                 sums[q, :-1] *= factor
@@ -325,7 +338,8 @@ def survey(
     largest = 1
     for k in range(total):
         largest = max(largest, counts[k])
-    rows = (points.shape[1] + 7) // 8 * 8
+    largest = (largest + LANES - 1) // LANES * LANES
+    rows = (points.shape[1] + ROWS - 1) // ROWS * ROWS
     numbers = np.zeros((rows, largest), np.float32)
     halves, others = np.empty(largest, np.float32), np.empty(largest, np.float32)
     tops, sums, spread = np.full(q, -np.inf), np.zeros((q, 2 + channels)), np.zeros((q, 3, 1 + channels, 1 + channels))

@@ -9,8 +9,8 @@ and Thompson). With W the sum of the weights in a leaf and V their mean centre,
     D = sum W V / pi / sum W / pi,      Var D = sum (1 - pi) / pi^2 (W (V - D))^2 / (sum W / pi)^2.
 
 A variance knows nothing of leaves that were not read. So the error is measured: of the windows q of an image m are
-drawn again, with probabilities p that grow with their variance, and for these all leaves are read. From their errors
-follows that of the image, whatever the weights are like,
+drawn again, with probabilities p that grow with their variance, and for these so many leaves are read that they are all
+but exact. From their errors follows that of the image, whatever the weights are like,
 
     sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
 
@@ -47,22 +47,25 @@ AFFORDABLE = 2**31
 SHARES = (1 / 32, 1 / 8)
 """The share of the leaves that is read for each window, at first and where the error is too large."""
 
+SHARE_AGAIN = 1 / 4
+"""The share of the leaves that is read where the error is measured: its own error is measured along with it."""
+
 EVENLY = 0.2
 """Probability of a leaf that does not seem to matter, relative to the share."""
 
-COMPARED, COMPARED_AGAIN = 256, 4096
+COMPARED, COMPARED_AGAIN = 256, 1024
 """Windows that are compared by their pixels, for each window of the image, and where its error is measured."""
 
 MEASURED = 96
 """Windows of an image of which the error is measured."""
 
-READING = 0.8
+READING = 2.5
 """What reading a code costs, in units of a pair of the exact engine."""
 
 ROUNDING = 1e-3
 """Error of a log weight up to which float32 will do."""
 
-QUERIES = 128
+QUERIES = 256
 """Windows whose leaves are read in one pass over the index, whatever the number of threads."""
 
 
@@ -164,7 +167,7 @@ class SampledWindows:
         again: Array | None = None
         truth = chances = np.empty(0)
         for attempt, share in enumerate(SHARES):
-            rows = share * len(queries) + (MEASURED if again is None else 0)
+            rows = share * len(queries) + (SHARE_AGAIN * MEASURED if again is None else 0)
             if READING * rows * len(index.order) > self.pairs:
                 return False
             found = self._survey(index, queries, np.arange(len(queries)), sigma, share, attempt)
@@ -173,9 +176,10 @@ class SampledWindows:
             hidden = found[:, -1:] * np.minimum(sigma**2, index.spread) / MEASURED
             if again is None:
                 again, chances = self._drawn(found[:, channels : 2 * channels].sum(1) + hidden.sum(1))
-                truth = self._survey(index, queries, again, sigma, 1.0, len(SHARES))
-            value, spread = found[:, :channels], _scaled(found, truth, again, chances) + hidden
-            value[again], spread[again] = truth[:, :channels], 0.0
+                truth = self._survey(index, queries, again, sigma, SHARE_AGAIN, len(SHARES))
+            value, spread = found[:, :channels], _scaled(found, truth, again, chances)
+            value[again], spread[again] = truth[:, :channels], truth[:, channels : 2 * channels]
+            spread = spread + hidden
             mean[:, *self.inside] = torch.from_numpy(value.T.reshape(places)).to(mean.dtype)
             variance[:, *self.inside] = torch.from_numpy(spread.T.reshape(places))
             low[self.inside] = torch.from_numpy(found[:, -2].reshape(places[1:]))
@@ -198,7 +202,7 @@ class SampledWindows:
         points, left = index.project(windows)
         result = np.empty((len(some), 2 * index.channels + 2))
         seeds = np.array([stream_seed(self.seed, "leaves read", q, draw) for q in some.tolist()], np.uint64)
-        most = COMPARED if share < 1 else COMPARED_AGAIN
+        most = COMPARED_AGAIN if draw == len(SHARES) else COMPARED
         leaves = len(index.counts)
 
         def work(part: slice) -> None:
