@@ -15,8 +15,10 @@ but exact. From their errors follows that of the image, whatever the weights are
     sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
 
 and the variances of all windows are scaled to it. What m windows cannot show is an error that less than one in m has:
-that a leaf was overlooked which matters as much as those that were read, a share h = sum (W / sum W)^2. So h s^2 / m
-is added, s^2 being the smaller of sigma^2 and the variance of the data: little, unless few windows carry the weight.
+that a leaf was overlooked which matters as much as those that were read. With h = sum (W / sum W)^2, 1 / h leaves matter
+in a window; of m / h in m windows like it none was overlooked, so that one is with a probability of h / m at most. It
+moves D by h s, s^2 being the smaller of sigma^2 and the variance of the data: (1 / h) (h / m) (h s)^2 = h^2 s^2 / m is
+added to the variance. This is little, unless few windows carry the weight.
 
 Windows at the border are few: they are compared exactly, and so are images for which a sample would cost as much.
 """
@@ -173,7 +175,7 @@ class SampledWindows:
             found = self._survey(index, queries, np.arange(len(queries)), sigma, share, attempt)
             if float(found[:, -2].max()) / sigma**2 * np.finfo(index.images.dtype).eps > ROUNDING:
                 return False
-            hidden = found[:, -1:] * np.minimum(sigma**2, index.spread) / MEASURED
+            hidden = found[:, -1:] ** 2 * np.minimum(sigma**2, index.spread) / MEASURED
             if again is None:
                 again, chances = self._drawn(found[:, channels : 2 * channels].sum(1) + hidden.sum(1))
                 truth = self._survey(index, queries, again, sigma, SHARE_AGAIN, len(SHARES))
