@@ -15,10 +15,10 @@ but exact. From their errors follows that of the image, whatever the weights are
     sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
 
 and the variances of all windows are scaled to it. What m windows cannot show is an error that less than one in m has:
-that a leaf was overlooked which matters as much as those that were read. With h = sum (W / sum W)^2, 1 / h leaves matter
-in a window; of m / h in m windows like it none was overlooked, so that one is with a probability of h / m at most. It
-moves D by h s, s^2 being the smaller of sigma^2 and the variance of the data: (1 / h) (h / m) (h s)^2 = h^2 s^2 / m is
-added to the variance. This is little, unless few windows carry the weight.
+that a leaf was overlooked which matters as much as those that were read. With h = sum (W / sum W)^2, 1 / h leaves
+matter in a window; of m / h in m windows like it none was overlooked, so that one is with a probability of h / m at
+most. It moves D by h s, s^2 being the smaller of sigma^2 and the variance of the data: (1 / h) (h / m) (h s)^2 is added
+to the variance, which is little unless few windows carry the weight.
 
 Windows at the border are few: they are compared exactly, and so are images for which a sample would cost as much.
 """
