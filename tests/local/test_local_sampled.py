@@ -72,6 +72,7 @@ def test_at_the_border_nothing_is_sampled(small):
 def test_with_all_leaves_read_the_result_is_exact(small, monkeypatch):
     data = smooth(60)
     monkeypatch.setattr(sampled, "SHARES", (1.0,))
+    monkeypatch.setattr(sampled, "COMPARED", 10**4)
     monkeypatch.setattr(sampled, "COMPARED_AGAIN", 10**4)
     x, sigma = noisy(data[:2], 0.4), torch.tensor([0.4, 2.0], dtype=F64)
     found = LocalDenoiser(data, 3, tolerance=0.99).estimate(x, sigma)
