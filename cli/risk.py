@@ -13,7 +13,7 @@ from ..compare.risk._risk_page import risk_report, rows, sentence
 from ..compare.risk.plan import RiskPlan
 from ..learned.data._tell import load_data
 from ..learned.data.options import DataOptions
-from ._network import network_of, one_class
+from ._network import network_of, one_class, tell_what_is_wrong
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,14 @@ class Command(DataOptions, RiskPlan):
         data = load_data(self.data, self, self.json)
         network = None
         if self.model:
+            from ..learned._classes import class_of
             from ..theory.denoiser import with_condition
 
             label = one_class(self.condition, None)
             network = network_of(self.model, trust=self.trust)
-            network = network if label is None else with_condition(network, label)
+            number = None if label is None else class_of(network, label, data)
+            tell_what_is_wrong(network, data, number, self.seed)
+            network = network if number is None else with_condition(network, number)
         held_out = load_data(self.held_out, self, True) if self.held_out else None
         result = memorisation_risk(data, law, plan, network=network, held_out=held_out)
         text = risk_report(result, out)

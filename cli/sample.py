@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
+
+from ..learned.data._tell import load_data
+from ..learned.data.options import DataOptions
 
 if TYPE_CHECKING:
     from .._support.types import Array
@@ -14,11 +17,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Command:
+class Command(DataOptions):
     """Sample from a run folder, a checkpoint or a saved diffusers pipeline. Repeat the command to go on."""
 
-    run_dir: tyro.conf.Positional[str]
+    run_dir: tyro.conf.Positional[str] = field(kw_only=True)
     """run folder, .safetensors file, diffusers pipeline or its unet folder, hf:OWNER/NAME, or module:function"""
+    data: str = ""
+    """images like those of its training: the network is tried on them first, and what is wrong with it is said"""
     n: int = 64
     """number of samples"""
     steps: int = 18
@@ -62,13 +67,14 @@ class Command:
         from ..learned.sampling import sample_to_folder
         from ..simulate.diffusion import METHODS
         from ..theory.noise import karras_sigmas
-        from ._network import network_of, one_class
+        from ._network import network_of, one_class, tell_what_is_wrong
 
         check.choice("method", self.method, METHODS)
         karras_sigmas(self.steps, self.sigma_min, self.sigma_max)
         given = self._given()
         label = one_class(self.condition, self.label)
         interval = self._interval()
+        data = load_data(self.data, self) if self.data else None
         network = network_of(
             self.run_dir,
             trust=self.trust,
@@ -77,6 +83,9 @@ class Command:
             null=self.null,
             device=best_device(self.device),
         )
+        number = None if label is None else class_of(network, label, data, argument="label")
+        if data is not None:
+            tell_what_is_wrong(network, data, number, self.seed)
         if interval is not None:
             network = GuidedDenoiser(network.denoiser, network.condition, network.guidance, network.null, interval)
         sigmas = self._karras(network) if given is None else _known(network, given)
@@ -91,7 +100,7 @@ class Command:
             self.n,
             sigmas=sigmas,
             method=self.method,
-            condition=None if label is None else class_of(network, label, argument="label"),
+            condition=number,
             seed=self.seed,
             batch=self.batch,
             description={"network": self.run_dir, "weights": _stamp(source), **kind},

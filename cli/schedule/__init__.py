@@ -65,6 +65,7 @@ class Command(DataOptions):
         from ...compare.schedules._schedule_gain import SOLVERS as DETERMINISTIC
         from ...theory.schedules import SOLVERS
         from ...theory.schedules._inputs import checked_range
+        from .._network import tell_what_is_wrong
         from ._text import error_rows, error_table, gain_table, pasted
 
         check.choice("solver", self.solver, DETERMINISTIC if self.model else SOLVERS)
@@ -74,6 +75,8 @@ class Command(DataOptions):
         data = load_data(self.data, self, self.json)
         network, low, high = self._network()
         found = schedule_errors(data.images, steps, self.solver, sigma_max=high, sigma_min=low)
+        if network is not None:
+            tell_what_is_wrong(network, data, seed=self.seed)
         gain = None if network is None else self._gain(network, data, high)
         if self.out:
             whole = found if gain is None else found.merge(gain.drop_vars("sigmas"), combine_attrs="override")

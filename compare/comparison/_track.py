@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -16,11 +17,13 @@ from ..._support.modules import in_evaluation
 from ..._support.results import provenance
 from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, EmptyDataError, ShapeError
+from ...learned.data.images import ImageData
 from ...simulate.diffusion import noised
 from ...theory.covariance import Covariance
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.gaussian import GaussianDenoiser
 from ...theory.levels import asked_levels
+from ..measures._before_use import tried, tried_by_class
 from ._combination import beats, explained_by_all
 from ._own_levels.steps import with_steps
 
@@ -52,6 +55,7 @@ def track(
     batch_size: int = 256,
     condition: ArrayLike | None = None,
     null: Denoiser | None = None,
+    hand_over: bool = True,
     show: bool | None = None,
 ) -> xr.Dataset:
     """How far the score of a denoiser is from that of each theory, noise level by noise level.
@@ -79,6 +83,9 @@ def track(
         What the network is told of each point, such as its class; the theories are not told.
     null : Denoiser, optional
         What knows nothing of the structure of the data (default: `featureless(data)`).
+    hand_over : bool, optional
+        Try the denoiser first as `compare.measures.handover` does; what is wrong is warned of and kept as the attribute
+        `hand_over`. Class by class where it is told classes; not where it is told anything else.
     show : bool, optional
         Show a progress bar (default: on a terminal).
 
@@ -123,6 +130,11 @@ def track(
     DenoiserContractError
         If a denoiser returns another shape, or the network values that are not finite.
 
+    Warns
+    -----
+    UserWarning
+        If the hand-over test finds something wrong with the denoiser.
+
     Examples
     --------
     >>> from idealscore.theory import GaussianDenoiser
@@ -142,13 +154,27 @@ def track(
     if told is not None and len(told) != len(data):
         raise ShapeError("condition", f"has {len(told)} rows for {len(data)} points", "pass one for each point")
     null = null or featureless(data)
+    wrong = _wrong_with(denoiser, data, told, seed) if hand_over else []
+    if wrong:
+        warnings.warn(f"the denoiser as it was handed over: {'; '.join(wrong)}", stacklevel=2)
     levels = [
         track_level(
             denoiser, theories, null, data, float(sigma), n_noise=n_noise, seed=seed, batch_size=batch_size, told=told
         )
         for sigma in progress.bar(grid, label="noise levels", show=show)
     ]
-    return with_steps(joined(levels, data, n_noise, seed), denoiser)
+    result = with_steps(joined(levels, data, n_noise, seed), denoiser)
+    return result.assign_attrs(hand_over=wrong or "") if hand_over else result
+
+
+def _wrong_with(denoiser: Denoiser, data: torch.Tensor, told: torch.Tensor | None, seed: int) -> list[str]:
+    """What the hand-over test finds, class by class where the network is told classes; other conditions have none."""
+    if told is None:
+        return tried(denoiser, None, data, seed)
+    if told.ndim != 1 or told.is_floating_point() or told.is_complex() or bool((told < 0).any()):
+        return []
+    points = ImageData(data, told)
+    return tried_by_class(denoiser, points, points, seed)
 
 
 def featureless(data: ArrayLike) -> GaussianDenoiser:

@@ -26,14 +26,12 @@ from ..._support.types import Array, FilePath, Record
 from ...errors import ArgumentError, NoiseLevelError
 from ...learned._classes import class_of
 from ...learned.data.images import ImageData
-from ...learned.guided import GuidedDenoiser
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.identities import IDENTITIES, Finding, Report, check
 from ...theory.levels import known_range, within_known_range
-from ._hand_over import handover
+from ._before_use import tried
 
-REFERENCE, TRIED = 5000, 16  # images: of the Gaussian optimum of the hand-over test, and those that are noised
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
 
 
@@ -139,7 +137,7 @@ def network_identities(
     }  # fmt: skip
     kept = KeptLevels(None if partial is None else Path(partial), asked)
     findings = []
-    wrong = [] if images is None else _wrong_with(denoiser, number, images.to(device), seed)
+    wrong = [] if images is None else tried(denoiser, number, images.to(device), seed)
     made = provenance(seed=seed, device=str(device)) | {"hand_over": wrong or ""}
     holding = nullcontext() if kept.folder is None else held(kept.folder)
     with holding, _progress.overall(len(levels), "identities", show) as bar:
@@ -163,16 +161,6 @@ def _records(measure: Callable[[], Iterable[Finding]]) -> list[Record]:
 def known_levels_of(network: Denoiser | torch.nn.Module, sigmas: Sequence[float], member: int = 0) -> Array:
     """Those of the noise levels that the network knows."""
     return _known(_single(network, member), check_argument.positive_sigmas("sigmas", list(sigmas)))
-
-
-def _wrong_with(denoiser: Denoiser, condition: int | None, images: torch.Tensor, seed: int) -> list[str]:
-    """What the hand-over test finds, on images of the class at which the network is measured."""
-    if len(images) < 2:
-        return []
-    asked = denoiser if condition is None else GuidedDenoiser(denoiser, condition)
-    weights = floating_dtype(denoiser, torch.float32) if isinstance(denoiser, torch.nn.Module) else torch.float32
-    reference = images[:REFERENCE].to(at_least_float32(weights))
-    return list(handover(asked, reference[:TRIED], training=reference, seed=seed).warnings)
 
 
 def _single(network: Denoiser | torch.nn.Module, member: int) -> Denoiser:

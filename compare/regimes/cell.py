@@ -29,7 +29,7 @@ def _alone(network: Denoiser, side: Side, ground: Ground) -> xr.Dataset:
     """Distances to the optima, denoising errors and linearity of one network."""
     plan = ground.plan
     tracks = [
-        track(network, side.theories, images, plan.sigmas, seed=plan.seed, show=False)
+        track(network, side.theories, images, plan.sigmas, seed=plan.seed, hand_over=False, show=False)
         for images in ground.inputs(side).values()
     ]
     found = stacked(tracks, "inputs", (HELD_OUT, TRAINING))

@@ -125,7 +125,9 @@ class Ground:
     def _errors(self, side: Side, optimum: Denoiser) -> xr.Dataset:
         """Denoising error of an optimum of `side`, over `(inputs, sigma)`."""
         tracks = [
-            track(optimum, {"itself": optimum}, images, self.plan.sigmas, seed=self.plan.seed, show=False)
+            track(
+                optimum, {"itself": optimum}, images, self.plan.sigmas, seed=self.plan.seed, hand_over=False, show=False
+            )
             for images in self.inputs(side).values()
         ]
         found = stacked(tracks, "inputs", self.inputs(side))

@@ -22,6 +22,8 @@ SCHEDULES: dict[str, Callable[[int], DiscreteSchedule]] = {
     "sigmoid": DiscreteSchedule.sigmoid,
 }
 
+FLIPPED = "the sign of the noise or score is flipped"
+
 
 def data_ranges(mean: float, std: float) -> list[Range]:
     """What -1 and 1 may be to a network: 0 and 1, 0 and 255, or standardised by the mean and deviation of the data."""
@@ -44,7 +46,7 @@ def alternatives(denoiser: Denoiser, mean: float, std: float) -> dict[str, Denoi
         f"predicts={kind!r}": _predicting(denoiser, kind) for kind in PREDICTIONS if kind != "x0"
     }
     named |= {_words(span): _in_range(denoiser, span) for span in data_ranges(mean, std)}
-    named["the sign of the noise or score is flipped"] = lambda x, s: 2 * x - denoiser(x, s)
+    named[FLIPPED] = lambda x, s: 2 * x - denoiser(x, s)
     named["it takes sigma^2 instead of sigma"] = lambda x, s: denoiser(x, torch.as_tensor(s, dtype=x.dtype) ** 2)
     named["it takes log(sigma) instead of sigma"] = lambda x, s: denoiser(x, torch.as_tensor(s, dtype=x.dtype).log())
     named["it takes x / sqrt(1 + sigma^2)"] = lambda x, s: denoiser(x / (1 + per_sample(s, x) ** 2).sqrt(), s)
@@ -77,6 +79,8 @@ def _other_options(denoiser: FunctionDenoiser, mean: float, std: float) -> dict[
                 words = f"schedule=DiscreteSchedule.{name}({schedule.n})"
                 named[words] = denoiser.changed(timing=replace(timing, schedule=schedule))
     named["the sign of the prediction is flipped"] = denoiser.changed(sign=-denoiser.sign)
+    if denoiser.predicts == "x0":
+        named[FLIPPED] = lambda x, s: 2 * x - denoiser(x, s)
     if timing.name == "sigma":
         for name in ("log_snr", "flow_time", "alpha_bar"):
             named[f"clock={name!r}"] = denoiser.changed(timing=Clock(name))

@@ -73,7 +73,9 @@ def _distances(network, training, held_out, plan, seed: int) -> xr.Dataset:
     found = found[[name for key in keep for name in (key, f"{key}_stderr")]]
     splits = {"training": training.images, "held-out": held_out.images}
     tracks = [
-        track(network, {"empirical": empirical}, images, plan.sigmas, seed=seed, show=False).isel(theory=0, drop=True)
+        track(network, {"empirical": empirical}, images, plan.sigmas, seed=seed, hand_over=False, show=False).isel(
+            theory=0, drop=True
+        )
         for images in splits.values()
     ]
     beside = stacked([one[["rmse", "rmse_stderr"]] for one in tracks], "inputs", splits).rename(
