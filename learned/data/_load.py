@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ..._support import checks as check
 from ..._support.memory import available_memory
 from ..._support.types import ArrayLike, FilePath
 from ...errors import DataFileError, DataWarning, IdealScoreError, UnknownNameError
-from .arrays import read_array, read_npy, read_npz, read_safetensors
+from .arrays import read_array, read_mapping, read_npy, read_npz, read_safetensors
 from .folders import read_folder
 from .hub import is_saved, is_table, read_hub, read_saved, read_table
 from .idx import is_idx, read_idx
@@ -26,7 +26,7 @@ from .pictures import SUFFIXES
 from .ranges import SCALES, Range, doubts, normalisation_for
 from .readers import Raw, Reading
 from .stacks import stack
-from .tables import read_csv, read_parquet
+from .tables import read_csv, read_frame, read_parquet
 from .torch_datasets import is_dataset, read_dataset
 from .understood import Understood
 from .zarrs import is_zarr, read_zarr
@@ -68,7 +68,7 @@ def _file(path: Path, reading: Reading) -> Raw:
         return stack(lambda: iter([(str(path), path)]), reading)[0]
     if suffix in KINDS:
         return KINDS[suffix](path, reading)
-    if suffix in PICKLES:
+    if suffix in PICKLES and not (suffix == ".bin" and not _pickled(path)):
         problem = f"{path} is a pickle, which can run code"
         raise DataFileError("data", problem, "save the array by numpy.save, and load that")
     if is_idx(path):
@@ -77,11 +77,21 @@ def _file(path: Path, reading: Reading) -> Raw:
     raise DataFileError("data", f"{path} is of an unknown kind", f"pass a folder, an IDX file or one of {kinds}")
 
 
+def _pickled(path: Path) -> bool:
+    """Whether a file begins as pickles and those of torch in a zip do."""
+    with open(path, "rb") as stream:
+        return stream.read(2) in (b"PK", *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)))
+
+
 def _read(source: Any, reading: Reading) -> tuple[Raw, str]:
     """What `source` holds, and what it is called."""
     if not isinstance(source, (str, os.PathLike)):
         if is_table(source):
             return read_table(source, reading), f"a {type(source).__name__}"
+        if isinstance(source, Mapping):
+            return read_mapping(source, reading), f"a {type(source).__name__}"
+        if type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns"):
+            return read_frame(source, "the table", reading), f"a {type(source).__name__}"
         if is_dataset(source):
             return read_dataset(source, reading), f"a {type(source).__name__}"
         return read_array(source, reading), f"a {type(source).__name__}"
@@ -100,8 +110,11 @@ def _read(source: Any, reading: Reading) -> tuple[Raw, str]:
 
 def _unreadable(source: object, error: Exception) -> DataFileError:
     said = str(error).splitlines()[0] if str(error) else ""
-    problem = f"{source} is unreadable ({type(error).__name__}: {said})"
-    return DataFileError("data", problem, "check that the file is whole and holds images")
+    if isinstance(source, (str, os.PathLike)):
+        problem = f"{source} is unreadable ({type(error).__name__}: {said})"
+        return DataFileError("data", problem, "check that the file is whole and holds images")
+    problem = f"the {type(source).__name__} cannot be read ({type(error).__name__}: {said})"
+    return DataFileError("data", problem, "pass an array, a dict of arrays, or a Dataset of (image, label)")
 
 
 def load(
@@ -127,7 +140,8 @@ def load(
         images or of arrays, or with columns of numbers; an .npz, .npy, .safetensors or .csv file; an IDX file, gzipped
         or not; a picture of several pages; a folder of images, in one sub-folder per class or in none; a folder that
         `save_to_disk` of the `datasets` library wrote; a zarr store; `hf:NAME`, read by that library. Or an object: an
-        array, tensor or memory map, a torch `Dataset` or `DataLoader`, a `Dataset` of the `datasets` library.
+        array, tensor or memory map, a dict of arrays by name, a pandas table, a torch `Dataset` or `DataLoader`, a
+        `Dataset` of the `datasets` library.
     column : str, optional
         Name of the images inside the file; by default a usual one ("images", "image", "x", ...).
     label_column : str, optional
@@ -174,7 +188,8 @@ def load(
     Warns
     -----
     DataWarning
-        Where less than half of the range is used, the deviation is far from the usual, or the range was guessed.
+        Where less than half of the range is used, the deviation is far from the usual, the range was guessed, or an
+        option is of no use for this source.
 
     Examples
     --------
@@ -195,14 +210,14 @@ def load(
     except (IdealScoreError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise _unreadable(source if isinstance(source, (str, os.PathLike)) else type(source).__name__, error) from error
-    data = _scaled(raw, name, given, scale)
+        raise _unreadable(source, error) from error
+    data = _scaled(raw, name, given, scale, reading.unused())
     if data.understood.warnings:
         warnings.warn(f"{name}: {'. '.join(data.understood.warnings)}", DataWarning, stacklevel=2)
     return data
 
 
-def _scaled(raw: Raw, name: str, given: Range | None, scale: str) -> ImageData:
+def _scaled(raw: Raw, name: str, given: Range | None, scale: str, unused: list[str]) -> ImageData:
     """Tensors of what was read, in the scale that was asked for."""
     found = given or raw.values or Range.of(raw.images, raw.layout.image)
     normalisation, words = normalisation_for(raw.images, found, scale)
@@ -213,5 +228,5 @@ def _scaled(raw: Raw, name: str, given: Range | None, scale: str) -> ImageData:
     understood = Understood(found, str(raw.images.dtype), words, tuple(raw.notes), tuple(raw.skipped))
     scaled = found.under(normalisation)
     data = ImageData(images, labels, name, normalisation, raw.class_names, scaled, raw.layout, understood)
-    odd = tuple(doubts(raw.images, found, data.sigma_data))
+    odd = (*unused, *doubts(raw.images, found, data.sigma_data))
     return replace(data, understood=replace(understood, warnings=odd))

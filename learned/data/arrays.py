@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,29 @@ def read_safetensors(path: Path, reading: Reading) -> Raw:
         return labelled(raw, None if label is None else file.get_tensor(label))
 
 
+def read_mapping(arrays: Mapping[str, Any], reading: Reading) -> Raw:
+    """Arrays by name in memory: the images and their labels."""
+    names = list(map(str, arrays))
+    image = reading.image_name(names)
+    if image is None:
+        raise DataFileError("column", f"the dict has the keys {_list(names)}, none of them usual", "name it by column=")
+    label = reading.label_name(names)
+    raw = read_array(arrays[image], reading)
+    raw.notes.append(f"images '{image}'" + (f", labels '{label}'" if label else ""))
+    return labelled(raw, None if label is None else arrays[label])
+
+
 def read_array(array: Any, reading: Reading) -> Raw:
     """An array or tensor in memory, a memory map, or whatever NumPy makes an array of; it is not changed."""
     import torch
+
+    if isinstance(array, (list, tuple)):
+        shapes = list(dict.fromkeys(np.shape(item) for item in array))
+        if len(array) == 2 and len(shapes) == 2 and shapes[0][:1] == shapes[1][:1]:
+            problem, remedy = "is a pair, of images and labels it seems", 'pass {"images": images, "labels": labels}'
+            raise DataFileError("data", problem, remedy)
+        if len(shapes) > 1:
+            raise DataFileError("data", f"has items of the shapes {shapes[0]} and {shapes[1]}", "bring all to one size")
 
     if isinstance(array, torch.Tensor):
         tensor = array.detach().cpu()

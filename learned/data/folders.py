@@ -8,16 +8,15 @@ from pathlib import Path
 from ...errors import DataFileError
 from .idx import idx_of_folder, read_idx
 from .pictures import SUFFIXES
-from .readers import Raw, Reading, labelled
+from .readers import SPLITS, Raw, Reading, labelled
 from .stacks import stack
 
-SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
 HIDDEN = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 def read_folder(path: Path, reading: Reading) -> Raw:
     """The pictures of a folder, in one sub-folder per class or in none; else the IDX files in it."""
-    root, said = _root(path, reading.split)
+    root, said = _root(path, reading)
     files, hidden, others = _files(root)
     if not files:
         return _no_pictures(path, reading, hidden, others)
@@ -53,13 +52,15 @@ def _files(root: Path) -> tuple[list[Path], int, Counter[str]]:
     return pictures, hidden, others
 
 
-def _root(path: Path, split: str | None) -> tuple[Path, list[str]]:
+def _root(path: Path, reading: Reading) -> tuple[Path, list[str]]:
     """The folder of the split: where a folder holds train/ and test/, these are no classes."""
+    split = reading.split
     inside = [entry for entry in sorted(path.iterdir()) if entry.is_dir() and not _hidden(entry, path)]
     parts = {entry.name: entry for entry in inside if entry.name.lower() in SPLITS}
     if split is not None:
         chosen = next((entry for entry in inside if entry.name == split), None)
         if chosen is not None:
+            reading.used.add("split")
             return chosen, [f"split '{split}'"]
         if parts:
             raise DataFileError("split", f"there is no '{split}' in {path}", f"it holds: {', '.join(parts)}")
@@ -76,7 +77,7 @@ def _root(path: Path, split: str | None) -> tuple[Path, list[str]]:
 
 
 def _no_pictures(path: Path, reading: Reading, hidden: int, others: Counter[str]) -> Raw:
-    file = idx_of_folder(path, reading.split)
+    file = idx_of_folder(path, reading)
     if file is not None:
         return read_idx(file, reading)
     remedy = f"known endings: {', '.join(SUFFIXES)}"

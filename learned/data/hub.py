@@ -20,6 +20,7 @@ def read_hub(name: str, reading: Reading) -> Raw:
         return read_saved(Path(name), reading)
     datasets = optional("datasets", "datasets", "hub")
     split = reading.split or "train"
+    reading.used.add("split")
     raw = read_table(datasets.load_dataset(name, split=split), reading)
     raw.notes.append(f"split '{split}'")
     return raw
@@ -50,11 +51,24 @@ def _entry_type(feature: Any) -> Any:
     return getattr(feature, "dtype", None) if nested else None
 
 
+def _column_of_arrays(columns: list[str], features: Any) -> str:
+    """The first column that holds pictures or arrays, whatever its name; of an unknown type, the first at all."""
+    if not features:
+        return columns[0]
+    for name in columns:
+        feature = features.get(name)
+        if type(feature).__name__ == "Image" or _entry_type(feature) not in (None, "string", "large_string"):
+            return name
+    problem = f"is none of pictures or arrays among {', '.join(columns)}"
+    raise DataFileError("column", problem, "name it by --column, column= in Python")
+
+
 def read_table(table: Any, reading: Reading) -> Raw:
     """A Dataset, or the split of a DatasetDict."""
     notes = []
     if isinstance(table, dict):
         names = list(table)
+        reading.used.add("split")
         split = reading.split or ("train" if "train" in names else names[0] if len(names) == 1 else None)
         if split not in names:
             problem = f"there is no '{split}'" if split else "is not said"
@@ -63,9 +77,9 @@ def read_table(table: Any, reading: Reading) -> Raw:
     datasets = optional("datasets", "datasets", "hub")
     table = table.with_format(None)
     columns = list(table.column_names)
-    image = reading.image_name(columns) or columns[0]
-    label = reading.label_name(columns)
     features = table.features or {}
+    image = reading.image_name(columns) or _column_of_arrays(columns, features)
+    label = reading.label_name(columns)
     if isinstance(features.get(image), datasets.Image):
         table = table.cast_column(image, datasets.Image(decode=False))
     dtype = _entry_type(features.get(image))

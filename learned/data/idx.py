@@ -72,12 +72,13 @@ def read_idx(path: Path, reading: Reading) -> Raw:
     return labelled(raw, _array(labels, reading))
 
 
-def idx_of_folder(path: Path, split: str | None) -> Path | None:
+def idx_of_folder(path: Path, reading: Reading) -> Path | None:
     """The file of the images in a folder of IDX files, the one of the split where there are several."""
     files = sorted(f for f in path.iterdir() if f.is_file() and "images" in f.name and "idx" in f.name and is_idx(f))
     unzipped = {file.name for file in files}
     files = [file for file in files if file.suffix != ".gz" or file.stem not in unzipped]
-    if split is not None:
+    if (split := reading.split) is not None:
+        reading.used.add("split")
         files = [file for file in files if file.name.startswith(SPLITS.get(split, split))]
     if len(files) > 1:
         names = ", ".join(file.name for file in files)

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import DataFileError, IdealScoreError
 from .readers import Reading, optional
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 """What a picture may be, whatever its name says: other formats of the library call other programs."""
 PAGED = ("PNG", "GIF", "WEBP", "TIFF")
@@ -68,7 +68,11 @@ def _opened(source: Source, what: str) -> Iterator[Any]:
     except IdealScoreError:
         raise
     except Exception as error:
-        raise DataFileError("data", f"{what} is not a readable image ({type(error).__name__})", "replace it") from error
+        problem, remedy = (
+            f"{what} is not a readable image ({type(error).__name__})",
+            "replace it, or go on: --on-error skip",
+        )
+        raise DataFileError("data", problem, remedy) from error
 
 
 def _raw_mode(opened: Any) -> str:
@@ -101,8 +105,8 @@ def peek(source: Source, what: str, reading: Reading) -> Header:
         late = opened.format == "PNG" and "exif" not in opened.info  # asking would decode it
         turned = not late and opened.getexif().get(ORIENTATION) in TURNED
         pages = int(getattr(opened, "n_frames", 1)) if opened.format in PAGED else 1
-        alpha = opened.mode in ALPHA or "transparency" in opened.info
-        return Header((width, height) if turned else (height, width), pages, opened.mode, dtype, alpha)
+        size = (width, height) if turned else (height, width)
+        return Header(size, pages, opened.mode, dtype, has_alpha(opened))
 
 
 def pixels(source: Source, what: str, colour: str, reading: Reading) -> Iterator[np.ndarray]:
@@ -120,6 +124,21 @@ def pixels(source: Source, what: str, colour: str, reading: Reading) -> Iterator
             yield array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
+def has_alpha(image: Any) -> bool:
+    """Whether a picture says how transparent its pixels are."""
+    return image.mode in ALPHA or "transparency" in image.info
+
+
+def as_decoded(image: Any, reading: Reading) -> np.ndarray:
+    """A picture that is decoded already, gray (h, w) or (h, w, c), in the mode and with the transparency asked for."""
+    dtype = {"F": np.float32, "I": np.int32}.get(image.mode, np.uint16 if image.mode.startswith("I;16") else np.uint8)
+    colour = reading.mode if reading.mode != "auto" else "gray" if image.mode in GRAY else "rgb"
+    colour = "rgba" if reading.alpha == "keep" and has_alpha(image) else colour
+    if dtype == np.uint8:
+        return _eight_bits(image, colour, reading.alpha)
+    return _recoloured(np.asarray(_upright(image)).astype(dtype), colour, reading.alpha)
+
+
 def _upright(image: Any) -> Any:
     return optional("PIL.ImageOps", "pillow", "images").exif_transpose(image)
 
@@ -127,7 +146,7 @@ def _upright(image: Any) -> Any:
 def _eight_bits(opened: Any, colour: str, alpha: str) -> np.ndarray:
     """By the library: (h, w) or (h, w, c), uint8."""
     image = _upright(opened)
-    if alpha in ("white", "black") and (image.mode in ALPHA or "transparency" in image.info):
+    if alpha in ("white", "black") and has_alpha(image):
         module = optional("PIL.Image", "pillow", "images")
         ground = module.new("RGBA", image.size, alpha)
         image = module.alpha_composite(ground, image.convert("RGBA"))

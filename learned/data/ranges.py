@@ -256,15 +256,17 @@ def doubts(array: Array, raw: Range, scaled_deviation: float) -> list[str]:
         used = f"{high - low:.4g} of {raw.span:.4g}"
         remedy = f"--values {low:g} {high:g} makes them all of it" if low < high else "all are equal"
         found.append(f"values {low:.4g} ... {high:.4g} use {used} of the range {raw}; {remedy}")
-    if raw.measured and array.dtype.kind == "f" and low >= 0 and 1 < high <= 255 and _whole(array):
+    if raw.found == "given" and (low < raw.low - HAIR * raw.span or high > raw.high + HAIR * raw.span):
+        found.append(f"values {low:.4g} ... {high:.4g} leave the range {raw} that was given")
+    wide = high > 100 or array.dtype.kind == "f"
+    if raw.measured and wide and low >= 0 and 1 < high <= 255 and _whole(array):
         found.append(
             f"whole numbers {low:g} ... {high:g} look like pixels of 8 bits, but are kept as they are; "
             "--values 0 255 scales them"
         )
-    if scaled_deviation < 0.1:
-        found.append(
-            f"sigma_data is {scaled_deviation:.3g}, far below the usual 0.3 ... 1; --values or --scale changes the unit"
-        )
+    if not 0.1 <= scaled_deviation <= 10:
+        where = f"far {'below' if scaled_deviation < 1 else 'above'} the usual 0.3 ... 1"
+        found.append(f"sigma_data is {scaled_deviation:.3g}, {where}; --values or --scale changes the unit")
     return found
 
 

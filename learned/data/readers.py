@@ -18,8 +18,19 @@ from .layout import Layout, is_bytes
 from .options import DataOptions
 from .ranges import Range
 
-IMAGE_NAMES = ("images", "image", "img", "x", "X", "data", "arr_0", "pixel_values", "x_train")
-LABEL_NAMES = ("labels", "label", "y", "target", "targets", "class", "fine_label", "y_train")
+IMAGE_NAMES = ("images", "image", "img", "x", "X", "data", "arr_0", "pixel_values", "x_train", "train_images")
+LABEL_NAMES = ("labels", "label", "y", "target", "targets", "class", "fine_label", "y_train", "train_labels")
+UNUSED = {
+    "split": "there is one part only",
+    "column": "there is one array only",
+    "label_column": "there are no columns of labels",
+    "layout": "the axes are known",
+    "mode": "there are no encoded pictures",
+    "alpha": "there are no encoded pictures",
+}
+"""Why an option that was given can be of no use."""
+
+SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
 
 
 @dataclass
@@ -37,9 +48,16 @@ class Raw:
 
 @dataclass(frozen=True)
 class Reading(DataOptions):
-    """The options of a reader, with the largest size in bytes of what it may read."""
+    """The options of a reader, with the largest size in bytes of what it may read, and which options it has used."""
 
     limit: int = 2**40
+    used: set[str] = field(default_factory=set, compare=False)
+
+    def unused(self) -> list[str]:
+        """A sentence on each option that was given and that the source has no use for."""
+        odd = [name for name in UNUSED if name not in self.used and getattr(self, name) != getattr(DataOptions, name)]
+        odd = [name for name in odd if (name, getattr(self, name)) != ("label_column", "none")]
+        return [f"--{name.replace('_', '-')} {getattr(self, name)} is of no use here: {UNUSED[name]}" for name in odd]
 
     def fits(self, shape: Iterable[int], itemsize: int = 4) -> None:
         """DeviceMemoryError where an array of this shape, or its float32 images, would be larger than the limit."""
@@ -47,16 +65,27 @@ class Reading(DataOptions):
 
     def image_name(self, names: Iterable[str]) -> str | None:
         """The name asked for, or a usual one that is among `names`; of the split where names say theirs."""
-        usual = tuple(f"{name}_{self.split}" for name in ("x", "X", "images")) if self.split else ()
-        return choose(names, self.column, (*usual, *IMAGE_NAMES), "column")
+        return self._name(list(names), "column", ("x", "X", "images", "image", "data"), IMAGE_NAMES)
 
     def label_name(self, names: Iterable[str]) -> str | None:
         """The name asked for, or a usual one that is among `names`; none for "none"."""
         names = list(names)
         if self.label_column == "none" and "none" not in names:
             return None
-        usual = tuple(f"{name}_{self.split}" for name in ("y", "labels")) if self.split else ()
-        return choose(names, self.label_column, (*usual, *LABEL_NAMES), "label_column")
+        return self._name(names, "label_column", ("y", "labels", "label", "targets"), LABEL_NAMES)
+
+    def _name(self, names: list[str], argument: str, kinds: tuple[str, ...], usual: tuple[str, ...]) -> str | None:
+        wanted = getattr(self, argument)
+        self.used.add(argument)
+        if wanted is None and self.split:
+            own = next((name for kind in kinds for name in _of_split(kind, self.split) if name in names), None)
+            if own is not None:
+                self.used.add("split")
+                return own
+            others = [name for kind in kinds for split in SPLITS for name in _of_split(kind, split) if name in names]
+            if others and argument == "column":
+                raise DataFileError("split", f"there is no '{self.split}'", f"the file holds: {', '.join(others)}")
+        return choose(names, wanted, usual, argument)
 
     def arranged(self, array: np.ndarray, what: str) -> Raw:
         """An array in its layout, the one asked for or the one that its shape has beyond doubt."""
@@ -64,9 +93,19 @@ class Reading(DataOptions):
             raise DataFileError("data", f"{what} holds {array.dtype} instead of numbers", "store numeric arrays")
         if array.size == 0:
             raise DataFileError("data", f"{what} has shape {array.shape}", "store one item or more")
+        self.used.add("layout")
         layout = Layout(self.layout) if self.layout else Layout.of(array.shape, what, is_bytes(array))
         notes = ["the fourth channel may be transparency; it is kept"] if _fourth(array, layout) else []
         return Raw(layout.arrange(array, what), layout, notes=notes)
+
+
+def _of_split(name: str, split: str) -> tuple[str, str]:
+    """How files call one of their arrays of a split.
+
+    >>> _of_split("x", "test")
+    ('x_test', 'test_x')
+    """
+    return f"{name}_{split}", f"{split}_{name}"
 
 
 def _fourth(array: np.ndarray, layout: Layout) -> bool:

@@ -40,10 +40,18 @@ def _arrays(items: Iterable[Item], reading: Reading) -> tuple[Raw, list[int]]:
             raise DataFileError("data", f"{what} holds {item.dtype} instead of numbers", "store numeric arrays")
         if gathered and item.shape != gathered[0].shape:
             raise _unequal(what, item.shape, gathered[0].shape)
+        one_kind(what, item, gathered)
         size += item.size
         reading.fits((size,), item.dtype.itemsize)
         gathered.append(item)
     return reading.arranged(np.stack(gathered), "the stack of all rows"), list(range(len(gathered)))
+
+
+def one_kind(what: str, item: np.ndarray, others: list[np.ndarray]) -> None:
+    """DataFileError where an item is of another kind of numbers than the first, and so may have another unit."""
+    if others and (item.dtype.kind in "biu" or others[0].dtype.kind in "biu") and item.dtype != others[0].dtype:
+        problem = f"{what} is of type {item.dtype}, the first of {others[0].dtype}: they may be in different units"
+        raise DataFileError("data", problem, "store all as one type")
 
 
 def _unequal(what: str, shape: tuple[int, ...], first: tuple[int, ...]) -> DataFileError:
@@ -51,6 +59,7 @@ def _unequal(what: str, shape: tuple[int, ...], first: tuple[int, ...]) -> DataF
 
 
 def _pictures(items: Items, reading: Reading) -> tuple[Raw, list[int]]:
+    reading.used.update(("mode", "alpha"))
     skipped: list[str] = []
     headers: dict[int, Header] = {}
     shape: tuple[int, ...] = ()
@@ -119,9 +128,14 @@ def _one_mode(headers: Iterable[Header], reading: Reading) -> tuple[str, list[st
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         notes.append(f"{counts}: all read as {name} (--mode)")
     if transparent and colour != "rgba":
-        done = "dropped" if reading.alpha in ("drop", "keep") else f"composited over {reading.alpha}"
-        notes.append(f"transparency of {transparent} of {len(headers)} is {done} (--alpha drop, white, black or keep)")
+        notes.append(transparency(transparent, len(headers), reading.alpha))
     return colour, notes
+
+
+def transparency(transparent: int, count: int, alpha: str) -> str:
+    """What became of the transparency of some pictures, in words."""
+    done = "dropped" if alpha in ("drop", "keep") else f"composited over {alpha}"
+    return f"transparency of {transparent} of {count} is {done} (--alpha drop, white, black or keep)"
 
 
 def _one_depth(headers: Iterable[Header]) -> np.dtype:

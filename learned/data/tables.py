@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from ...errors import DataFileError
 from .layout import Layout
 from .readers import Raw, Reading, labelled, optional
 from .stacks import Item, stack
-from .text_tables import decimal_of, decoded, separator_of
+from .text_tables import decimal_of, decoded, has_header, separator_of
 
 FEW_LINES = 2000
 """Of a text table, enough to see how its decimals are written."""
@@ -74,9 +75,8 @@ def read_parquet(path: Path, reading: Reading) -> Raw:
         )
         if numbers and (image is None or len(numbers) > 1):
             _check_columns(file, (*numbers, label), reading)
-            table = file.read(columns=[*numbers, *([label] if label else [])])
-            columns = {name: table[name].to_numpy() for name in numbers}
-            return _points(columns, path.name, reading, table[label].to_pylist() if label else None)
+            table = file.read(columns=[*numbers, *([label] if label else [])]).to_pandas(ignore_metadata=True)
+            return read_frame(table, path.name, reading)
     image = image or names[0]
     dtype = _entry_type(fields[image])
     _check_columns(file, (image, label), reading)
@@ -92,7 +92,17 @@ def read_parquet(path: Path, reading: Reading) -> Raw:
 
     raw, owners = stack(cells, reading)
     raw.notes.append(f"images '{image}'" + (f", labels '{label}'" if label else ""))
-    return labelled(raw, None if label is None else chosen(file.read(columns=[label])[label].to_pylist(), owners))
+    labels = None if label is None else chosen(file.read(columns=[label])[label].to_pylist(), owners)
+    return labelled(raw, labels, _class_names(file.schema_arrow.metadata, label))
+
+
+def _class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple[str, ...]:
+    """The names that the `datasets` library writes beside a column of classes; none where it has not."""
+    try:
+        found = json.loads((metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
+    except (KeyError, TypeError, ValueError):
+        return ()
+    return tuple(found) if isinstance(found, list) and all(isinstance(name, str) for name in found) else ()
 
 
 def chosen(labels: Any, owners: list[int]) -> Any:
@@ -122,18 +132,51 @@ def read_csv(path: Path, reading: Reading) -> Raw:
     text = decoded(path)
     separator = separator_of(text)
     few = csv.reader(islice(io.StringIO(text, newline=None), FEW_LINES), delimiter=separator, skipinitialspace=True)
-    decimal = decimal_of((cell.strip() for row in few for cell in row), separator)
-    table = pandas.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
-    names = [str(name) for name in table.columns]
-    table.columns = names
+    rows = [[cell.strip() for cell in row] for row in few]
+    decimal = decimal_of((cell for row in rows for cell in row), separator)
+    header = has_header(rows, decimal)
+    table = pandas.read_csv(
+        io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True, header=0 if header else None
+    )
+    return read_frame(table, path.name, reading, [] if header else ["no header: every line is a datum"])
+
+
+def read_frame(table: Any, name: str, reading: Reading, notes: list[str] | None = None) -> Raw:
+    """The columns of numbers of a pandas table as points, and one of labels; a column that counts rows is no datum."""
+    names = [str(column) for column in table.columns]
+    names[:1] = [names[0].lstrip("# ")] if names else []  # numpy.savetxt comments its header
+    table = table.set_axis(names, axis="columns")
+    if not len(table):
+        raise DataFileError("data", f"{name} has no rows", "pass a table with a header and rows")
     label = reading.label_name(names)
-    columns = {name: table[name].to_numpy() for name in names if name != label}
-    left = [name for name, values in columns.items() if values.dtype.kind not in "biuf"]
-    columns = {name: values for name, values in columns.items() if name not in left}
-    raw = _points(columns, path.name, reading, None if label is None else table[label].tolist())
+    reading.used.add("column")
+    if reading.column is not None and reading.column not in names:
+        raise DataFileError("column", f"there is no '{reading.column}'", f"the table holds: {', '.join(names[:20])}")
+    columns = {column: table[column].to_numpy() for column in names if column != label}
+    left = [column for column, values in columns.items() if values.dtype.kind not in "biuf"]
+    columns = {column: values for column, values in columns.items() if column not in left}
+    counts = [column for column, values in columns.items() if column != reading.column and _counts_rows(column, values)]
+    if len(counts) < len(columns):
+        columns = {column: values for column, values in columns.items() if column not in counts}
+    else:
+        counts = []
+    raw = _points(columns, name, reading, None if label is None else table[label].tolist())
+    raw.notes += notes or []
     if left:
         raw.notes.append(f"columns that are no numbers: {', '.join(left)}")
+    if counts:
+        raw.notes.append(f"columns that count the rows, left out: {', '.join(map(repr, counts))}")
     return raw
+
+
+def _counts_rows(name: str, values: np.ndarray) -> bool:
+    """Whether a column is the number of the row, as programs write it: unnamed, or called index or id."""
+    if (
+        not (name == "" or name.startswith("Unnamed: ") or name.lower() in ("index", "id"))
+        or values.dtype.kind not in "iu"
+    ):
+        return False
+    return any(np.array_equal(values, np.arange(first, first + len(values))) for first in (0, 1))
 
 
 def _points(columns: dict[str, np.ndarray], name: str, reading: Reading, labels: Any) -> Raw:
@@ -154,5 +197,6 @@ def _points(columns: dict[str, np.ndarray], name: str, reading: Reading, labels:
         skipped.append(f"rows with a hole: {len(array) - len(whole)}")
         array = array[whole]
         labels = None if labels is None else [labels[i] for i in whole.tolist()]
+    reading.used.add("layout")
     layout = Layout(reading.layout) if reading.layout else Layout("nd", "columns of a table")
     return labelled(Raw(layout.arrange(array, name), layout, notes=notes, skipped=skipped), labels)

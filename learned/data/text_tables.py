@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,16 @@ def separator_of(text: str) -> str:
 def decimal_of(cells: Iterable[str], separator: str) -> str:
     """The mark before the decimals: a comma where it does not separate the cells and one of them has it."""
     return "," if separator != "," and any(map(DECIMAL_COMMA.fullmatch, cells)) else "."
+
+
+def has_header(rows: Iterable[Sequence[str]], decimal: str = ".") -> bool:
+    """Whether the first row names the columns: it does unless all of its cells are numbers.
+
+    >>> has_header([["a", "2"], ["1", "2"]]), has_header([["1e-3", "2"], ["1", "2"]])
+    (True, False)
+    """
+    first = next((row for row in rows if any(row)), ())
+    return not first or not all(NUMBER.fullmatch(cell.replace(",", ".") if decimal == "," else cell) for cell in first)
 
 
 def read_text_table(path: Path) -> TextTable:

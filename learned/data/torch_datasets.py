@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    default_collate,
+)
 
 from ...errors import ArgumentError, DataFileError
+from .pictures import as_decoded, has_alpha
 from .readers import Raw, Reading, broken_line, labelled
+from .stacks import one_kind, transparency
 
 FIELDS = (list, tuple)
 
@@ -45,12 +55,32 @@ def read_dataset(source: Any, reading: Reading) -> Raw:
     dataset = _behind(source)
     with _own_randomness():
         images, labels, notes, broken = _gather(dataset, reading)
+    images, said = one_mode(images)
     raw = reading.arranged(np.stack(images), f"the {type(dataset).__name__}")
-    raw.notes += notes
+    raw.notes += [*notes, *said]
+    if getattr(source, "collate_fn", default_collate) is not default_collate:
+        raw.notes.append("these are the items of the data set, before the collate_fn of the DataLoader")
     if broken:
         raw.skipped.append(broken_line(broken))
-    names = getattr(dataset, "classes", None)
-    return labelled(raw, labels or None, names if isinstance(names, FIELDS) else None)
+    return labelled(raw, labels or None, _class_names(dataset))
+
+
+def _class_names(dataset: Any) -> Sequence[str] | None:
+    """The names of the classes, also of a data set of which this one is a part."""
+    while not isinstance(names := getattr(dataset, "classes", None), FIELDS):
+        if not isinstance(dataset, Subset):
+            return None
+        dataset = dataset.dataset
+    return names
+
+
+def one_mode(images: list[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
+    """Decoded pictures of which some are gray (h, w) and some (h, w, 3), all in colour, and that in words."""
+    gray = [array.ndim == 2 for array in images]
+    if all(gray) or not any(gray):
+        return images, []
+    colour = [np.repeat(array[..., None], 3, -1) if array.ndim == 2 else array for array in images]
+    return colour, [f"{sum(gray)} gray, {len(gray) - sum(gray)} RGB: all read as RGB (--mode)"]
 
 
 def _behind(source: Any) -> Any:
@@ -83,7 +113,7 @@ def _gather(dataset: Any, reading: Reading) -> tuple[list[np.ndarray], list[Any]
     labels: list[Any] = []
     notes: list[str] = []
     broken: list[str] = []
-    size = 0
+    size = transparent = 0
     for number, item in _items(dataset):
         if isinstance(item, Exception):
             problem = f"item {number} cannot be read ({type(item).__name__}: {item})"
@@ -93,53 +123,78 @@ def _gather(dataset: Any, reading: Reading) -> tuple[list[np.ndarray], list[Any]
             continue
         image, label, used = _fields(item, reading, number)
         notes = notes or ([used] if used else [])
-        array = _array(image, number)
-        if images and array.shape != images[0].shape:
+        array = _array(image, number, reading)
+        if images and array.shape != images[0].shape and not (_picture(image) and _alike(array, images[0])):
             problem = f"item {number} has shape {array.shape}, the first {images[0].shape}"
             raise DataFileError("data", problem, "bring all to one size")
+        one_kind(f"item {number}", array, images)
+        transparent += _picture(image) and has_alpha(image)
         size += array.size
         reading.fits((size,), array.dtype.itemsize)
         images.append(array)
         if label is not None:
-            labels.append(label.item() if isinstance(label, torch.Tensor) and label.numel() == 1 else label)
+            labels.append(label.item() if np.size(label) == 1 and hasattr(label, "item") else label)
     if not images:
         raise DataFileError("data", f"the {type(dataset).__name__} has no items", "pass one that has")
+    if transparent and reading.alpha != "keep":
+        notes.append(transparency(transparent, len(images), reading.alpha))
     repeatable = not isinstance(dataset, IterableDataset) and not broken
     if repeatable and not np.array_equal(
-        _array(_fields(dataset[0], reading, 0)[0], 0), images[0], equal_nan=images[0].dtype.kind == "f"
+        _array(_fields(dataset[0], reading, 0)[0], 0, reading), images[0], equal_nan=images[0].dtype.kind == "f"
     ):
         notes.append("items change from one read to the next (random augmentation): these are one draw of them")
     return images, labels, notes, broken
 
 
 def _fields(item: Any, reading: Reading, number: int) -> tuple[Any, Any, str]:
-    """(image, label, which keys): of a mapping by the usual names, of a tuple the first two, else the item alone."""
+    """(image, label, what was done): of a mapping by the usual names, of a tuple the first two, else the item alone."""
     if isinstance(item, Mapping):
         names = list(map(str, item))
         image, label = reading.image_name(names), reading.label_name(names)
         if image is None:
             problem = f"item {number} has the keys {', '.join(names)}, none of them usual for images"
             raise DataFileError("column", problem, "name it by column=")
-        return (
-            item[image],
-            None if label is None else item[label],
-            f"images '{image}'" + (f", labels '{label}'" if label else ""),
-        )
-    if isinstance(item, FIELDS):
-        label = item[1] if len(item) > 1 and reading.label_column != "none" else None
-        if label is not None and np.ndim(label) > 0 and np.size(label) > 1:
-            label = None
-        return next(iter(item)) if item else None, label, ""
-    return item, None, ""
+        others = [name for name in names if name not in (image, label)]
+        used = f"images '{image}'" + (f", labels '{label}'" if label else "")
+        used += f"; not read: {', '.join(others)}" if others else ""
+        return item[image], None if label is None else _plain(item[label]), used
+    if not isinstance(item, FIELDS):
+        return item, None, ""
+    reading.used.add("label_column")
+    label = _plain(item[1]) if len(item) > 1 and reading.label_column != "none" else None
+    if label is None or np.ndim(label) == 0 or np.size(label) == 1 or _one_hot(label):
+        return item[0] if item else None, label, ""
+    return item[0], None, f"the second entry of the items, of shape {np.shape(label)}, is no label: not read"
 
 
-def _array(image: Any, number: int) -> np.ndarray:
+def _plain(label: Any) -> Any:
+    """A tensor as an array, which is what NumPy can ask for its size."""
+    return label.detach().cpu().numpy() if isinstance(label, torch.Tensor) else label
+
+
+def _one_hot(label: Any) -> bool:
+    array = np.asarray(label)
+    return array.ndim == 1 and array.dtype.kind in "biuf" and bool(np.isin(array, (0, 1)).all()) and array.sum() == 1
+
+
+def _picture(image: Any) -> bool:
+    """Whether it is a picture of pillow."""
+    return type(image).__module__.startswith("PIL.")
+
+
+def _alike(array: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays are of one height and width, and one of them gray where the other has three colours."""
+    return array.shape[:2] == other.shape[:2] and {array.shape[2:], other.shape[2:]} <= {(), (3,)}
+
+
+def _array(image: Any, number: int, reading: Reading) -> np.ndarray:
     """A tensor, array or decoded picture as an array."""
     if isinstance(image, torch.Tensor):
         image = image.detach().cpu()
         return (image.float() if image.dtype in (torch.bfloat16, torch.float16) else image).numpy()
-    if type(image).__module__.startswith("PIL.") and image.mode not in ("1", "L", "RGB", "RGBA", "I;16", "F", "I"):
-        image = image.convert("RGB")
+    if _picture(image):
+        reading.used.update(("mode", "alpha"))
+        return as_decoded(image, reading)
     array = np.asarray(image)
     if array.dtype.kind not in "biuf":
         problem = f"item {number} is {type(image).__name__}, not an array or picture"
