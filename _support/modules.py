@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
+from ..errors import DenoiserContractError
 from . import checks as check
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,6 +58,25 @@ def in_evaluation(denoiser: F) -> F:
     def call(*args: object, **options: object) -> object:
         with evaluating(denoiser):
             return denoiser(*args, **options)
+
+    return cast("F", call)
+
+
+def guarded(denoiser: F, name: str = "denoiser") -> F:
+    """`denoiser`, which is refused where it changes the points that it is given: all else would see others than it did.
+
+    >>> guarded(lambda x, sigma: x.mul_(2))(torch.ones(1, 2), 1.0)
+    Traceback (most recent call last):
+    ...
+    idealscore.errors.DenoiserContractError: denoiser: changes its input in place; let it work on x.clone()
+    """
+
+    def call(x: torch.Tensor, *args: object, **options: object) -> object:
+        version = None if x.is_inference() else x._version  # noqa: SLF001
+        answer = denoiser(x, *args, **options)
+        if version is not None and x._version != version:  # noqa: SLF001
+            raise DenoiserContractError(name, "changes its input in place", "let it work on x.clone()")
+        return answer
 
     return cast("F", call)
 

@@ -44,7 +44,7 @@ def network_of(
 
 def tell_what_is_wrong(network: Any, data: Any, condition: int | None = None, seed: int = 0) -> None:
     """The hand-over test on the images at hand: a line on stderr for what is wrong, and one for what mends it."""
-    from ..compare.measures._before_use import before_use
+    from ..compare.measures._handover.before_use import before_use
 
     for problem in before_use(network, data, condition, seed):
         print(f"warning: the network as it was handed over: {problem}", file=sys.stderr)

@@ -7,7 +7,7 @@ from ...learned.data.images import ImageData
 from ...theory.denoiser import Denoiser
 from ...theory.levels import known_range
 from ..measures import handover, probed_range
-from ..measures._before_use import REFERENCE, TRIED, tried_by_class, unguided
+from ..measures._handover.before_use import REFERENCE, TRIED, tried_by_class, unguided
 from ..measures._probed_range import failures
 from ._own_levels.trained_range import Range, trained_range
 from .options import PER_IMAGE, Comparison

@@ -13,7 +13,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, mean_error, ratio_error
-from ..._support.modules import in_evaluation
+from ..._support.modules import guarded, in_evaluation
 from ..._support.results import provenance
 from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, EmptyDataError, ShapeError
@@ -23,7 +23,7 @@ from ...theory.covariance import Covariance
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.gaussian import GaussianDenoiser
 from ...theory.levels import asked_levels
-from ..measures._before_use import tried, tried_by_class
+from ..measures._handover.before_use import tried, tried_by_class
 from ._combination import beats, explained_by_all
 from ._own_levels.steps import with_steps
 
@@ -300,7 +300,7 @@ def _squares(
 
 
 def _evaluate(name: str, denoiser: Denoiser, x: torch.Tensor, sigma: float) -> torch.Tensor:
-    denoised = denoiser(x, sigma)
+    denoised = guarded(denoiser, name)(x, sigma)
     if denoised.shape != x.shape:
         raise DenoiserContractError(
             name, f"returned shape {tuple(denoised.shape)} for {tuple(x.shape)}", "return E[x0 | x] in the shape of x"

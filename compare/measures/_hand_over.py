@@ -14,8 +14,8 @@ from ..._support.types import Array, ArrayLike
 from ...theory.denoiser import Denoiser
 from ...theory.gaussian import GaussianDenoiser
 from ...theory.levels import known_range
-from .handover_causes import counting, findings, remedy
-from .handover_trial import ERRORS, Trial, behaviour
+from ._handover.causes import counting, findings, remedy
+from ._handover.trial import ERRORS, Trial, behaviour
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.identities import IDENTITIES, Finding, Report, check
 from ...theory.levels import known_range, within_known_range
-from ._before_use import tried
+from ._handover.before_use import tried
 
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
 

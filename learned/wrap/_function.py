@@ -203,6 +203,10 @@ def function(
     if not callable(f):
         raise ArgumentError("f", f"expected a callable, got {type(f).__name__}", "pass a function or module f(x, time)")
     timing = Clock(clock, as_schedule(schedule), reverse, time_scale, beta_min, beta_max)
+    if clock != "vp_time" and (beta_min, beta_max) != (0.1, 20.0):
+        raise ArgumentError(
+            "beta_min", f"is given for the clock '{clock}'", "leave beta_min and beta_max out, or 'vp_time'"
+        )
     if integer and not (timing.discrete and time_scale == 1):
         raise ArgumentError("integer", "is set without whole steps", "use the clock 'index' or 'step', time_scale 1")
     if integer is None and not (timing.discrete and time_scale == 1):

@@ -81,6 +81,8 @@ class WrappedDenoiser(nn.Module):
         super().__init__()
         self.training: bool = False
         self.inner: Callable[..., Any] = inner
+        if any(weight.is_meta for weight in self.parameters()):
+            raise ArgumentError("f", "has weights on the device 'meta', which hold nothing", "load them first")
         self.shape: tuple[int, ...] | None = shape
         self.timing = timing
         self.integer: bool | None = integer
@@ -209,17 +211,11 @@ class WrappedDenoiser(nn.Module):
         levels = check.sigmas("sigma", sigma, wide)
         if not bool(levels.isfinite().all()):
             raise NoiseLevelError("sigma", "holds inf", "pass finite noise levels to a wrapped network")
-        native = wide if self.data_range is None else self.gain * wide + self.offset
+        native = self.gain * wide + self.offset if self.data_range is not None else wide.clone() if wide is x else wide
         out = self.denoise(native, self.gain * levels, condition)
         if not isinstance(out, torch.Tensor) or out.shape != x.shape:
             got = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
-            doubled = isinstance(out, torch.Tensor) and out.shape == (len(x), 2 * x.shape[1], *x.shape[2:])
-            remedy = (
-                "split='first' takes the prediction and leaves a learned variance"
-                if doubled
-                else "return an array like x"
-            )
-            raise DenoiserContractError("f", f"gives {got} for {tuple(x.shape)}", remedy)
+            raise DenoiserContractError("f", f"gives {got} for {tuple(x.shape)}", _remedy_of(out, x))
         return (out if self.data_range is None else (out - self.offset) / self.gain).to(x.dtype)
 
     def denoise(self, x: torch.Tensor, sigma: torch.Tensor, condition: ArrayLike | None) -> torch.Tensor:
@@ -267,6 +263,8 @@ class WrappedDenoiser(nn.Module):
             time = time.to(at_least_float32(dtype))
         out = self._ask(self.inner, x.to(dtype), time, *condition, **options)
         out = getattr(out, "sample", out)
+        if isinstance(out, torch.Tensor) and out.is_complex():
+            raise DenoiserContractError("f", "gives complex numbers", "return an array like x")
         return out.to(x.dtype) if isinstance(out, torch.Tensor) else out
 
     def _ask(self, f: Callable[..., Any], *arguments: object, **options: object) -> Any:
@@ -280,6 +278,16 @@ class WrappedDenoiser(nn.Module):
             text = " ".join(str(error).split())[:300]
             remedy = next((to_do for part, to_do in REMEDIES.items() if part in text), "call it as the wrapper does")
             raise DenoiserContractError("f", f"raises {type(error).__name__} ({text})", remedy) from error
+
+
+def _remedy_of(out: object, x: torch.Tensor) -> str:
+    """What to do with an answer that is not like the points."""
+    if isinstance(out, torch.Tensor) and out.shape == (len(x), 2 * x.shape[1], *x.shape[2:]):
+        return "split='first' takes the prediction and leaves a learned variance"
+    for key, one in enumerate(out) if isinstance(out, (list, tuple)) else out.items() if isinstance(out, dict) else ():
+        if isinstance(one, torch.Tensor) and one.shape == x.shape:
+            return f"take a part of the answer: lambda z, time: net(z, time)[{key!r}]"
+    return "return an array like x"
 
 
 def _affine(range: tuple[float, float] | None) -> tuple[float, float]:

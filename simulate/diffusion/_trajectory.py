@@ -19,7 +19,7 @@ import torch
 
 from ..._support import checks as check
 from ..._support import progress
-from ..._support.modules import in_evaluation
+from ..._support.modules import guarded, in_evaluation
 from ..._support.streams import normal_batch
 from ..._support.types import ArrayLike, Points
 from ...theory.denoiser import Denoiser
@@ -92,7 +92,7 @@ def trajectory(
     check.choice("method", method, METHODS)
     check.function("denoiser", denoiser, "denoiser(x, sigma)")
     check.seed("seed", seed)
-    denoiser = in_evaluation(denoiser)
+    denoiser = guarded(in_evaluation(denoiser))
     x = check.as_float_tensor("x", x)
     indices = indices_of(indices, len(x))
     yield float(grid[0]), x

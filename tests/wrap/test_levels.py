@@ -130,7 +130,9 @@ def test_a_comparison_shows_the_steps_and_what_rounding_costs(digits, tmp_path):
     off = compare(net, *digits, small(noise_levels=(0.05, 0.7)), show=False)  # pyright: ignore[reportCallIssue]
     worst = float(off.step_error.max())
     assert f"at most {worst:.2g} |x - mean| off" in table(off)
-    assert "network step" in report(off, tmp_path) and "rounded to whole" in (tmp_path / "report.html").read_text()
+    assert "network step" in report(off, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "rounded to whole" in page and page.count('<th scope="col">network step</th>') == 2
 
 
 def test_several_networks_at_their_steps(digits):

@@ -8,7 +8,7 @@ import torch
 
 from idealscore.cli import main
 from idealscore.compare import track
-from idealscore.compare.measures._before_use import before_use
+from idealscore.compare.measures._handover.before_use import before_use
 from idealscore.errors import ArgumentError
 from idealscore.learned import GuidedDenoiser, data
 from idealscore.theory import GaussianDenoiser

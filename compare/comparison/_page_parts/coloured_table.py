@@ -9,6 +9,7 @@ import xarray as xr
 
 from ...._support.style import colour
 from .._explanation import FOLLOWS, NEAREST
+from .._own_levels.steps import step_text
 from .._table import closest, ddpm_step, transition_rows
 from ..options import HELD_OUT
 
@@ -24,8 +25,17 @@ def coloured_table(result: xr.Dataset, split: str = HELD_OUT) -> str:
     part = result.sel(split=split)
     names = [str(name) for name in part.theory.values]
     patch = "patch_size" in part
-    columns = 4 + patch + len(names)
-    heads = ["sigma", "DDPM step", *(["patch"] if patch else []), "", "the network", *names]
+    stepped = "network_step" in part
+    columns = 4 + stepped + patch + len(names)
+    heads = [
+        "sigma",
+        "DDPM step",
+        *(["network step"] if stepped else []),
+        *(["patch"] if patch else []),
+        "",
+        "the network",
+        *names,
+    ]
     pending = transition_rows(result)
     body = []
 
@@ -37,7 +47,8 @@ def coloured_table(result: xr.Dataset, split: str = HELD_OUT) -> str:
     for sigma in part.sigma.values[::-1]:
         announce(float(sigma))
         level = part.sel(sigma=sigma)
-        cells = [f"{sigma:.3g}", ddpm_step(float(sigma)), *([f"{int(level.patch_size)} px"] if patch else [])]
+        steps = [ddpm_step(float(sigma)), *([step_text(level)] if stepped else [])]
+        cells = [f"{sigma:.3g}", *steps, *([f"{int(level.patch_size)} px"] if patch else [])]
         plain = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         shares = "".join(_share(float(level.explained_variance.sel(theory=name))) for name in names)
         body.append(f"<tr>{plain}{_verdict(level)}{shares}</tr>")

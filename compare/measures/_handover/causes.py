@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._support.estimates import mean_error
-from ..._support.modules import in_evaluation
-from ...errors import IdealScoreError
-from ...learned.wrap._alternatives import alternatives
-from ...learned.wrap._function import FunctionDenoiser
-from ...theory.denoiser import Denoiser
-from .handover_trial import Measured, Trial
+from ...._support.estimates import mean_error
+from ...._support.modules import in_evaluation
+from ....errors import IdealScoreError
+from ....learned.wrap._alternatives import alternatives
+from ....learned.wrap._function import FunctionDenoiser
+from ....theory.denoiser import Denoiser
+from .trial import Measured, Trial
 
 LARGE = 2.0  # in standard deviations of the data
 WORSE = 1.5  # times the error of the Gaussian optimum at large noise, where every denoiser is close to it
 BEYOND = 1.1  # times the error of doing nothing
 CLEAR = 3.0  # standard errors of a paired difference
 SHIFT = 0.25  # in standard deviations of the data: the mean of the answers at large noise
-MENDED = 2.0  # times the error of the Gaussian optimum: more is a fault, and no remedy gives more
+MENDED = 2.0  # times the error of the Gaussian optimum: more is a fault
+REMEDIED = 1.5  # the same, of what a remedy may leave
 FEW = 8  # images for the search of a remedy
 COUNTED = 0.95  # the error by another counting of steps, in that by the present one
 CAUSES = (
@@ -74,7 +75,7 @@ def remedy(trial: Trial, network: Denoiser, measured: Measured, mean: float, std
         ratio = _ratio(few, other)
         if ratio < best * (1 - 1e-6):
             best, words = ratio, text
-    if best > MENDED or best > 0.8 * now:
+    if best > REMEDIED or best > 0.8 * now:
         return [CAUSES]
     return [f"remedy: {words} (its error, in that of the Gaussian optimum, would be {best:.3g} instead of {now:.3g})"]
 

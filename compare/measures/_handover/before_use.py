@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from ..._support.modules import at_least_float32, floating_dtype
-from ...errors import ArgumentError
-from ...learned._classes import in_classes_of, other_range
-from ...learned.data.images import ImageData
-from ...learned.guided import GuidedDenoiser
-from ...theory.denoiser import Denoiser
-from ._hand_over import handover
+from ...._support.modules import at_least_float32, floating_dtype
+from ....errors import ArgumentError
+from ....learned._classes import in_classes_of, other_range
+from ....learned.data.images import ImageData
+from ....learned.guided import GuidedDenoiser
+from ....theory.denoiser import Denoiser
+from .._hand_over import handover
 
 REFERENCE, TRIED = 5000, 16  # images: of the Gaussian optimum of the hand-over test, and those that are noised
 CLASSES = 4  # the most frequent ones, where a network is told each image's class

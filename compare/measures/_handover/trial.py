@@ -8,13 +8,13 @@ import numpy as np
 import torch
 import xarray as xr
 
-from ..._support.estimates import estimates, mean_error
-from ..._support.modules import floating_dtype, in_evaluation
-from ..._support.types import Array
-from ...errors import DenoiserContractError
-from ...simulate.diffusion import noised
-from ...theory.denoiser import Denoiser
-from ...theory.gaussian import GaussianDenoiser
+from ...._support.estimates import estimates, mean_error
+from ...._support.modules import floating_dtype, guarded, in_evaluation
+from ...._support.types import Array
+from ....errors import DenoiserContractError
+from ....simulate.diffusion import noised
+from ....theory.denoiser import Denoiser
+from ....theory.gaussian import GaussianDenoiser
 
 ERRORS = ("network", "gaussian", "nothing")
 Measured = dict[str, Array]
@@ -46,7 +46,7 @@ class Trial:
         errors, moments = [], []
         for x, sigma in zip(self.noisy, self.levels, strict=True):
             with torch.no_grad():
-                answer = denoiser(x, float(sigma))
+                answer = guarded(denoiser, "network")(x, float(sigma))
             if not isinstance(answer, torch.Tensor) or answer.shape != x.shape:
                 got = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
                 raise DenoiserContractError("network", f"gives {got} for {tuple(x.shape)}", "return E[x0 | x] like x")
