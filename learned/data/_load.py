@@ -228,5 +228,5 @@ def _scaled(raw: Raw, name: str, given: Range | None, scale: str, unused: list[s
     understood = Understood(found, str(raw.images.dtype), words, tuple(raw.notes), tuple(raw.skipped))
     scaled = found.under(normalisation)
     data = ImageData(images, labels, name, normalisation, raw.class_names, scaled, raw.layout, understood)
-    odd = (*unused, *doubts(raw.images, found, data.sigma_data))
+    odd = (*unused, *doubts(raw.images, found, data.sigma_data, scale))
     return replace(data, understood=replace(understood, warnings=odd))

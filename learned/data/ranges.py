@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..._support import checks as check
 from ..._support.types import Array, Points, Record
-from ...errors import ArgumentError
+from ...errors import ArgumentError, DataWarning
 
 SCALES = ("auto", "as-is", "-1..1", "0..1", "standardise")
 HAIR = 0.01
@@ -225,9 +226,13 @@ def same_range(**arrays: Any) -> None:
     units = {name: _unit(value) for name, value in arrays.items()}
     (first, unit), *others = units.items()
     for name, other in others:
-        overshoot = (unit, other) == ("[-1, 1]", "[0, 1]")  # of a poor network, or another range: not known
-        if unit and other and unit != other and not overshoot:
-            raise ArgumentError(first, f"are of the range {unit}, {name} of {other}", "scale one as the other")
+        if not unit or not other or unit == other:
+            continue
+        problem = f"are of the range {unit}, {name} of {other}"
+        if (unit, other) != ("[-1, 1]", "[0, 1]"):
+            raise ArgumentError(first, problem, "scale one as the other")
+        # of another range, or of a poor network that overshoots: not known
+        warnings.warn(f"{first} {problem}; unless the network overshoots, scale one as the other", DataWarning, 3)
 
 
 def _unit(value: Any) -> str:
@@ -244,7 +249,7 @@ def _unit(value: Any) -> str:
     return "[0, 1]" if low >= -HAIR else "[-1, 1]" if -1 - HAIR <= low < -0.5 else ""
 
 
-def doubts(array: Array, raw: Range, scaled_deviation: float) -> list[str]:
+def doubts(array: Array, raw: Range, scaled_deviation: float, scale: str = "auto") -> list[str]:
     """What is odd about the values of `array` in their range, each with the option that changes it."""
     found: list[str] = []
     if len(array) < 2:
@@ -264,7 +269,7 @@ def doubts(array: Array, raw: Range, scaled_deviation: float) -> list[str]:
             f"whole numbers {low:g} ... {high:g} look like pixels of 8 bits, but are kept as they are; "
             "--values 0 255 scales them"
         )
-    if not 0.1 <= scaled_deviation <= 10:
+    if scaled_deviation < 0.1 or (scaled_deviation > 10 and scale == "auto"):
         where = f"far {'below' if scaled_deviation < 1 else 'above'} the usual 0.3 ... 1"
         found.append(f"sigma_data is {scaled_deviation:.3g}, {where}; --values or --scale changes the unit")
     return found

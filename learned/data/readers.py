@@ -29,6 +29,8 @@ UNUSED = {
     "alpha": "there are no encoded pictures",
 }
 """Why an option that was given can be of no use."""
+MEANT_SO = (("label_column", "none"), ("alpha", "keep"))
+"""Options that are kept where there is nothing to be done."""
 
 SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
 
@@ -56,7 +58,7 @@ class Reading(DataOptions):
     def unused(self) -> list[str]:
         """A sentence on each option that was given and that the source has no use for."""
         odd = [name for name in UNUSED if name not in self.used and getattr(self, name) != getattr(DataOptions, name)]
-        odd = [name for name in odd if (name, getattr(self, name)) != ("label_column", "none")]
+        odd = [name for name in odd if (name, getattr(self, name)) not in MEANT_SO]
         return [f"--{name.replace('_', '-')} {getattr(self, name)} is of no use here: {UNUSED[name]}" for name in odd]
 
     def fits(self, shape: Iterable[int], itemsize: int = 4) -> None:
