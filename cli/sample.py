@@ -23,7 +23,8 @@ class Command(DataOptions):
     run_dir: tyro.conf.Positional[str] = field(kw_only=True)
     """run folder, .safetensors file, diffusers pipeline or its unet folder, hf:OWNER/NAME, or module:function"""
     data: str = ""
-    """images like those of its training: the network is tried on them first, and what is wrong with it is said"""
+    """images like those of its training: the network is tried on them first, and what is wrong with it is said; their
+    shape is that of the samples where the network does not say it"""
     n: int = 64
     """number of samples"""
     steps: int = 18
@@ -98,6 +99,7 @@ class Command(DataOptions):
             network,
             out,
             self.n,
+            shape=None if data is None else data.shape,
             sigmas=sigmas,
             method=self.method,
             condition=number,

@@ -149,6 +149,8 @@ def _object(source: Any, scheduler: object) -> Any:
             raise ArgumentError("source", f"is a {type(source).__name__} without a network", "pass one that has one")
         return wrap.diffusers(network, parts["scheduler"])
     inner = unwrapped(source)
+    if type(inner).__module__.partition(".")[0] == __name__.partition(".")[0] and callable(inner):
+        return inner  # a denoiser of this package, such as an optimum of the theory
     package = library_of(inner)
     if package == "diffusers":
         if scheduler is None:

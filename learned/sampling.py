@@ -94,7 +94,7 @@ def sample_to_folder(
     n, batch = check.integer("n", n, 1), check.integer("batch", batch, 1)
     shape = shape or getattr(denoiser, "shape", None)
     if shape is None:
-        raise ArgumentError("shape", "is not known of this denoiser", "pass the event shape of the data")
+        raise ArgumentError("shape", "is not known of this denoiser", "pass that of the data (by --data)")
     grid = np.asarray(_levels(denoiser) if sigmas is None else sampling_levels(denoiser, sigmas)).tolist()
     settings = {
         "sigmas": grid, "method": method, "seed": seed, "batch": batch, "shape": list(shape),

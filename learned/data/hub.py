@@ -21,7 +21,13 @@ def read_hub(name: str, reading: Reading) -> Raw:
     datasets = optional("datasets", "datasets", "hub")
     split = reading.split or "train"
     reading.used.add("split")
-    raw = read_table(datasets.load_dataset(name, split=split), reading)
+    try:
+        table = datasets.load_dataset(name, split=split)
+    except (OSError, ValueError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "check the name, the split and the connection, or download it first"
+        raise DataFileError("data", f"hf:{name} cannot be loaded ({said})", remedy) from error
+    raw = read_table(table, reading)
     raw.notes.append(f"split '{split}'")
     return raw
 

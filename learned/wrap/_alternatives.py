@@ -30,6 +30,13 @@ def data_ranges(mean: float, std: float) -> list[Range]:
     return [(0.0, 1.0), (0.0, 255.0), ((-1 - mean) / std, (1 - mean) / std)]
 
 
+SCALED: dict[Range, str] = {
+    (-3.0, 1.0): "the data are in [0, 1], the network wants [-1, 1]: scale='-1..1', on the command line --scale -1..1",
+    (-1 - 2 / 255, -1 + 2 / 255): "the data are in [0, 255], the network wants [-1, 1]: scale='-1..1' (--scale -1..1)",
+}
+"""What -1 and 1 are to a network where the data were not brought to [-1, 1], and what brings them."""
+
+
 def alternatives(denoiser: Denoiser, mean: float, std: float) -> dict[str, Denoiser]:
     """The denoiser with one thing about it changed, by the words that change it.
 
@@ -46,6 +53,7 @@ def alternatives(denoiser: Denoiser, mean: float, std: float) -> dict[str, Denoi
         f"predicts={kind!r}": _predicting(denoiser, kind) for kind in PREDICTIONS if kind != "x0"
     }
     named |= {_words(span): _in_range(denoiser, span) for span in data_ranges(mean, std)}
+    named |= {words: _in_range(denoiser, span) for span, words in SCALED.items()}
     named[FLIPPED] = lambda x, s: 2 * x - denoiser(x, s)
     named["it takes sigma^2 instead of sigma"] = lambda x, s: denoiser(x, torch.as_tensor(s, dtype=x.dtype) ** 2)
     named["it takes log(sigma) instead of sigma"] = lambda x, s: denoiser(x, torch.as_tensor(s, dtype=x.dtype).log())
@@ -62,6 +70,7 @@ def _other_options(denoiser: FunctionDenoiser, mean: float, std: float) -> dict[
     for span in data_ranges(mean, std):
         if span != denoiser.data_range:
             named[_words(span)] = denoiser.changed(range=span)
+    named |= {words: _in_range(denoiser, span) for span, words in SCALED.items()}
     if denoiser.data_range is not None:
         named["range=(-1, 1)"] = denoiser.changed(range=None)
     if timing.name in REVERSIBLE:

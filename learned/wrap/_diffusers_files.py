@@ -105,7 +105,11 @@ def _network(library: Any, place: str, ema: bool | None, options: Record) -> tup
     named = {} if index is None else {part: index[part] for part in NETWORK_FOLDERS if part in index}
     if index is not None and not named:
         remedy = f"only pipelines with a {' or '.join(NETWORK_FOLDERS)} hold a denoiser"
-        raise CheckpointError("path", f"{place} is a {index.get('_class_name')} without a network", remedy)
+        raise CheckpointError(
+            "path",
+            f"{place} is a {index.get('_class_name') or 'pipeline of an unknown kind'} without a network",
+            remedy,
+        )
     if named:
         [folder, *_], [entry, *_] = list(named), list(named.values())
         source, kind = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)

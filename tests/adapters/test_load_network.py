@@ -157,6 +157,13 @@ def test_one_line_on_a_network(library, unet, pipe):
     assert "condition 1, guided towards it with weight 0.5" in line
 
 
+def test_an_optimum_of_the_theory_is_a_denoiser_already():
+    from idealscore.theory import GaussianDenoiser
+
+    optimum = GaussianDenoiser(torch.zeros(2), torch.eye(2))
+    assert load_network(optimum) is optimum and "GaussianDenoiser" in describe_network(optimum)
+
+
 def test_objects_of_other_libraries_find_their_adapter():
     class EDM(torch.nn.Module):
         sigma_data, img_resolution, img_channels = 0.5, 4, 1

@@ -231,7 +231,7 @@ def misplaced_cases() -> Iterator[Case]:
     things: dict[str, Any] = {
         "None": None, "a number": 3, "a list of nothing": [], "a string array": np.array(["a", "b"]),
         "an object array": np.array([{}, 1], dtype=object), "complex numbers": np.zeros((3, 4, 4), complex),
-        "ragged lists": [[1.0, 2.0], [3.0]], "dates": np.zeros((4, 3), "datetime64[s]"), "a dict of unknown names": {"foo": values},
+        "ragged lists": [[1.0, 2.0], [3.0]], "dates": np.zeros((4, 3), "datetime64[s]"), "names": {"foo": values},
         "an empty array": np.zeros((0, 3, 3)), "a scalar": np.float64(1.0), "infinite": np.full((4, 3), np.inf),
         "with a hole": np.where(np.arange(24).reshape(8, 3) == 5, np.nan, 1.0),
         "a structured array": np.zeros(4, "f4,i4"),

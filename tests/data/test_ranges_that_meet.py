@@ -8,7 +8,7 @@ import torch
 
 from idealscore import DiscreteSchedule, NoiseLevel
 from idealscore.compare import memorisation
-from idealscore.errors import ArgumentError
+from idealscore.errors import ArgumentError, DataWarning
 from idealscore.learned.data import load
 from idealscore.theory import MixtureDenoiser
 
@@ -22,6 +22,14 @@ def test_copies_in_bytes_are_not_called_new():
             memorisation(samples, training)
     noisy = copies + 0.3 * torch.randn(copies.shape, generator=torch.Generator().manual_seed(0))
     assert float(memorisation(noisy, training).copies[0]) == 0
+
+
+def test_samples_below_the_range_of_the_training_are_doubted():
+    """They may be those of a network that overshoots, or copies in another unit."""
+    training = (load("digits").images[:100] + 1) / 2
+    with pytest.warns(DataWarning, match=r"samples are of the range \[-1, 1\], training of \[0, 1\]"):
+        memorisation(2 * training[:20] - 1, training)
+    memorisation(training[:20] - 0.2, training)
 
 
 def test_noise_levels_of_half_precision():

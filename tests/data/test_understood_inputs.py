@@ -266,3 +266,14 @@ def test_other_files_that_end_in_bin():
     torch.save({"a": 1}, "net.bin")
     with pytest.raises(DataFileError, match="pickle"):
         load("net.bin")
+
+
+def test_a_name_that_the_hub_does_not_have_is_said_to_be_one(monkeypatch):
+    datasets = pytest.importorskip("datasets")
+
+    def unreachable(name, split):
+        raise ConnectionError(f"Couldn't reach '{name}' on the Hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(DataFileError, match=r"hf:a/b cannot be loaded .*check the name, the split and the connection"):
+        load("hf:a/b")

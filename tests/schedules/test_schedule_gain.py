@@ -1,6 +1,8 @@
 """Schedules on denoisers: the Gaussian optimum gives the prediction, others are measured, bad input is refused."""
 
+import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -145,6 +147,55 @@ def test_diffusers_walk_the_same_levels():
         epsilon = (theirs - gaussian(theirs, float(sigma))) / sigma
         theirs = scheduler.step(epsilon, step, theirs).prev_sample
     assert float((ours - theirs).abs().max()) < 1e-3
+
+
+def blocks(printed):
+    """(scheduler, lines) of what is printed for diffusers, each with the lists before it."""
+    text = printed[printed.index("to paste:") + 9 : printed.index("# k-diffusion")]
+    pieces = re.split(r"^# diffusers, (\w+)[^\n]*\n", text, flags=re.M)
+    lists = pieces[0]
+    for name, lines in zip(pieces[1::2], pieces[2::2], strict=True):
+        call, _, more = lines.partition("\n")
+        yield name, f"{lists}\n{call}"
+        lists += more
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("solver", "kinds"), [("euler", ["sigmas", "timesteps"]), ("heun", ["timesteps"]), ("ddpm", ["timesteps"])]
+)
+def test_what_is_printed_runs_in_diffusers_and_gives_the_same_samples(capsys, monkeypatch, solver, kinds):
+    """The lines are run as they are printed; the noise of ancestral steps is 0 in both."""
+    diffusers = pytest.importorskip("diffusers")
+    ancestral = "diffusers.schedulers.scheduling_ddpm.randn_tensor"
+    monkeypatch.setattr(ancestral, lambda shape, **_: torch.zeros(shape, dtype=torch.float64))
+    gaussian = GaussianDenoiser.fit(digits()[:200].double())
+    assert main(["schedule", "digits", "--steps", "4", "--solver", solver]) == 0
+    found = list(blocks(capsys.readouterr().out))
+    assert len(found) == len(kinds)
+    for (name, lines), kind in zip(found, kinds, strict=True):
+        scheduler = getattr(diffusers, name)(
+            beta_start=1e-4, beta_end=0.02, **({"clip_sample": False} if solver == "ddpm" else {})
+        )
+        names = {"scheduler": scheduler}
+        exec(lines, names)
+        signal = scheduler.alphas_cumprod.double()
+        known = ((1 - signal) / signal).sqrt()
+        levels = np.array(names[kind] if kind == "sigmas" else [*known[list(names[kind])].tolist(), 0.0])
+        theirs = starting_noise(3, (1, 8, 8), levels[0])
+        ours = theirs
+        if solver == "ddpm":
+            for sigma, end in itertools.pairwise(levels.tolist()):
+                clean = gaussian(ours, sigma)
+                ours = clean + (end / sigma) ** 2 * (ours - clean)
+            theirs = theirs * signal[names[kind][0]].sqrt()
+        else:
+            ours = sample(gaussian, theirs, levels, solver, show=False)
+        for i, step in enumerate(scheduler.timesteps):
+            sigma = float(levels[i] if kind == "sigmas" else known[int(step)])
+            state = theirs / signal[int(step)].sqrt() if solver == "ddpm" else theirs
+            theirs = scheduler.step((state - gaussian(state, sigma)) / sigma, step, theirs).prev_sample
+        torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-3)
 
 
 def test_command_tries_a_network(capsys, tmp_path):

@@ -80,6 +80,8 @@ MISTAKES = {
     "clock='index'": stepped(ddpm(ideal=GAUSSIAN), clock="step"),
 }
 
+UNSCALED = {"[0, 1]": (0.5, 0.5), "[0, 255]": (127.5, 127.5)}
+
 MISBEHAVED = {
     "NaN or inf": lambda x, s: x * float("nan"),
     "usual causes": lambda x, s: 0 * x - 3,
@@ -105,6 +107,16 @@ def test_a_mistake_comes_with_its_remedy(remedy):
     assert not found.ok
     [line] = [text for text in found.warnings if text.startswith("remedy")]
     assert remedy in line, found.warnings
+
+
+@pytest.mark.parametrize("span", UNSCALED)
+def test_data_that_were_not_scaled_come_with_the_option_that_scales_them(span):
+    """A network of [-1, 1], held against data that were left in [0, 1] or [0, 255]."""
+    gain, offset = UNSCALED[span]
+    for net in (ideal, wrap.function(ideal)):
+        found = handover(net, gain * DATA[:30] + offset, training=gain * DATA + offset)
+        [line] = [text for text in found.warnings if text.startswith("remedy")]
+        assert f"the data are in {span}, the network wants [-1, 1]" in line and "--scale -1..1" in line, line
 
 
 @pytest.mark.parametrize("word", MISBEHAVED)

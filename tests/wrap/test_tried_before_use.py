@@ -28,6 +28,10 @@ def right():
     return wrap.function(IDEAL, shape=(1, 8, 8))
 
 
+def unknown():
+    return wrap.function(IDEAL)
+
+
 def flipped():
     return wrap.function(lambda x, s: 2 * x - IDEAL(x, s), shape=(1, 8, 8))
 """
@@ -66,6 +70,11 @@ def test_a_command_says_what_is_wrong_and_what_mends_it(name, lab, capsys):
 def test_samples_without_data_are_drawn_as_before(lab, capsys):
     assert main(["sample", "lab:flipped", "--trust", "--n", "2", "--steps", "3", "--out", "samples"]) == 0
     assert SAID not in capsys.readouterr().err
+    unknown = ["sample", "lab:unknown", "--trust", "--n", "2", "--steps", "3", "--out", "more"]
+    assert main(unknown) == 2
+    assert "--data" in capsys.readouterr().err
+    assert main([*unknown, "--data", "some.npz"]) == 0
+    assert np.load("more/samples.npz")["images"].shape == (2, 1, 8, 8)
 
 
 def test_track_says_so_too():
