@@ -77,7 +77,7 @@ def plot_score_gap(
     >>> from idealscore.theory import GaussianDenoiser
     >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     >>> theories = {"gaussian": GaussianDenoiser.fit(x)}
-    >>> ax = plot_score_gap(track(lambda x, sigma: x / 2, theories, x, [0.5, 1.0, 2.0]))
+    >>> ax = plot_score_gap(track(lambda x, sigma: x / 2, theories, x, [0.5, 1.0, 2.0], hand_over=False))
     >>> ax.get_xlabel(), ax.get_xscale()
     ('noise level $\\sigma$', 'log')
     """
@@ -138,7 +138,7 @@ def plot_explained(
     >>> from idealscore.theory import GaussianDenoiser
     >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     >>> theories = {"gaussian": GaussianDenoiser.fit(x)}
-    >>> ax = plot_explained(track(lambda x, sigma: x / 2, theories, x, [0.5, 1.0, 2.0]))
+    >>> ax = plot_explained(track(lambda x, sigma: x / 2, theories, x, [0.5, 1.0, 2.0], hand_over=False))
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['gaussian', 'null']
     """
@@ -248,7 +248,7 @@ def plot_denoising_error(
     >>> from idealscore.theory import GaussianDenoiser
     >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     >>> theories = {"gaussian": GaussianDenoiser.fit(x)}
-    >>> ax = plot_denoising_error(track(lambda x, sigma: x / 2, theories, x, [0.5, 1.0, 2.0]))
+    >>> ax = plot_denoising_error(track(lambda x, sigma: x / 2, theories, x, [0.5, 1.0, 2.0], hand_over=False))
     >>> ax.get_ylabel().splitlines()
     ['denoising error,', 'relative to Gaussian']
     """

@@ -76,7 +76,7 @@ def test_the_null_knows_mean_and_variance_alone():
 
 
 def test_no_theory_is_named_that_explains_nothing():
-    opposite = track(lambda x, sigma: 2 * x - MIXTURE(x, sigma), {"mixture": MIXTURE}, DATA, [0.5])
+    opposite = track(lambda x, sigma: 2 * x - MIXTURE(x, sigma), {"mixture": MIXTURE}, DATA, [0.5], hand_over=False)
     opposite = opposite.isel(theory=0, sigma=0)
     assert opposite.closest.item() == "none"
     assert not opposite.tied.any()

@@ -45,7 +45,7 @@ def test_standard_errors_are_those_of_independent_repetitions():
     single, repeats = [], []
     for seed in range(60):
         data = MIXTURE.sample(100, seed=100 + seed)
-        one = track(MIXTURE, {"gaussian": GAUSSIAN}, data, [0.5], seed=seed).isel(theory=0, sigma=0)
+        one = track(MIXTURE, {"gaussian": GAUSSIAN}, data, [0.5], seed=seed, hand_over=False).isel(theory=0, sigma=0)
         repeats.append([float(one.score_error), float(one.cosine), float(one.rmse), float(one.explained_variance)])
         single.append([float(one[f"{m}_stderr"]) for m in ("score_error", "cosine", "rmse", "explained_variance")])
     ratio = np.std(repeats, axis=0, ddof=1) / np.mean(single, axis=0)
@@ -72,7 +72,7 @@ def test_a_memorising_network_is_recognised_on_training_images():
     training = MIXTURE.sample(30, seed=8)
     memory = EmpiricalDenoiser(training)
     theories = {"empirical": memory, "mixture": MIXTURE}
-    assert track(memory, theories, DATA, [0.1, 0.3]).closest.values.tolist() == ["empirical"] * 2
+    assert track(memory, theories, DATA, [0.1, 0.3], hand_over=False).closest.values.tolist() == ["empirical"] * 2
     assert track(MIXTURE, theories, DATA, [0.1, 0.3]).closest.values.tolist() == ["mixture"] * 2
 
 
@@ -94,7 +94,7 @@ def test_the_result_survives_a_file(tmp_path):
         (NoiseLevelError, lambda: track(MIXTURE, THEORIES, DATA, [float("nan")])),
         (NotFiniteError, lambda: track(MIXTURE, THEORIES, DATA * torch.inf, SIGMAS)),
         (DenoiserContractError, lambda: track(lambda x, sigma: x[:, :1], THEORIES, DATA, SIGMAS)),
-        (DenoiserContractError, lambda: track(lambda x, sigma: x * torch.nan, THEORIES, DATA, SIGMAS)),
+        (DenoiserContractError, lambda: track(lambda x, sigma: x * torch.nan, THEORIES, DATA, SIGMAS, hand_over=False)),
     ],
 )
 def test_bad_input_is_refused(error, make):
