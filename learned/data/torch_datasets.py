@@ -163,8 +163,8 @@ def _fields(item: Any, reading: Reading, number: int) -> tuple[Any, Any, str]:
     reading.used.add("label_column")
     label = _plain(item[1]) if len(item) > 1 and reading.label_column != "none" else None
     if label is None or np.ndim(label) == 0 or np.size(label) == 1 or _one_hot(label):
-        return item[0] if item else None, label, ""
-    return item[0], None, f"the second entry of the items, of shape {np.shape(label)}, is no label: not read"
+        return next(iter(item), None), label, ""
+    return next(iter(item)), None, f"the second entry of the items, of shape {np.shape(label)}, is no label: not read"
 
 
 def _plain(label: Any) -> Any:

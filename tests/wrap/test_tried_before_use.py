@@ -1,6 +1,7 @@
 """Wherever a network meets data it is tried first: what is wrong with it is said, with the remedy; else nothing."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,11 +101,12 @@ def test_track_tries_a_network_that_is_told_classes_class_by_class():
         return 2 * x - told(x, sigma, torch.as_tensor(condition))
 
     theories, asked = {"gaussian": IDEAL}, {"condition": labels, "show": False}
+    networks: list[Any] = [lambda x, s, condition: told(x, s, torch.as_tensor(condition)), other]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        track(lambda x, s, condition: told(x, s, torch.as_tensor(condition)), theories, DIGITS.images, [1.0], **asked)
+        track(networks[0], theories, DIGITS.images, [1.0], **asked)
     with pytest.warns(UserWarning, match=r"at class [01] \(2 of 2 classes"):
-        track(other, theories, DIGITS.images, [1.0], **asked)
+        track(networks[1], theories, DIGITS.images, [1.0], **asked)
 
 
 def test_a_class_is_tried_on_its_own_images_and_without_guidance():
