@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,19 +14,23 @@ from ..errors import DataFileError
 from .memory import fits
 
 PATIENCE = 4.0
-"""Seconds for a file to be read, plus one for every 20 MiB of it."""
+"""Seconds of a processor for a file to be read, plus one for every 20 MiB of it."""
+BUSY = 10
+"""How many times longer it may take by the clock, on a machine that has other things to do."""
 
 
 def check_harmless(path: str | os.PathLike, limit: int) -> None:
     """Raise DataFileError where reading a file from elsewhere crashes or does not end, tried in another process."""
     program = Path(__file__).with_name("netcdf_probe.py")
     # -P: the folder of the program holds a types.py, which must not stand before the standard library's
-    command = [sys.executable, "-P", "-W", "ignore", str(program), os.fspath(path), str(limit)]
-    seconds = PATIENCE + os.path.getsize(path) / (20 * 2**20)
+    seconds = math.ceil(PATIENCE + os.path.getsize(path) / (20 * 2**20))
+    command = [sys.executable, "-P", "-W", "ignore", str(program), os.fspath(path), str(limit), str(seconds)]
     try:
-        ended = subprocess.run(command, capture_output=True, timeout=seconds).returncode
+        ended = subprocess.run(command, capture_output=True, timeout=BUSY * seconds).returncode
     except subprocess.TimeoutExpired:
-        raise DataFileError("path", f"{path} does not end to be read, it is damaged", "pass another copy") from None
+        ended = -signal.SIGXCPU
+    if ended == -signal.SIGXCPU:
+        raise DataFileError("path", f"{path} does not end to be read, it is damaged", "pass another copy")
     if ended:
         raise DataFileError("path", f"{path} is not a readable netCDF file", "run the command that made it again")
 

@@ -1,4 +1,4 @@
-"""Read everything in an HDF5 file, in a process that can be ended: `python _support/netcdf_probe.py FILE LIMIT`.
+"""Read everything in an HDF5 file, in a process that can be ended: `python netcdf_probe.py FILE LIMIT SECONDS`.
 
 A damaged file can make the HDF5 library loop for ever or crash. Here it does so alone.
 """
@@ -37,4 +37,5 @@ def read_all(path: str, limit: int) -> None:
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[3]), int(sys.argv[3]) + 1))
     read_all(sys.argv[1], int(sys.argv[2]))

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -15,7 +16,24 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 T = TypeVar("T")
+_SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 EVERY = 20.0  # seconds between two lines of a log
+
+
+@contextmanager
+def silent(asked: bool = True) -> Iterator[None]:
+    """Inside, nothing is said of progress, whatever `show` is."""
+    token = _SILENT.set(asked or _SILENT.get())
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
+
+
+def tell(text: str) -> None:
+    """A line on stderr about what goes on, unless it was asked to be silent."""
+    if not _SILENT.get():
+        print(text, file=sys.stderr, flush=True)
 
 
 def bar(
@@ -28,7 +46,7 @@ def bar(
     made: type[tqdm[Any]] = _bar_type() if _looked_at() else _lines()
     options: dict[str, Any] = {"dynamic_ncols": True} if _looked_at() else {"delay": 0.0 if show else EVERY}
     items = cast("Iterable[T]", iterable)
-    return made(items, total=total, desc=label, disable=show is False, leave=False, **options)
+    return made(items, total=total, desc=label, disable=show is False or _SILENT.get(), leave=False, **options)
 
 
 class Overall:
@@ -37,6 +55,7 @@ class Overall:
     def __init__(self, total: float, label: str, show: bool | None = None) -> None:
         make, looked_at = _bar_type(), _looked_at()
         shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left{postfix}"
+        show = False if _SILENT.get() else show
         disable = not (looked_at if show is None else show)
         self.bar = make(total=total, desc=label, disable=disable, leave=False, dynamic_ncols=True, bar_format=shape)
         self.lines = show is None and not looked_at
@@ -81,7 +100,7 @@ def overall(total: float, label: str, show: bool | None = None) -> Overall:
 @contextmanager
 def message(text: str, show: bool | None = None) -> Iterator[None]:
     """Say what is going on (a compilation, a load) for as long as it lasts."""
-    shown = sys.stderr.isatty() if show is None else show
+    shown = not _SILENT.get() and (sys.stderr.isatty() if show is None else show)
     if shown:
         print(f"{text} ...", end="", file=sys.stderr, flush=True)
     try:

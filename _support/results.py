@@ -203,7 +203,7 @@ def load(
         if sound is False:
             raise DataFileError("path", f"{path} was damaged after it was written", _AGAIN)
         limit = available_memory() // 2 if memory_limit is None else memory_limit
-        if sound is None and not Path(path).resolve().is_relative_to(Path(__file__).parent.parent):
+        if sound is None and not Path(path).resolve().is_relative_to(Path(__file__).resolve().parent.parent):
             check_harmless(path, limit)
         check_sizes(path, limit)
         with xr.open_dataset(path, engine="h5netcdf") as opened:

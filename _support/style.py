@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ BASE = {
 
 
 _VENUE: ContextVar[dict[str, Any]] = ContextVar("venue", default={})  # noqa: B039
+_LETTER: ContextVar[tuple[str, str]] = ContextVar("letter", default=("({})", "bold"))
 
 
 def colour(name: str, position: int = 0) -> str:
@@ -104,19 +105,21 @@ def style(**changes: Any) -> Iterator[None]:
 
 
 @contextmanager
-def venue_settings(settings: dict[str, Any]) -> Iterator[None]:
-    """Settings that every `style()` inside takes in addition to its arguments."""
-    token = _VENUE.set(settings)
+def venue_settings(settings: dict[str, Any], letter: tuple[str, str] = ("({})", "bold")) -> Iterator[None]:
+    """Settings that every `style()` inside takes in addition to its arguments, and (form, weight) of panel letters."""
+    tokens = _VENUE.set(settings), _LETTER.set(letter)
     try:
         yield
     finally:
-        _VENUE.reset(token)
+        _VENUE.reset(tokens[0])
+        _LETTER.reset(tokens[1])
 
 
-def letters(axes: Sequence[Any], start: str = "a") -> None:
-    """Panel letters (a), (b), ... at the top left of each axis."""
+def letters(axes: Iterable[Any], start: str = "a") -> None:
+    """Panel letters (a), (b), ... above the left corner of each axis, in the form that the venue asks for."""
+    form, weight = _LETTER.get()
     for k, ax in enumerate(axes):
-        ax.set_title(f"({chr(ord(start) + k)})", loc="left", fontweight="bold")
+        ax.set_title(form.format(chr(ord(start) + k)), loc="left", fontweight=weight)
 
 
 def literal(name: str) -> str:

@@ -112,12 +112,14 @@ def _run(arguments: list[str]) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
+        from .._support.progress import silent
         from ._edge.parse import parse
         from ._edge.terminal import escaped
 
         module = import_module(f".{arguments[0]}", __package__)
-        command = parse(module.Command, arguments[1:], f"idealscore {arguments[0]}", COMMANDS[arguments[0]])
-        with escaped():
+        words = [word for word in arguments[1:] if word != "--quiet"]
+        command = parse(module.Command, words, f"idealscore {arguments[0]}", COMMANDS[arguments[0]])
+        with escaped(), silent(len(words) < len(arguments) - 1):
             command.run()
     except IdealScoreError as error:
         print(f"idealscore: {printable(str(error))}", file=sys.stderr)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .._support.progress import tell
 from ..errors import ArgumentError, IdealScoreError
 
 CLASS = "class"
@@ -38,7 +39,7 @@ def network_of(
         data=data,
         device=device,
     )
-    print(f"network: {describe_network(network)}", file=sys.stderr)
+    tell(f"network: {describe_network(network)}")
     return network
 
 

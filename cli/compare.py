@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import tyro
 import xarray as xr
 
 from .._support.files.lock import held
+from .._support.progress import tell
 from ..compare.comparison._report import pictures, report
 from ..compare.comparison._table import rows
 from ..compare.comparison.job import run_comparison
@@ -68,7 +68,7 @@ class Command(DataOptions, Comparison):
         }
         with held(out):
             result = run_comparison(
-                comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=_tell,
+                comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=tell,
                 started=started,
             )  # fmt: skip
             text = report(result, out)
@@ -83,10 +83,6 @@ class Command(DataOptions, Comparison):
             print(text)
             written = [out / "compare.nc", *pictures(result, out), out / "report.html"]
             print(f"\nwritten: {', '.join(map(str, written))}")
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _plain(result: xr.Dataset) -> list | dict:

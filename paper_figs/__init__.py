@@ -1,4 +1,4 @@
-"""The figures, in rooms by subject; `results/` holds the small saved results that they draw."""
+"""The figures, in rooms by subject, and their panels `plot_...(result, ax=...)`; `results/` holds what they draw."""
 
 import sys
 

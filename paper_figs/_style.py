@@ -1,4 +1,4 @@
-"""The look of all figures: one colour per theory, small type, panel letters; what a journal asks for, on top."""
+"""The look of all figures: one colour per theory, small type; what a journal asks for, on top."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .._support import style as _style
-from .._support.style import COLOURS
+from .._support.style import background, ink, letters, on_dark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "COLUMN", "PAGE", "ddpm_axis", "panel_letter", "shades", "style"]
+__all__ = ["COLUMN", "PAGE", "SEQUENTIAL", "background", "ddpm_axis", "ink", "letters", "shades", "style"]
 
 SEQUENTIAL = "viridis"
 COLUMN, PAGE = 3.5, 7.2  # widths in inches
 
 
-def shades(n: int) -> list[tuple[float, float, float, float]]:
-    """`n` colours in the order of a parameter (size, noise level), dark to light."""
+def shades(ax: Axes, n: int) -> list[tuple[float, float, float, float]]:
+    """`n` colours in the order of a parameter (size, noise level), dark to light; on a dark background none is dark."""
     import matplotlib as mpl
 
-    return [mpl.colormaps[SEQUENTIAL](0.9 * i / max(n - 1, 1)) for i in range(n)]
+    low, high = (0.3, 1.0) if on_dark(ax) else (0.0, 0.9)
+    return [mpl.colormaps[SEQUENTIAL](low + (high - low) * i / max(n - 1, 1)) for i in range(n)]
 
 
 @contextmanager
@@ -30,11 +31,6 @@ def style() -> Iterator[None]:
     """Settings for the figure drawn inside."""
     with _style.style(**{"figure.constrained_layout.use": True}):
         yield
-
-
-def panel_letter(ax: Axes, letter: str) -> None:
-    """A bold letter above the left corner of a panel."""
-    ax.set_title(letter, loc="left", fontweight="bold")
 
 
 def ddpm_axis(ax: Axes, ticks: tuple[int, ...] = (20, 60, 200, 600)) -> None:

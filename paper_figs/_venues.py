@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .._support import checks as check
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Venue:
-    """Widths of one column and of the page in inches, and matplotlib settings."""
+    """Widths of one column and of the page in inches, matplotlib settings, form and weight of panel letters."""
 
     column: float
     page: float
     settings: dict[str, Any]
+    letter: tuple[str, str] = ("({})", "bold")
 
     def resize(self, figure: Figure) -> None:
         """Give the figure the venue's width; its height stays, so that type does not crowd."""
@@ -59,6 +60,7 @@ _PHYSICAL_REVIEW = Venue(
         "xtick.labelsize": 7,
         "ytick.labelsize": 7,
     },
+    ("({})", "normal"),
 )
 VENUES = ("pre", "prl", "prx", *_TUEPLOTS)
 _OURS = ("figure.figsize", "figure.constrained_layout.use", "figure.autolayout", "text.usetex", "text.latex.preamble")
@@ -74,7 +76,7 @@ def venue(name: str) -> Venue:
     """
     check.choice("venue", name, VENUES)
     found = _PHYSICAL_REVIEW if name not in _TUEPLOTS else _from_tueplots(_TUEPLOTS[name])
-    return Venue(found.column, found.page, _with_installed_fonts(found.settings))
+    return replace(found, settings=_with_installed_fonts(found.settings))
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def dressed(name: str) -> Iterator[Venue | None]:
         yield None
         return
     chosen = venue(name)
-    with venue_settings(chosen.settings):
+    with venue_settings(chosen.settings, chosen.letter):
         yield chosen
 
 

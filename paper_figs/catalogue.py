@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results"
 SCALES = ("small", "full")
 FORMATS = ("png", "pdf", "svg")
+NAMELESS = ("networks", "transitions")  # rooms whose figures are called by their own name alone
 LAYOUT = 1  # of the saved results; raised when a figure's variables change their meaning
 
 
@@ -32,7 +33,7 @@ def _modules() -> dict[str, str]:
     here = Path(__file__).parent
     rooms = [room.name for room in here.iterdir() if (room / "__init__.py").exists()]
     found = {
-        module.name if room in ("networks", "transitions") else f"{room}_{module.name}": f".{room}.{module.name}"
+        figure_of(f"{room}.{module.name}"): f".{room}.{module.name}"
         for room in rooms
         for module in iter_modules([str(here / room)])
         if not module.name.startswith("_")
@@ -47,6 +48,16 @@ def names() -> list[str]:
     True
     """
     return list(_modules())
+
+
+def figure_of(module: str) -> str:
+    """The figure whose module has this full name.
+
+    >>> figure_of("idealscore.paper_figs.hierarchy.flow")
+    'hierarchy_flow'
+    """
+    room, stem = module.split(".")[-2:]
+    return stem if room in NAMELESS else f"{room}_{stem}"
 
 
 def figure_module(name: str) -> ModuleType:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._support import checks as check
+from .._support.display import boxes
 from ..errors import NoiseLevelError, ShapeError
 from .discrete_schedule import DiscreteSchedule as DiscreteSchedule
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .._support.types import Array, ArrayLike
 
 Value = float | np.ndarray
+SHOWN = 12
+"""Levels of many that a notebook shows."""
 
 
 def _clock(name: str, value: ArrayLike, low: float, high: float) -> Array:
@@ -244,17 +247,28 @@ class NoiseLevel:
         levels = np.ravel(self.sigma)
         return f"NoiseLevel({levels.size} levels, sigma {levels[0]:.4g} ... {levels[-1]:.4g})"
 
+    def _repr_html_(self) -> str:
+        levels = np.ravel(self.sigma)
+        rows = [_clocks(NoiseLevel(float(sigma))) for sigma in levels[:SHOWN]]
+        left = f"and {levels.size - SHOWN} more" if levels.size > SHOWN else ""
+        return f"<div><b>NoiseLevel</b>{boxes.table(rows) if rows else ''}{left}</div>"
+
     def __str__(self) -> str:
         if np.ndim(self.sigma):
             return "\n".join(str(NoiseLevel(float(s))) for s in np.ravel(self.sigma))
-        clocks = {
-            "sigma": self.sigma,
-            "SNR": self.snr,
-            "alpha_bar": self.alpha_bar,
-            "OU time": self.ou_time,
-            "flow time": self.flow_time,
-        }
-        return " | ".join(f"{name} {value:.4g}" for name, value in clocks.items())
+        return " | ".join(f"{name} {value}" for name, value in _clocks(self).items())
+
+
+def _clocks(level: NoiseLevel) -> dict[str, str]:
+    """One level in every clock, as text."""
+    clocks = {
+        "sigma": level.sigma,
+        "SNR": level.snr,
+        "alpha_bar": level.alpha_bar,
+        "OU time": level.ou_time,
+        "flow time": level.flow_time,
+    }
+    return {name: f"{value:.4g}" for name, value in clocks.items()}
 
 
 def karras_sigmas(n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> Array:

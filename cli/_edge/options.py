@@ -64,11 +64,16 @@ SENTENCES = {
     "padding": "zeros or circular (default: by the network).",
     "head": "What the raw network predicts: edm, eps or v (default: by the network).",
     "json": "Print the table as JSON.",
+    "quiet": "Nothing on stderr about plans and progress; warnings and errors stay.",
 }
 """What an option says that its command does not explain."""
 
 ENOUGH = {"network": 3, "training": 3}
 """With fewer options these groups dissolve: the depth of a grammar is not that of a network."""
+
+QUIET: Field = field(default=False)
+QUIET.name = "quiet"
+"""Every command takes it; `main` reads it and no command needs to know."""
 
 PARAMETER = re.compile(r"^(\w+(?:, \w+)*) : .*\n((?:    .*\n?)+)", re.M)
 METAVARS = {int: "N", float: "X", str: "TEXT"}
@@ -96,6 +101,9 @@ def grouped(command: type) -> type:
     groups: dict[str, list[Field]] = {}
     for one in shown:
         groups.setdefault(_group(one.name, {other.name for other in shown}), []).append(one)
+    if not any(_subcommands(hints[one.name]) for one in shown):
+        groups.setdefault("output", []).append(QUIET)
+        hints.setdefault(QUIET.name, bool)
     outer = [_entry(command, one, hints[one.name]) for one in groups.pop("", [])]
     for group in (group for group in GROUPS if group in groups):
         inner = make_dataclass(group, [_entry(command, one, hints[one.name]) for one in groups[group]], kw_only=True)
@@ -114,7 +122,7 @@ def flat(command: type, answer: Any) -> Any:
     for one in fields(answer):
         value = getattr(answer, one.name)
         if one.name.startswith("_"):
-            values |= {inner.name: getattr(value, inner.name) for inner in fields(value)}
+            values |= {inner.name: getattr(value, inner.name) for inner in fields(value) if inner.name != QUIET.name}
         else:
             values[one.name] = value
     hints = get_type_hints(command, include_extras=True)
@@ -132,7 +140,8 @@ def nested(command: type, instance: Any) -> Any:
     for one in fields(outer):
         if one.name.startswith("_"):
             inner = get_args(get_type_hints(outer, include_extras=True)[one.name])[0]
-            values[one.name] = inner(**{name.name: getattr(instance, name.name) for name in fields(inner)})
+            words = [name.name for name in fields(inner) if name.name != QUIET.name]
+            values[one.name] = inner(**{name: getattr(instance, name) for name in words})
         else:
             values[one.name] = getattr(instance, one.name)
     return outer(**values)

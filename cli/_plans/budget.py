@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..._support.cost import Plan, duration, read_duration
+from ..._support.progress import tell
 from ...errors import ArgumentError
 
 BUDGET = """the time that it may take, as 90s, 3min or 1h30min: work is left out to keep it, with a word"""
-
-
-def tell(text: str) -> None:
-    """A line for the user, beside the results."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def allowed(budget: str, spent: float = 0.0) -> float | None:

@@ -55,20 +55,20 @@ SECTION = """{title}
 {warnings}
 <p class="answer">{explanation}</p>
 <h2>Noise level by noise level</h2>
-<div class="wide">{words}</div>
+<div class="wide" tabindex="0">{words}</div>
 <p class="note">{caption}</p>
 <h2>How much each theory misses</h2>
 {values}
 {pictures}
 <details><summary>All numbers with their errors: held-out images</summary>
 <p>{lead}</p>
-<div class="wide">{held_out}</div>
+<div class="wide" tabindex="0">{held_out}</div>
 <p class="note">{legend}</p>
-<div class="wide">{shares}</div>
+<div class="wide" tabindex="0">{shares}</div>
 <p class="note">{shares_legend}</p></details>
 <details><summary>All numbers: training images</summary>
 <p>The same comparison where the network has seen the clean image: memorisation shows in the difference.</p>
-<div class="wide">{training}</div></details>
+<div class="wide" tabindex="0">{training}</div></details>
 <details><summary>The figure as it is saved, with memorisation and denoising errors</summary>
 <img alt="Score errors, memorisation, denoising errors and denoised examples" src="data:image/png;base64,{picture}">
 </details>"""
@@ -77,7 +77,7 @@ PICTURES = """<h2>One held-out image, denoised</h2>
 {strips}"""
 
 AGREEMENT = """<h1>Do the models agree?</h1>
-<div class="wide">{pairs}</div>
+<div class="wide" tabindex="0">{pairs}</div>
 <p>{legend}</p>"""
 
 

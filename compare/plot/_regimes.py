@@ -225,7 +225,8 @@ def plot_agreement(result: xr.Dataset, *, ax: Axes | None = None, measure: str =
     -------
     matplotlib.axes.Axes
         With standard errors: two networks on the same images, two on two sets, a network and its empirical optimum;
-        chance where it is known; shaded where two disjoint sets do not fit into the data.
+        chance where it is known; of the cosine, the two optima of two sets; shaded where two disjoint sets do not fit
+        into the data.
 
     Raises
     ------
@@ -251,6 +252,9 @@ def plot_agreement(result: xr.Dataset, *, ax: Axes | None = None, measure: str =
     curve(ax, at, f"{measure}_same", "network", "same images", marker="o", ms=2)
     curve(ax, at, f"{measure}_disjoint", "mixture", "two sets", marker="D", ms=2)
     curve(ax, at.sel(theory="empirical"), f"{measure}_to_optimum", "empirical", "own optimum", marker="s", ms=2)
+    if measure == "cosine" and "optimum_cosine_disjoint" in at:
+        null = at.sel(theory="empirical").optimum_cosine_disjoint
+        ax.plot(null.n_train, null, color=ink(ax, "empirical"), ls=":", label="optima of two sets")
     chance = at.get(f"{measure}_chance_disjoint", 0 * at.n_train)
     if f"{measure}_chance_disjoint" in at:
         ax.plot(at.n_train, chance, color=ink(ax, "exact"), lw=0.8, label="chance")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from ..._support.style import literal, style
+from ..._support.style import background, ink, literal, style
 from ...theory.noise import DiscreteSchedule, NoiseLevel
+from ..plot._axes import kind, small
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOOK = {
-    "data": ("data", "o", "#000000"),
-    "gaussian": ("Gaussian, same spectrum", "^", "#0072B2"),
-    "phases": ("random phases", "s", "#D55E00"),
-    "labels": ("shuffled labels", "D", "#009E73"),
-    "pixels": ("shuffled pixels", "v", "#CC79A7"),
+    "data": ("data", "o", "network"),
+    "gaussian": ("Gaussian, same spectrum", "^", "gaussian"),
+    "phases": ("random phases", "s", "empirical"),
+    "labels": ("shuffled labels", "D", "mixture"),
+    "pixels": ("shuffled pixels", "v", "local"),
 }
 SIGMAS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 TICKS: dict[str, tuple[float, ...]] = {
@@ -32,7 +33,13 @@ TICKS: dict[str, tuple[float, ...]] = {
 }
 
 
-def plot_transitions(table: xr.Dataset, schedule: DiscreteSchedule | None = None) -> Figure:
+@overload
+def plot_transitions(table: xr.Dataset, schedule: DiscreteSchedule | None = None, *, ax: None = None) -> Figure: ...
+@overload
+def plot_transitions(table: xr.Dataset, schedule: DiscreteSchedule | None = None, *, ax: Axes) -> Axes: ...
+def plot_transitions(
+    table: xr.Dataset, schedule: DiscreteSchedule | None = None, *, ax: Axes | None = None
+) -> Figure | Axes:
     """Draw the transitions of `null_transitions` on one axis of noise.
 
     Parameters
@@ -41,13 +48,20 @@ def plot_transitions(table: xr.Dataset, schedule: DiscreteSchedule | None = None
         As of `null_transitions`.
     schedule : DiscreteSchedule, optional
         Of the clock "DDPM step" (default: linear, 1000 steps from 1e-4 to 0.02).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw, with the settings that are in force; by default in a new figure, in the looks of the figures.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        A line for each transition, a mark with its error for the data and for each null; "none" at the right where a
-        source has no such transition. Below, the axis of sigma; above, those of log SNR, OU time, alpha bar, flow time
-        and DDPM step.
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The new figure, or the given axes. A line for each transition, a mark with its error for the data and for each
+        null; "none" at the right where a source has no such transition. Below, the axis of sigma; above, those of log
+        SNR, OU time, alpha bar, flow time and DDPM step.
+
+    Raises
+    ------
+    ArgumentError
+        If the result is of another kind.
 
     Examples
     --------
@@ -58,37 +72,47 @@ def plot_transitions(table: xr.Dataset, schedule: DiscreteSchedule | None = None
     """
     import matplotlib.pyplot as plt
 
+    kind(table, "plot_transitions", ("place", "place_stderr"), "null_transitions", ("transition", "source", "clock"))
+    if ax is not None:
+        _draw(ax, table, schedule)
+        ax.legend(fontsize=small(), loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+        return ax
+    with style(**{"figure.constrained_layout.use": True}):
+        figure, own = plt.subplots(figsize=(7.2, 1.9 + 0.3 * table.sizes["transition"]))
+        _draw(own, table, schedule)
+        figure.legend(loc="outside lower center", ncols=table.sizes["source"])
+    return figure
+
+
+def _draw(ax: Axes, table: xr.Dataset, schedule: DiscreteSchedule | None) -> None:
     rows, sources = table.transition.values.tolist(), table.source.values.tolist()
     place = table.sel(clock="sigma")
-    with style(**{"figure.constrained_layout.use": True}):
-        figure, ax = plt.subplots(figsize=(7.2, 1.9 + 0.3 * len(rows)))
-        for k, source in enumerate(sources):
-            label, marker, shade = LOOK[source]
-            one, height = place.sel(source=source), np.arange(len(rows)) + 0.16 * (k - (len(sources) - 1) / 2)
-            ax.errorbar(
-                one.place, height, xerr=one.place_stderr, fmt=marker, ms=3.5, color=shade,
-                mfc=shade if source == "data" else "white", elinewidth=0.8, label=label,
+    for k, source in enumerate(sources):
+        label, marker, theory = LOOK[source]
+        shade = ink(ax, theory)
+        one, height = place.sel(source=source), np.arange(len(rows)) + 0.16 * (k - (len(sources) - 1) / 2)
+        ax.errorbar(
+            one.place, height, xerr=one.place_stderr, fmt=marker, ms=3.5, color=shade,
+            mfc=shade if source == "data" else background(ax), elinewidth=0.8, label=label,
+        )  # fmt: skip
+    ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylim=(len(rows) - 0.5, -0.5))
+    found = place.place.values[np.isfinite(place.place.values)]
+    ax.set_xlim(0.7 * found.min(), 2.5 * found.max())
+    ax.minorticks_off()
+    shown = [sigma for sigma in SIGMAS if ax.get_xlim()[0] <= sigma <= ax.get_xlim()[1]]
+    ax.set_xticks(shown, [f"{sigma:g}" for sigma in shown])
+    ax.set_yticks(range(len(rows)), [literal(name) for name in rows])
+    ax.grid(axis="y", linewidth=0.3)
+    missing = place.place.isnull()
+    for j, name in enumerate(rows):
+        absent = [source for source in sources if bool(missing.sel(source=source, transition=name))]
+        if absent:
+            ax.annotate(
+                f"none: {', '.join(absent)}", (0.99, j), xycoords=("axes fraction", "data"), ha="right", va="center",
+                fontsize=small(), bbox={"facecolor": background(ax), "edgecolor": "none", "pad": 0.5},
             )  # fmt: skip
-        ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylim=(len(rows) - 0.5, -0.5))
-        found = place.place.values[np.isfinite(place.place.values)]
-        ax.set_xlim(0.7 * found.min(), 2.5 * found.max())
-        ax.minorticks_off()
-        shown = [sigma for sigma in SIGMAS if ax.get_xlim()[0] <= sigma <= ax.get_xlim()[1]]
-        ax.set_xticks(shown, [f"{sigma:g}" for sigma in shown])
-        ax.set_yticks(range(len(rows)), [literal(name) for name in rows])
-        ax.grid(axis="y", linewidth=0.3)
-        missing = place.place.isnull()
-        for j, name in enumerate(rows):
-            absent = [source for source in sources if bool(missing.sel(source=source, transition=name))]
-            if absent:
-                ax.annotate(
-                    f"none: {', '.join(absent)}", (0.99, j), xycoords=("axes fraction", "data"),
-                    ha="right", va="center", fontsize=6, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-                )  # fmt: skip
-        for level, (clock, ticks) in enumerate(_clocks(schedule).items()):
-            _clock_axis(ax, clock, ticks, level)
-        figure.legend(loc="outside lower center", ncols=len(sources))
-    return figure
+    for level, (clock, ticks) in enumerate(_clocks(schedule).items()):
+        _clock_axis(ax, clock, ticks, level)
 
 
 def _clocks(schedule: DiscreteSchedule | None) -> dict[str, dict[str, float]]:
@@ -121,5 +145,5 @@ def _clock_axis(ax: Axes, clock: str, ticks: dict[str, float], level: int) -> No
     top.tick_params(axis="x", pad=1, length=2)
     top.annotate(
         clock, (0, 1), xycoords="axes fraction", xytext=(-6, 20 * level), textcoords="offset points",
-        ha="right", va="center", fontsize=7,
+        ha="right", va="center", fontsize=small(0.875),
     )  # fmt: skip

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
     from .._findings import Findings
 
 NAMES = ("bumps", "bumps and stripes")
-SHADES = (COLOURS["empirical"], COLOURS["gaussian"])
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -29,47 +30,58 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return study("data_efficiency", scale, seed)
 
 
-def draw(dataset: xr.Dataset) -> Figure:
-    """Two panels of learning curves over data, and the power laws."""
+@panel("accuracy", "examples", "size", "seed", "reached", choice={"data": NAMES}, loc="upper left", handlelength=1)
+def plot_learning_over_data(ax: Axes, result: xr.Dataset, data: str) -> None:
+    """Accuracy over all places against the number of training images, a line for each size of the canvas."""
     import numpy as np
-    from matplotlib import pyplot as plt
+
+    for size, shade in zip(result["size"].values, shades(ax, result.sizes["size"]), strict=True):
+        one = result.sel(stripes=NAMES.index(data), size=size)
+        error = one.accuracy.std("seed", ddof=1) / np.sqrt(one.sizes["seed"])
+        label = f"N = {int(size)}"
+        ax.errorbar(one.examples, one.accuracy.mean("seed"), error, color=shade, marker="o", ms=3, label=label)
+    ax.axhline(result.attrs["reached"], color=ink(ax, "exact"), lw=0.7, ls=":")
+    ax.set(xscale="log", xlabel=f"images: {data}", ylabel="accuracy over all places", ylim=(-0.03, 1.05))
+    _plain_ticks(ax.xaxis)
+
+
+@panel("needed", "needed_stderr", "exponent", "exponent_stderr", "examples", "size", loc="upper left", handlelength=1)
+def plot_images_needed(ax: Axes, result: xr.Dataset) -> None:
+    """Images at which the mean accuracy reaches 60 % against the size N, with lines of slope 2 and 1."""
+    import numpy as np
 
     from ._runs import told
 
+    sizes = result["size"].values.astype(float)
+    for s, (name, theory) in enumerate(zip(NAMES, ("empirical", "gaussian"), strict=True)):
+        one, shade = result.sel(stripes=s), ink(ax, theory)
+        label = f"{name}:\nexponent {told(one, 'exponent')}"
+        ax.errorbar(sizes, one.needed, one.needed_stderr, color=shade, marker="o", ls="none", label=label)
+        held = np.isfinite(one.needed.values)
+        if held.any():
+            level = np.exp(np.mean(np.log(one.needed.values[held])))
+            middle = np.exp(np.mean(np.log(sizes[held])))
+            ax.plot(sizes, level * (sizes / middle) ** (2 - s), color=shade, lw=0.8, ls="--")
+    ax.set(xscale="log", yscale="log", xlabel="size N", ylabel="images to 60 %")
+    found = result.needed if result.needed.notnull().any() else result.examples
+    low, high = float(found.min()) / 1.3, 1.3 * float(found.max())
+    ax.set_ylim(low, high * (high / low) ** 0.6)
+    _plain_ticks(ax.yaxis)
+    _plain_ticks(ax.xaxis)
+    ax.set_xticks(sizes, [f"{int(size)}" for size in sizes])
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Two panels of learning curves over data, and the power laws."""
+    from matplotlib import pyplot as plt
+
     with style():
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.6))
-        colours = shades(dataset.sizes["size"])
-        for s, ax in enumerate(axes[:2]):
-            for size, colour in zip(dataset["size"].values, colours, strict=True):
-                one = dataset.sel(stripes=s, size=size)
-                mean = one.accuracy.mean("seed")
-                error = one.accuracy.std("seed", ddof=1) / np.sqrt(one.sizes["seed"])
-                ax.errorbar(one.examples, mean, error, color=colour, marker="o", ms=3, label=f"N = {int(size)}")
-            ax.axhline(dataset.attrs["reached"], color=COLOURS["exact"], lw=0.7, ls=":")
-            ax.set(xscale="log", xlabel=f"images: {NAMES[s]}", ylim=(-0.03, 1.05))
-            _plain_ticks(ax.xaxis)
-        axes[0].set_ylabel("accuracy over all places")
-        axes[0].legend(loc="upper left", handlelength=1)
-        law, sizes = axes[2], dataset["size"].values.astype(float)
-        for s, (name, colour) in enumerate(zip(NAMES, SHADES, strict=True)):
-            one = dataset.sel(stripes=s)
-            label = f"{name}:\nexponent {told(one, 'exponent')}"
-            law.errorbar(sizes, one.needed, one.needed_stderr, color=colour, marker="o", ls="none", label=label)
-            held = np.isfinite(one.needed.values)
-            if held.any():
-                level = np.exp(np.mean(np.log(one.needed.values[held])))
-                middle = np.exp(np.mean(np.log(sizes[held])))
-                law.plot(sizes, level * (sizes / middle) ** (2 - s), color=colour, lw=0.8, ls="--")
-        law.set(xscale="log", yscale="log", xlabel="size N", ylabel="images to 60 %")
-        found = dataset.needed if dataset.needed.notnull().any() else dataset.examples
-        low, high = float(found.min()) / 1.3, 1.3 * float(found.max())
-        law.set_ylim(low, high * (high / low) ** 0.6)
-        _plain_ticks(law.yaxis)
-        _plain_ticks(law.xaxis)
-        law.set_xticks(sizes, [f"{int(size)}" for size in sizes])
-        law.legend(loc="upper left", handlelength=1)
-        for ax, letter in zip(axes, "abc", strict=True):
-            panel_letter(ax, letter)
+        for ax, data in zip(axes[:2], NAMES, strict=True):
+            plot_learning_over_data(dataset, ax=ax, data=data, legend=data == NAMES[0])
+        axes[1].set_ylabel("")
+        plot_images_needed(dataset, ax=axes[2])
+        letters(axes)
     return figure
 
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._style import PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
 
+SETS = ("bumps", "stripes", "few bumps", "stripes + few bumps", "stripes + bumps")
 REGION = {"neither": "outside", "x": "x inside", "y": "y inside", "both": "both inside"}
 
 
@@ -28,36 +31,47 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return study("held_out_composition", scale, seed)
 
 
+@panel("sample", "set", choice={"training": SETS})
+def plot_painted_band(ax: Axes, result: xr.Dataset, training: str) -> None:
+    """What the first network of a training set paints in the middle of the band that was held out."""
+    ax.imshow(result.sample.sel(set=training), vmin=0, vmax=1, cmap="gray", origin="lower")
+    ax.set(xticks=[], yticks=[])
+    ax.set_xlabel(training.replace(" + ", "\n+ ").replace("few ", "few\n"))
+
+
+@panel(
+    "accuracy", "accuracy_stderr", "examples", "tested", "set", "region",
+    loc="lower right", bbox_to_anchor=(1.0, 1.0), size=0.75,
+)  # fmt: skip
+def plot_held_out_accuracy(ax: Axes, result: xr.Dataset) -> None:
+    """Accuracy by which coordinates lie in the band that was held out, a bar for each training set."""
+    count = result.sizes["set"]
+    width = 0.8 / count
+    for k, (name, shade) in enumerate(zip(result["set"].values, shades(ax, count), strict=True)):
+        one = result.sel(set=name)
+        places = [i + (k - (count - 1) / 2) * width for i in range(result.sizes["region"])]
+        label, error = f"{name} ({int(one.examples)} images)", one.accuracy_stderr.fillna(0)
+        whiskers = {"lw": 0.8, "ecolor": ink(ax, "network")}
+        ax.bar(places, one.accuracy, width * 0.9, yerr=error, color=shade, label=label, error_kw=whiskers)
+    labels = [f"{REGION[str(r)]}\n({int(n)} places)" for r, n in zip(result.region.values, result.tested, strict=True)]
+    ax.set_xticks(range(len(labels)), labels)
+    ax.set(xlabel="coordinates in the held-out band", ylabel="accuracy", ylim=(0, 1.05))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """A painted image per training set above the accuracies."""
     from matplotlib import pyplot as plt
 
-    count = dataset.sizes["set"]
+    names = [str(name) for name in dataset["set"].values]
     with style():
         figure = plt.figure(figsize=(PAGE, 4.0))
-        grid = figure.add_gridspec(2, count, height_ratios=(1, 1.5))
-        for k, name in enumerate(dataset["set"].values):
-            ax = figure.add_subplot(grid[0, k])
-            ax.imshow(dataset.sample.sel(set=name), vmin=0, vmax=1, cmap="gray", origin="lower")
-            ax.set(xticks=[], yticks=[])
-            ax.set_xlabel(str(name).replace(" + ", "\n+ ").replace("few ", "few\n"))
-            if k == 0:
-                panel_letter(ax, "a")
-        bars = figure.add_subplot(grid[1, :])
-        width = 0.8 / count
-        for k, (name, colour) in enumerate(zip(dataset["set"].values, shades(count), strict=True)):
-            one = dataset.sel(set=name)
-            places = [i + (k - (count - 1) / 2) * width for i in range(dataset.sizes["region"])]
-            label = f"{name} ({int(one.examples)} images)"
-            error = one.accuracy_stderr.fillna(0)
-            bars.bar(places, one.accuracy, width * 0.9, yerr=error, color=colour, label=label, error_kw={"lw": 0.8})
-        labels = [
-            f"{REGION[str(r)]}\n({int(n)} places)" for r, n in zip(dataset.region.values, dataset.tested, strict=True)
+        grid = figure.add_gridspec(2, len(names), height_ratios=(1, 1.5))
+        painted = [
+            plot_painted_band(dataset, ax=figure.add_subplot(grid[0, k]), training=name) for k, name in enumerate(names)
         ]
-        bars.set_xticks(range(len(labels)), labels)
-        bars.set(ylabel="accuracy", ylim=(0, 1.05))
+        bars = plot_held_out_accuracy(dataset, ax=figure.add_subplot(grid[1, :]), legend=False)
         figure.legend(*bars.get_legend_handles_labels(), loc="outside lower center", ncols=3, handlelength=1)
-        panel_letter(bars, "b")
+        letters((painted[0], bars))
     return figure
 
 

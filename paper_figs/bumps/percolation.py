@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
@@ -51,38 +53,67 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return result
 
 
+_WIDTHS = {"title": r"width $\sigma/d$", "handlelength": 1}
+
+
+@panel(
+    "fraction", "connected_mean", "share", "connected", "connected_stderr", "predicted", "width",
+    loc="lower right", **_WIDTHS,
+)  # fmt: skip
+def plot_connected_share(ax: Axes, result: xr.Dataset) -> None:
+    """Largest connected share of the data against the share kept: random draws and trained data."""
+    for k, shade in enumerate(shades(ax, result.sizes["width"])):
+        one = result.isel(width=k)
+        ax.plot(one.fraction, one.connected_mean, color=shade, label=f"{float(one.width):g}")
+        ax.errorbar(one.share, one.connected, one.connected_stderr, color=shade, marker="o", ls="")
+        ax.axvline(float(one.predicted), color=shade, lw=0.8, ls=":")
+    ax.set(xlabel="share of the data kept", ylabel="largest connected share", ylim=(0, 1.05))
+
+
+@panel(
+    "share", "unseen", "unseen_stderr", "predicted", "width",
+    choice={"against": ("share", "ratio")}, loc="upper left", **_WIDTHS,
+)  # fmt: skip
+def plot_accuracy_of_unseen_places(ax: Axes, result: xr.Dataset, against: str) -> None:
+    """Accuracy at places not trained on, against the share of the data kept or its ratio to the critical share."""
+    for k, shade in enumerate(shades(ax, result.sizes["width"])):
+        one = result.isel(width=k)
+        place = one.share if against == "share" else one.share / one.predicted
+        ax.errorbar(place, one.unseen, one.unseen_stderr, color=shade, marker="o", label=f"{float(one.width):g}")
+        if against == "share":
+            ax.axvline(float(one.predicted), color=shade, lw=0.8, ls=":")
+    ax.set(ylabel="accuracy, unseen places", ylim=(-0.03, 1.05))
+    if against == "share":
+        ax.set_xlabel("share of the data kept")
+    else:
+        ax.axvline(1, color=ink(ax, "exact"), lw=0.8, ls=":")
+        ax.set(xlabel="share over critical share", xscale="log")
+
+
+@panel(
+    "p", *(f"matrix_{name}{rest}" for name in ("entities", "properties") for rest in ("", "_stderr")),
+    "matrix_predicted_entities", "matrix_predicted_properties", handlelength=1,
+)  # fmt: skip
+def plot_concept_matrix(ax: Axes, result: xr.Dataset) -> None:
+    """Entities and properties of a random concept matrix in its largest component, measured and predicted."""
+    for name, theory in (("entities", "gaussian"), ("properties", "empirical")):
+        shade, error = ink(ax, theory), result[f"matrix_{name}_stderr"]
+        ax.plot(result.p, result[f"matrix_predicted_{name}"], color=shade, label=f"{name}, theory")
+        ax.errorbar(result.p, result[f"matrix_{name}"], error, color=shade, marker="o", ls="", label=name)
+    ax.set(xlabel=r"$p / p_c$", ylabel="share in the largest component", ylim=(-0.03, 1.05))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Connected share, accuracy against the share and against its ratio to the critical one, concept matrix."""
     from matplotlib import pyplot as plt
 
     with style():
         figure, axes = plt.subplots(2, 2, figsize=(PAGE * 0.8, 4.4))
-        (connected, learned), (scaled, matrix) = axes
-        for k, colour in enumerate(shades(dataset.sizes["width"])):
-            one = dataset.isel(width=k)
-            label = f"{float(one.width):g}"
-            connected.plot(one.fraction, one.connected_mean, color=colour, label=label)
-            connected.errorbar(one.share, one.connected, one.connected_stderr, color=colour, marker="o", ls="")
-            connected.axvline(float(one.predicted), color=colour, lw=0.8, ls=":")
-            learned.errorbar(one.share, one.unseen, one.unseen_stderr, color=colour, marker="o", label=label)
-            learned.axvline(float(one.predicted), color=colour, lw=0.8, ls=":")
-            ratio = one.share / one.predicted
-            scaled.errorbar(ratio, one.unseen, one.unseen_stderr, color=colour, marker="o", label=label)
-        connected.set(xlabel="share of the data kept", ylabel="largest connected share", ylim=(0, 1.05))
-        connected.legend(title=r"width $\sigma/d$", handlelength=1)
-        learned.set(xlabel="share of the data kept", ylabel="accuracy, unseen places", ylim=(-0.03, 1.05))
-        scaled.axvline(1, color=COLOURS["exact"], lw=0.8, ls=":")
-        scaled.set(xlabel="share over critical share", ylabel="accuracy, unseen places", xscale="log")
-        scaled.set_ylim(-0.03, 1.05)
-        for name, colour in (("entities", "gaussian"), ("properties", "empirical")):
-            shade = COLOURS[colour]
-            matrix.plot(dataset.p, dataset[f"matrix_predicted_{name}"], color=shade, label=f"{name}, theory")
-            error = dataset[f"matrix_{name}_stderr"]
-            matrix.errorbar(dataset.p, dataset[f"matrix_{name}"], error, color=shade, marker="o", ls="", label=name)
-        matrix.set(xlabel=r"$p / p_c$", ylabel="share in the largest component", ylim=(-0.03, 1.05))
-        matrix.legend(handlelength=1)
-        for ax, letter in zip(axes.ravel(), "abcd", strict=True):
-            panel_letter(ax, letter)
+        plot_connected_share(dataset, ax=axes[0, 0])
+        plot_accuracy_of_unseen_places(dataset, ax=axes[0, 1], legend=False)
+        plot_accuracy_of_unseen_places(dataset, ax=axes[1, 0], against="ratio", legend=False)
+        plot_concept_matrix(dataset, ax=axes[1, 1])
+        letters(axes.flat)
     return figure
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
@@ -28,45 +30,60 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return study("bump_representation", scale, seed)
 
 
+@panel("projection", "source", choice={"feature": ("x", "y")})
+def plot_principal_plane(ax: Axes, result: xr.Dataset, feature: str) -> None:
+    """The places of the torus in two principal components of a middle layer, coloured by one of their coordinates."""
+    import numpy as np
+
+    one = result.sel(source=SHOWN).isel(network=0)
+    n = one.sizes["x"]
+    colour = np.broadcast_to(np.arange(n)[:, None] if feature == "x" else np.arange(n), (n, n))
+    points, first = one.projection.values, 0 if feature == "x" else 2
+    dots = ax.scatter(points[..., first], points[..., first + 1], c=colour, cmap="twilight", s=8, lw=0)
+    ax.set(xlabel=f"component {first + 1}", ylabel=f"component {first + 2}", xticks=[], yticks=[])
+    ax.figure.colorbar(dots, ax=ax, label=f"place along {feature}")
+
+
+@panel("spectrum", "participation_ratio", "component", "source", handlelength=1.2)
+def plot_representation_spectrum(ax: Axes, result: xr.Dataset) -> None:
+    """Share of the variance in each principal component: a layer, the code of the label, the images, a torus."""
+    for source, theory in ((SHOWN, "network"), ("code", "mixture"), ("pixels", "empirical")):
+        here = result.sel(source=source)
+        label = f"{source} (ratio {float(here.participation_ratio.mean()):.1f})"
+        ax.plot(here.component, here.spectrum.isel(network=0), "o-", color=ink(ax, theory), label=label)
+    ax.plot([1, 2, 3, 4], [0.25] * 4, "--", color=ink(ax, "gaussian"), label="Clifford torus (ratio 4)")
+    ax.set(xlabel="principal component", ylabel="share of the variance", ylim=(0, None))
+    ax.set_xticks((1, 5, 10, 15))
+
+
+@panel("distance", "source", "reference", "network", loc="lower right", handlelength=1)
+def plot_distance_to_tori(ax: Axes, result: xr.Dataset) -> None:
+    """Wasserstein distance of the tangents' cosines to those of two tori, layer by layer."""
+    import numpy as np
+
+    places = np.arange(result.sizes["source"])
+    for reference, theory, name in (
+        ("clifford", "gaussian", "to the Clifford torus"),
+        ("three_torus", "local", "to the three-torus"),
+    ):
+        here = result.distance.sel(reference=reference)
+        error = here.std("network", ddof=1) / np.sqrt(here.sizes["network"])
+        ax.errorbar(here.mean("network"), places, xerr=error, color=ink(ax, theory), marker="o", ls="", label=name)
+    ax.set_yticks(places, [str(source) for source in result.source.values])
+    ax.set(xlabel="distance of cosines", ylabel="layer", xlim=(0, None), ylim=(len(places) + 1.2, -0.5))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Two planes of the representation, the spectrum, and the distances."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    one = dataset.sel(source=SHOWN).isel(network=0)
     with style():
         figure, axes = plt.subplots(2, 2, figsize=(PAGE * 0.9, 4.8))
-        n = one.sizes["x"]
-        x, y = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
-        points = one.projection.values
-        for ax, first, feature, name in ((axes[0, 0], 0, x, "x"), (axes[0, 1], 2, y, "y")):
-            dots = ax.scatter(points[..., first], points[..., first + 1], c=feature, cmap="twilight", s=8, lw=0)
-            ax.set(xlabel=f"component {first + 1}", ylabel=f"component {first + 2}", xticks=[], yticks=[])
-            figure.colorbar(dots, ax=ax, label=f"place along {name}")
-        spectrum = axes[1, 0]
-        for source, colour in ((SHOWN, "network"), ("code", "mixture"), ("pixels", "empirical")):
-            here = dataset.sel(source=source).isel(network=0)
-            ratio = float(dataset.sel(source=source).participation_ratio.mean())
-            label = f"{source} (ratio {ratio:.1f})"
-            spectrum.plot(here.component, here.spectrum, "o-", color=COLOURS[colour], label=label)
-        spectrum.plot([1, 2, 3, 4], [0.25] * 4, "--", color=COLOURS["gaussian"], label="Clifford torus (ratio 4)")
-        spectrum.set(xlabel="principal component", ylabel="share of the variance", ylim=(0, None))
-        spectrum.set_xticks((1, 5, 10, 15))
-        spectrum.legend(handlelength=1.2)
-        away, places = axes[1, 1], np.arange(dataset.sizes["source"])
-        for reference, colour, name in (
-            ("clifford", "gaussian", "to the Clifford torus"),
-            ("three_torus", "local", "to the three-torus"),
-        ):
-            here = dataset.distance.sel(reference=reference)
-            error = here.std("network", ddof=1) / np.sqrt(here.sizes["network"])
-            mean = here.mean("network")
-            away.errorbar(mean, places, xerr=error, color=COLOURS[colour], marker="o", ls="", label=name)
-        away.set_yticks(places, [str(source) for source in dataset.source.values])
-        away.set(xlabel="distance of cosines", xlim=(0, None), ylim=(len(places) + 1.2, -0.5))
-        away.legend(loc="lower right", handlelength=1)
-        for ax, letter in zip(axes.ravel(), "abcd", strict=True):
-            panel_letter(ax, letter)
+        for ax, feature in zip(axes[0], "xy", strict=True):
+            plot_principal_plane(dataset, ax=ax, feature=feature)
+        plot_representation_spectrum(dataset, ax=axes[1, 0])
+        plot_distance_to_tori(dataset, ax=axes[1, 1])
+        letters(axes.flat)
     return figure
 
 

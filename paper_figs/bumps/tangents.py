@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
@@ -38,28 +40,34 @@ def references(n: int) -> dict[str, xr.Dataset]:
     return {name: factorisation_of_values(values, topology=False) for name, values in tori.items()}
 
 
+@panel("histogram", "projection", "source", "test", choice={"test": tuple(PANELS)}, size=0.75)
+def plot_tangent_cosines(ax: Axes, result: xr.Dataset, test: str) -> None:
+    """Histogram of the cosines between differences of the representation: networks, images, and two tori."""
+    import numpy as np
+
+    curves = {
+        f"network, {SHOWN}": (result.sel(source=SHOWN).mean("network"), "network"),
+        "images": (result.sel(source="pixels").isel(network=0), "empirical"),
+    }
+    for (name, values), theory in zip(references(result.sizes["x"]).items(), ("gaussian", "local"), strict=True):
+        curves[name] = (values, theory)
+    for name, (values, theory) in curves.items():
+        share = values.histogram.sel(test=test)
+        ax.stairs(share.values, np.linspace(-1, 1, share.size + 1), color=ink(ax, theory), label=name)
+    ax.set(xlabel=f"cosine, {PANELS[test]}", xlim=(-1.05, 1.05), yscale="log", ylim=(1e-3, 1.5))
+    ax.set_ylabel("share of pairs")
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """One panel per test."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    n = dataset.sizes["x"]
-    curves = {
-        f"network, {SHOWN}": (dataset.sel(source=SHOWN).mean("network"), COLOURS["network"]),
-        "images": (dataset.sel(source="pixels").isel(network=0), COLOURS["empirical"]),
-    }
-    for (name, values), colour in zip(references(n).items(), (COLOURS["gaussian"], COLOURS["local"]), strict=True):
-        curves[name] = (values, colour)
     with style():
         figure, axes = plt.subplots(1, 4, figsize=(PAGE, 2.2), sharey=True)
-        for ax, (test, title), letter in zip(axes, PANELS.items(), "abcd", strict=True):
-            for name, (values, colour) in curves.items():
-                share = values.histogram.sel(test=test)
-                ax.stairs(share.values, np.linspace(-1, 1, share.size + 1), color=colour, label=name)
-            ax.set(xlabel=title, xlim=(-1.05, 1.05), yscale="log", ylim=(1e-3, 1.5))
-            panel_letter(ax, letter)
-        axes[0].set_ylabel("share of pairs, by cosine")
+        for ax, test in zip(axes, PANELS, strict=True):
+            plot_tangent_cosines(dataset, ax=ax, test=test, legend=False).label_outer()
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, handlelength=1)
+        letters(axes)
     return figure
 
 

@@ -8,13 +8,15 @@ never seen; (c) steps to accuracy 0.8 of every class, and of the product of its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, style
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
@@ -47,49 +49,55 @@ def times(dataset: xr.Dataset, split: str, law: bool = False) -> tuple[np.ndarra
     return mean_error(crossing_time(dataset.step.values, value.transpose("seed", "class", "step").values, THRESHOLD))
 
 
+@panel("joint", "step", "distance", "seed", "split", "class", choice={"split": tuple(SPLITS)}, handlelength=2)
+def plot_unseen_classes(ax: Axes, result: xr.Dataset, split: str) -> dict[str, Any]:
+    """Joint accuracy of the classes that a split never shows, over training, with standard errors over seeds."""
+    import numpy as np
+
+    one, shade = result.sel(split=split), ink(ax, SPLITS[split])
+    for line, i in zip(LINES, np.flatnonzero(one.distance.values > 0), strict=False):
+        values = one.joint.isel({"class": i})
+        mean, error = values.mean("seed"), values.std("seed", ddof=1) / result.sizes["seed"] ** 0.5
+        label = f"{result['class'].values[i]}, distance {int(one.distance[i])}"
+        ax.plot(result.step, mean, line, color=shade, label=label)
+        ax.fill_between(result.step, mean - error, mean + error, color=shade, alpha=0.15, lw=0)
+    ax.set(xlabel="training step", ylabel="joint accuracy, unseen classes", ylim=(-0.02, 1.04), title=split)
+    return {"loc": "lower right" if split == "H32-train1" else "best"}
+
+
+@panel("joint", "accuracy", "step", "distance", "split", "class", loc="upper center", handlelength=0.8, size=0.75)
+def plot_steps_by_class(ax: Axes, result: xr.Dataset) -> dict[str, Any]:
+    """Steps to accuracy 0.8 of every class of both splits, and of the product of its marginals."""
+    import numpy as np
+
+    labels = [str(label) for label in result["class"].values]
+    for k, (split, theory) in enumerate(SPLITS.items()):
+        place, shade = np.arange(len(labels)) + 0.36 * (k - 0.5), ink(ax, theory)
+        mean, error = times(result, split)
+        trained = result.distance.sel(split=split).values == 0
+        fills = [background(ax) if one else shade for one in trained]
+        whiskers = {"lw": 0.8, "ecolor": ink(ax, "network")}
+        ax.bar(place, mean, 0.34, yerr=error, color=fills, edgecolor=shade, lw=0.8, error_kw=whiskers)
+        ax.bar([0], [0], color=shade, label=split)
+        product, label = times(result, split, law=True)[0], "product" if k else None
+        ax.plot(place, product, "_", color=ink(ax, "network"), ms=5, label=label)
+    ax.set_xticks(range(len(labels)), labels, fontsize=6)
+    ax.set(xlabel="class (not filled: trained)", ylabel=f"steps to accuracy {THRESHOLD:g}")
+    ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
+    return {"ncols": 3, "columnspacing": 0.8}
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Curves of the unseen classes of both splits, and the steps to each class."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    labels = [str(label) for label in dataset["class"].values]
     with style():
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1, 1, 1.2))
-        for ax, (split, shade) in zip(axes[:2], SPLITS.items(), strict=True):
-            one = dataset.sel(split=split)
-            unseen = np.flatnonzero(one.distance.values > 0)
-            for line, i in zip(LINES, unseen, strict=True):
-                values = one.joint.isel({"class": i})
-                mean, error = values.mean("seed"), values.std("seed", ddof=1) / dataset.sizes["seed"] ** 0.5
-                text = f"{labels[i]}, distance {int(one.distance[i])}"
-                ax.plot(dataset.step, mean, line, color=COLOURS[shade], label=text)
-                ax.fill_between(dataset.step, mean - error, mean + error, color=COLOURS[shade], alpha=0.15, lw=0)
-            ax.set(xlabel="training step", ylim=(-0.02, 1.04), title=split)
-            ax.legend(loc="lower right" if split == "H32-train1" else "best", handlelength=2)
-        axes[0].set_ylabel("joint accuracy, unseen classes")
-        for k, (split, shade) in enumerate(SPLITS.items()):
-            place = np.arange(len(labels)) + 0.36 * (k - 0.5)
-            mean, error = times(dataset, split)
-            trained = dataset.distance.sel(split=split).values == 0
-            fills = [COLOURS[shade] if not one else "white" for one in trained]
-            axes[2].bar(
-                place, mean, 0.34, yerr=error, color=fills, edgecolor=COLOURS[shade], lw=0.8, error_kw={"lw": 0.8}
-            )
-            axes[2].bar([0], [0], color=COLOURS[shade], label=split)
-            axes[2].plot(
-                place,
-                times(dataset, split, law=True)[0],
-                "_",
-                color=COLOURS["network"],
-                ms=5,
-                label="product" if k else None,
-            )
-        axes[2].set_xticks(range(len(labels)), labels, fontsize=6)
-        axes[2].set(xlabel="class (white: trained)", ylabel=f"steps to accuracy {THRESHOLD:g}")
-        axes[2].set_ylim(0, 1.2 * axes[2].get_ylim()[1])
-        axes[2].legend(loc="upper center", ncols=3, handlelength=0.8, columnspacing=0.8, fontsize=6)
-        for ax, letter in zip(axes, "abc", strict=True):
-            panel_letter(ax, letter)
+        for ax, split in zip(axes[:2], SPLITS, strict=True):
+            plot_unseen_classes(dataset, ax=ax, split=split)
+        axes[1].set_ylabel("")
+        plot_steps_by_class(dataset, ax=axes[2])
+        letters(axes)
     return figure
 
 

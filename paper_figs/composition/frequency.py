@@ -9,12 +9,15 @@ reach it and the mean is a lower bound. Means and standard errors over three see
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...compare.concepts._critical_samples import CriticalSamples
@@ -25,7 +28,6 @@ PLAN: dict[str, dict[str, Any]] = {
     "small": {"kept": (0, 2, 4, 8, 16, 32, 128), "every": 100},
     "full": {"kept": (0, 4, 8, 16, 41, 83, 125, 166, 208, 229, 500, 1500), "every": 780},
 }
-SHADES = {"010": COLOURS["belief_propagation"], "100": "#882255"}
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -65,61 +67,85 @@ def _farthest(dataset: xr.Dataset) -> str:
     return str(dataset["class"].values[int(dataset.distance.values.argmax())])
 
 
-def draw(dataset: xr.Dataset) -> Figure:
-    """Accuracy and steps against the number of pictures kept."""
-    import numpy as np
-    from matplotlib import pyplot as plt
-
-    kept = dataset.kept.values.astype(float)
-    shown = np.where(kept > 0, kept, kept[kept > 0].min() / 2)
-    fine = np.geomspace(shown[0], kept.max(), 300)
-    with style():
-        figure, (accuracy, steps) = plt.subplots(1, 2, figsize=(PAGE, 2.6))
-        for i, (rare, concept) in enumerate(RARE.items()):
-            for j, (label, marker, line) in enumerate(((rare, "s", ":"), (_farthest(dataset), "o", "-"))):
-                aside = 1.06 ** (2 * i + j - 1.5)
-                mean, error = _final(dataset, rare, label)
-                shade = SHADES[rare]
-                text = f"{label}, {concept} rare"
-                points = {"fmt": marker, "ms": 3.5, "capsize": 1.5, "mfc": "none" if marker == "s" else shade}
-                accuracy.errorbar(shown * aside, mean, error, color=shade, **points)
-                found = critical(dataset, rare, label)
-                if found is not None:
-                    curve = found.plateau / (1 + (found.value / fine) ** found.exponent)
-                    accuracy.plot(fine, curve, line, color=shade, lw=1)
-                _draw_steps(steps, dataset, rare, label, shown * aside, marker, line, shade, text)
-        for ax in (accuracy, steps):
-            ax.set_xscale("log")
-            ax.set_xticks([shown[0], 10, 100], ["0", "10", "100"])
-            ax.set_xlabel("pictures kept of the rare class")
-        accuracy.set(ylabel="joint accuracy at the end", ylim=(-0.03, 1.05))
-        steps.set(ylabel=f"steps to accuracy {THRESHOLD:g}", ylim=(0, 1.12 * float(dataset.step.max())))
-        handles = steps.get_legend_handles_labels()
-        figure.legend(*handles, loc="outside upper center", ncols=4)
-        for ax, letter in zip((accuracy, steps), "ab", strict=True):
-            panel_letter(ax, letter)
-    return figure
-
-
 THRESHOLD = 0.8
+SHADES = {"010": "belief_propagation", "100": "finite-sample"}
+_TOLD = ("joint", "step", "kept", "rare", "class", "distance")
 
 
-def _draw_steps(ax, dataset, rare, label, shown, marker, line, shade, text) -> None:
+def _lines(ax: Axes, result: xr.Dataset) -> Iterator[tuple[str, str, Any, dict[str, Any], str]]:
+    """(rare class, class shown, places, look of the points, style of the line) of each curve."""
+    kept = _places(result)
+    for i, rare in enumerate(RARE):
+        for j, (label, marker, line) in enumerate(((rare, "s", ":"), (_farthest(result), "o", "-"))):
+            shade = ink(ax, SHADES[rare])
+            look = {"color": shade, "mfc": "none" if marker == "s" else shade, "marker": marker, "ms": 3.5}
+            yield rare, label, kept * 1.06 ** (2 * i + j - 1.5), look, line
+
+
+def _places(result: xr.Dataset) -> Any:
+    """The numbers of pictures on a logarithmic axis, where none at all lies at half of the least."""
+    import numpy as np
+
+    kept = result.kept.values.astype(float)
+    return np.where(kept > 0, kept, kept[kept > 0].min() / 2)
+
+
+def _axis_of_pictures(ax: Axes, result: xr.Dataset) -> None:
+    ax.set_xscale("log")
+    ax.set_xticks([_places(result)[0], 10, 100], ["0", "10", "100"])
+    ax.set_xlabel("pictures kept of the rare class")
+
+
+@panel(*_TOLD)
+def plot_accuracy_by_frequency(ax: Axes, result: xr.Dataset) -> None:
+    """Joint accuracy at the end of training against the number of pictures of a rare class, with the fitted curve."""
+    import numpy as np
+
+    shown = _places(result)
+    fine = np.geomspace(shown[0], shown.max(), 300)
+    for rare, label, places, look, line in _lines(ax, result):
+        mean, error = _final(result, rare, label)
+        ax.errorbar(places, mean, error, ls="none", capsize=1.5, label=f"{label}, {RARE[rare]} rare", **look)
+        found = critical(result, rare, label)
+        if found is not None:
+            curve = found.plateau / (1 + (found.value / fine) ** found.exponent)
+            ax.plot(fine, curve, line, color=look["color"], lw=1)
+    _axis_of_pictures(ax, result)
+    ax.set(ylabel="joint accuracy at the end", ylim=(-0.03, 1.05))
+
+
+@panel(*_TOLD)
+def plot_steps_by_frequency(ax: Axes, result: xr.Dataset) -> None:
+    """Steps to accuracy 0.8 against the number of pictures of a rare class; arrows are lower bounds."""
     import numpy as np
 
     from ..._support.estimates import mean_error
     from ...compare.concepts._crossing_time import crossing_time
 
-    joint = dataset.joint.sel({"rare": rare, "class": label}).transpose("seed", "kept", "step")
-    times = crossing_time(dataset.step.values, joint.values, THRESHOLD)
-    late = np.isnan(times).any(0)
-    mean, error = mean_error(np.where(np.isnan(times), float(dataset.step.max()), times))
-    fill = "none" if marker == "s" else shade
-    style_ = {"color": shade, "mfc": fill, "ms": 3.5, "lw": 1, "capsize": 1.5}
-    ax.errorbar(shown[~late], mean[~late], error[~late], fmt=marker, **style_)
-    ax.plot(shown[late], mean[late], "^", color=shade, mfc=fill, ms=4)
-    ax.plot(shown, mean, line, color=shade, lw=1)
-    ax.plot([], [], marker + line, color=shade, mfc=fill, ms=3.5, lw=1, label=text)
+    for rare, label, places, look, line in _lines(ax, result):
+        joint = result.joint.sel({"rare": rare, "class": label}).transpose("seed", "kept", "step")
+        times = crossing_time(result.step.values, joint.values, THRESHOLD)
+        late = np.isnan(times).any(0)
+        mean, error = mean_error(np.where(np.isnan(times), float(result.step.max()), times))
+        ax.errorbar(places[~late], mean[~late], error[~late], ls="none", lw=1, capsize=1.5, **look)
+        ax.plot(places[late], mean[late], ls="none", **{**look, "marker": "^", "ms": 4})
+        ax.plot(places, mean, line, color=look["color"], lw=1)
+        ax.plot([], [], line, lw=1, label=f"{label}, {RARE[rare]} rare", **look)
+    _axis_of_pictures(ax, result)
+    ax.set(ylabel=f"steps to accuracy {THRESHOLD:g}", ylim=(0, 1.12 * float(result.step.max())))
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Accuracy and steps against the number of pictures kept."""
+    from matplotlib import pyplot as plt
+
+    with style():
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.6))
+        plot_accuracy_by_frequency(dataset, ax=axes[0], legend=False)
+        plot_steps_by_frequency(dataset, ax=axes[1], legend=False)
+        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+        letters(axes)
+    return figure
 
 
 def findings(dataset: xr.Dataset) -> Findings:

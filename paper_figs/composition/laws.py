@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
 
 SHADE = {"multiplicative": "gaussian", "additive": "empirical", "slowest": "mixture", "disjoint": "local"}
-CONCEPT_SHADES = {"shape": "#882255", "color": "#E69F00", "size": "#56B4E9"}
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -45,40 +46,61 @@ def unseen_rms(dataset: xr.Dataset) -> tuple[dict[str, float], float]:
     return rms, float((error**2).mean() ** 0.5)
 
 
+CONCEPT_SHADES = {"shape": "finite-sample", "color": "belief_propagation", "size": "mean_field"}
+
+
+@panel(
+    "accuracy", "joint", "predicted", "step", "distance", "concept", "class", "law", "seed",
+    loc="lower right", handlelength=1.2, labelspacing=0.25,
+)  # fmt: skip
+def plot_farthest_class(ax: Axes, result: xr.Dataset) -> None:
+    """The class farthest from the training set over training: each concept, all at once, and two laws."""
+    farthest = result.isel({"class": int(result.distance.values.argmax())})
+    mean = farthest.mean("seed")
+    for i, name in enumerate(result.concept.values):
+        known = CONCEPT_SHADES.get(str(name))
+        shade = ink(ax, known) if known else f"C{i}"
+        ax.plot(mean.step, mean.accuracy.sel(concept=name), color=shade, lw=0.9, label=str(name))
+    ax.plot(mean.step, mean.joint, "o", color=ink(ax, "network"), ms=2.5, label="all at once")
+    for law in ("multiplicative", "additive"):
+        ax.plot(mean.step, mean.predicted.sel(law=law), "--", color=ink(ax, SHADE[law]), label=law)
+    label = str(farthest["class"].values)
+    ax.set(xlabel="training step", ylabel=f"accuracy, class {label}", ylim=(-0.02, 1.04))
+
+
+@panel("joint", "predicted", "law", loc="upper left", handlelength=0.8)
+def plot_joint_against_laws(ax: Axes, result: xr.Dataset) -> None:
+    """Joint accuracy against what the multiplicative and the additive law predict, all classes, seeds and steps."""
+    for law in ("additive", "multiplicative"):
+        predicted = result.predicted.sel(law=law).transpose(*result.joint.dims)
+        shade = ink(ax, SHADE[law])
+        ax.plot(predicted.values.ravel(), result.joint.values.ravel(), ".", color=shade, ms=2, alpha=0.4)
+        ax.plot([], [], "o", color=shade, label=law)
+    ax.plot([0, 1], [0, 1], color=ink(ax, "exact"), lw=0.7)
+    ax.set(xlabel="predicted", ylabel="joint accuracy", aspect="equal", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+
+
+@panel("accuracy", "joint", "predicted", "distance", "concept", "class", "law", "n_samples")
+def plot_distance_to_laws(ax: Axes, result: xr.Dataset) -> None:
+    """Root-mean-square distance of the joint accuracy to each law over unseen classes; dotted, by chance alone."""
+    rms, chance = unseen_rms(result)
+    ax.barh(list(rms), list(rms.values()), color=[ink(ax, SHADE[law]) for law in rms], height=0.6)
+    ax.axvline(chance, color=ink(ax, "network"), lw=1, ls=":")
+    for k, value in enumerate(rms.values()):
+        ax.text(value, k, f" {value:.3f}", va="center", fontsize=7)
+    ax.set(xlabel="rms distance", ylabel="law", xlim=(0, 1.25 * max(rms.values())))
+    ax.invert_yaxis()
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Curves of the farthest class, joint accuracy against the laws, and distances to them."""
     from matplotlib import pyplot as plt
 
-    farthest = dataset.isel({"class": int(dataset.distance.values.argmax())})
     with style():
-        figure, (curves, scatter, bars) = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1.35, 1, 0.9))
-        mean = farthest.mean("seed")
-        for i, name in enumerate(dataset.concept.values):
-            shade = CONCEPT_SHADES.get(str(name), f"C{i}")
-            curves.plot(mean.step, mean.accuracy.sel(concept=name), color=shade, lw=0.9, label=str(name))
-        curves.plot(mean.step, mean.joint, "o", color=COLOURS["network"], ms=2.5, label="all at once")
-        for law in ("multiplicative", "additive"):
-            curves.plot(mean.step, mean.predicted.sel(law=law), "--", color=COLOURS[SHADE[law]], label=law)
-        label = str(farthest["class"].values)
-        curves.set(xlabel="training step", ylabel=f"accuracy, class {label}", ylim=(-0.02, 1.04))
-        curves.legend(loc="lower right", handlelength=1.2, labelspacing=0.25)
-        for law in ("additive", "multiplicative"):
-            predicted = dataset.predicted.sel(law=law).transpose(*dataset.joint.dims)
-            shade = COLOURS[SHADE[law]]
-            scatter.plot(predicted.values.ravel(), dataset.joint.values.ravel(), ".", color=shade, ms=2, alpha=0.4)
-            scatter.plot([], [], "o", color=shade, label=law)
-        scatter.plot([0, 1], [0, 1], color=COLOURS["exact"], lw=0.7)
-        scatter.set(xlabel="predicted", ylabel="joint accuracy", aspect="equal", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-        scatter.legend(loc="upper left", handlelength=0.8)
-        rms, chance = unseen_rms(dataset)
-        bars.barh(list(rms), list(rms.values()), color=[COLOURS[SHADE[law]] for law in rms], height=0.6)
-        bars.axvline(chance, color=COLOURS["network"], lw=1, ls=":")
-        for k, value in enumerate(rms.values()):
-            bars.text(value, k, f" {value:.3f}", va="center", fontsize=7)
-        bars.set(xlabel="rms distance", xlim=(0, 1.25 * max(rms.values())))
-        bars.invert_yaxis()
-        for ax, letter in zip((curves, scatter, bars), "abc", strict=True):
-            panel_letter(ax, letter)
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1.35, 1, 0.9))
+        for plot, ax in zip((plot_farthest_class, plot_joint_against_laws, plot_distance_to_laws), axes, strict=True):
+            plot(dataset, ax=ax)
+        letters(axes)
     return figure
 
 

@@ -9,13 +9,15 @@ t*(n, p) of learning n abilities, started at distance 0 and with p from distance
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
@@ -31,55 +33,81 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return found.assign(picture=(("class", "channel", "row", "column"), pictures))
 
 
-def draw(dataset: xr.Dataset) -> Figure:
-    """The cube, accuracy over training by distance, and emergence times against distance."""
-    from matplotlib import pyplot as plt
-
-    colours = shades(int(dataset.distance.max()) + 1)
-    with style():
-        figure, (cube, curves, times) = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1.15, 1.2, 1))
-        _draw_cube(cube, dataset, colours)
-        mean = dataset.joint.groupby("distance").mean("class")
-        for d, colour in zip(mean.distance.values, colours, strict=True):
-            one, n = mean.sel(distance=d), dataset.sizes["seed"]
-            error = one.std("seed", ddof=1) / n**0.5
-            curves.plot(one.step, one.mean("seed"), color=colour, label=f"distance {d}")
-            curves.fill_between(
-                one.step, one.mean("seed") - error, one.mean("seed") + error, color=colour, alpha=0.25, lw=0
-            )
-        curves.axhline(dataset.attrs["threshold"], color=COLOURS["exact"], lw=0.6, ls=":")
-        curves.set(xlabel="training step", ylabel="joint accuracy", ylim=(-0.02, 1.04))
-        curves.legend(loc="lower right")
-        _draw_times(times, dataset, colours)
-        for ax, letter in zip((cube, curves, times), "abc", strict=True):
-            panel_letter(ax, letter)
-    return figure
-
-
-def _draw_cube(ax, dataset: xr.Dataset, colours) -> None:
+@panel("picture", "distance", "class", "concept")
+def plot_concept_cube(ax: Axes, result: xr.Dataset) -> None:
+    """A picture of each class, joined where one concept differs, framed by its distance to the training classes."""
     import numpy as np
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     from ...theory.composition.concept_graph import ConceptGraph
 
-    graph = ConceptGraph({str(c): 2 for c in dataset.concept.values})
+    shade = _by_distance(ax, result)
+    graph = ConceptGraph({str(c): 2 for c in result.concept.values})
     place = {node: np.array([node[0] + 0.45 * node[2], node[1] + 0.36 * node[2]]) for node in graph.classes}
     for a, b in graph.graph.edges:
-        ax.plot(*np.transpose([place[a], place[b]]), color=COLOURS["exact"], lw=0.7, zorder=0)
+        ax.plot(*np.transpose([place[a], place[b]]), color=ink(ax, "exact"), lw=0.7, zorder=0)
     for node in graph.classes:
-        one = dataset.sel({"class": graph.label(node)})
+        one = result.sel({"class": graph.label(node)})
         picture = np.clip((one.picture.values.transpose(1, 2, 0) + 1) / 2, 0, 1)
         box = AnnotationBbox(
             OffsetImage(picture, zoom=22 / picture.shape[0], interpolation="nearest"),
-            tuple(place[node]), pad=0.12, bboxprops={"edgecolor": colours[int(one.distance)], "lw": 1.8},
+            tuple(place[node]), pad=0.12, bboxprops={"edgecolor": shade[int(one.distance)], "lw": 1.8},
         )  # fmt: skip
         ax.add_artist(box)
-        white = {"facecolor": "white", "lw": 0, "pad": 0.5}
-        style_ = {"textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 6, "bbox": white}
-        ax.annotate(graph.label(node), place[node], (0, -15), **style_)
+        ground = {"facecolor": background(ax), "lw": 0, "pad": 0.5}
+        look = {"textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 6, "bbox": ground}
+        ax.annotate(graph.label(node), place[node], (0, -15), **look)
     ax.set(xlim=(-0.25, 1.7), ylim=(-0.4, 1.6), xticks=[], yticks=[])
     for side in ax.spines.values():
         side.set_visible(False)
+
+
+@panel("joint", "distance", "step", "seed", "class", "threshold", loc="lower right")
+def plot_accuracy_by_distance(ax: Axes, result: xr.Dataset) -> None:
+    """Joint accuracy over training, mean over the classes at each distance, with standard errors over seeds."""
+    mean = result.joint.groupby("distance").mean("class")
+    for d, shade in zip(mean.distance.values, _by_distance(ax, result), strict=True):
+        one = mean.sel(distance=d)
+        middle, error = one.mean("seed"), one.std("seed", ddof=1) / result.sizes["seed"] ** 0.5
+        ax.plot(one.step, middle, color=shade, label=f"distance {d}")
+        ax.fill_between(one.step, middle - error, middle + error, color=shade, alpha=0.25, lw=0)
+    ax.axhline(result.attrs["threshold"], color=ink(ax, "exact"), lw=0.6, ls=":")
+    ax.set(xlabel="training step", ylabel="joint accuracy", ylim=(-0.02, 1.04))
+
+
+@panel("time", "joint", "distance", "step", "seed", "class", "threshold", loc="upper left")
+def plot_emergence_times(ax: Axes, result: xr.Dataset) -> None:
+    """Steps to an accuracy of 0.8 against the concept distance: classes, their means, and the toy law."""
+    from ...compare.concepts._by_distance import by_distance
+
+    found, shade = by_distance(result), _by_distance(ax, result)
+    each = result.time.mean("seed")
+    for label in result["class"].values:
+        one = each.sel({"class": label})
+        ax.plot(int(one.distance) + 0.13, one, "_", color=shade[int(one.distance)], ms=6)
+    look = {"fmt": "o", "color": ink(ax, "network"), "capsize": 2}
+    ax.errorbar(found.distance, found.time, found.time_stderr, label="networks", **look)
+    law = {"color": ink(ax, "mean_field"), "lw": 1, "ms": 5, "zorder": 0}
+    ax.plot(found.distance, toy_times(result), "x--", label="toy law", **law)
+    ax.set(xlabel="concept distance", ylabel=f"steps to accuracy {result.attrs['threshold']:g}", xticks=found.distance)
+    ax.set_xlim(-0.4, float(found.distance.max()) + 0.4)
+    ax.set_ylim(0, None)
+
+
+def _by_distance(ax: Axes, result: xr.Dataset) -> list[Any]:
+    return shades(ax, int(result.distance.max()) + 1)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The cube, accuracy over training by distance, and emergence times against distance."""
+    from matplotlib import pyplot as plt
+
+    with style():
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1.15, 1.2, 1))
+        for plot, ax in zip((plot_concept_cube, plot_accuracy_by_distance, plot_emergence_times), axes, strict=True):
+            plot(dataset, ax=ax)
+        letters(axes)
+    return figure
 
 
 def toy_times(dataset: xr.Dataset) -> np.ndarray:
@@ -94,26 +122,6 @@ def toy_times(dataset: xr.Dataset) -> np.ndarray:
     needed = found.distance.values.astype(float)
     single = np.where(needed > 0, 1 - share ** (1 / np.maximum(needed, 1)), 1.0)
     return first - np.log(single) / rate
-
-
-def _draw_times(ax, dataset: xr.Dataset, colours) -> None:
-    from ...compare.concepts._by_distance import by_distance
-
-    found = by_distance(dataset)
-    each = dataset.time.mean("seed")
-    for label in dataset["class"].values:
-        one = each.sel({"class": label})
-        ax.plot(int(one.distance) + 0.13, one, "_", color=colours[int(one.distance)], ms=6)
-    ax.errorbar(
-        found.distance, found.time, found.time_stderr, fmt="o", color=COLOURS["network"], label="networks", capsize=2
-    )
-    ax.plot(
-        found.distance, toy_times(dataset), "x--", color=COLOURS["mean_field"], lw=1, ms=5, label="toy law", zorder=0
-    )
-    ax.set(xlabel="concept distance", ylabel=f"steps to accuracy {dataset.attrs['threshold']:g}", xticks=found.distance)
-    ax.set_xlim(-0.4, float(found.distance.max()) + 0.4)
-    ax.set_ylim(0, None)
-    ax.legend(loc="upper left")
 
 
 def findings(dataset: xr.Dataset) -> Findings:

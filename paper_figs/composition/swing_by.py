@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .._findings import Findings
@@ -81,53 +83,60 @@ def _diffusion(scale: str, seed: int) -> xr.Dataset:
     return paths.assign(signal=("concept", [signal[str(name)] for name in found.concept.values]))
 
 
+_LOOKS = {"field": ("gaussian", "-", "field"), "closed": ("empirical", "--", "closed form")}
+EVERY = slice(None, None, 4)
+
+
+@panel("output", "field", "closed", "time", "seed", loc="center right", handlelength=1.2)
+def plot_concept_space(ax: Axes, result: xr.Dataset) -> None:
+    """The output at the unseen combination in concept space: networks, the integrated field, and its closed form."""
+    mean = result.mean("seed")
+    for name, (theory, line, label) in _LOOKS.items():
+        ax.plot(*mean[name].transpose("axis", "time").values, line, color=ink(ax, theory), lw=1, label=label)
+    measured = mean.output.transpose("axis", "time").values[:, EVERY]
+    ax.plot(*measured, "o", color=ink(ax, "network"), ms=2, label="networks")
+    ax.set(xlabel="weak concept", ylabel="strong concept", xlim=(-0.03, 1.08), ylim=(-0.03, 1.08))
+
+
+@panel("loss", "loss_field", "loss_closed", "turning", "time", "seed", loc="upper right", handlelength=1.2)
+def plot_swing_by_loss(ax: Axes, result: xr.Dataset) -> None:
+    """Loss at the unseen combination over training, with the predicted turning points dotted."""
+    mean, thin = result.mean("seed"), result.isel(time=EVERY)
+    for name, (theory, line, label) in _LOOKS.items():
+        ax.plot(result.time, mean[f"loss_{name}"], line, color=ink(ax, theory), lw=1, label=label)
+    error = thin.loss.std("seed", ddof=1) / result.sizes["seed"] ** 0.5
+    look = {"fmt": "o", "color": ink(ax, "network"), "ms": 2, "lw": 0.7}
+    ax.errorbar(thin.time, thin.loss.mean("seed"), error, label="networks", **look)
+    for turn in mean.turning.values:
+        ax.axvline(turn, color=ink(ax, "exact"), lw=0.7, ls=":")
+    ax.set(xlabel="training time", ylabel="loss at z", ylim=(0, 0.9))
+
+
+@panel("accuracy", "signal", "concept", "class", "run", loc="upper left", handlelength=1.2, labelspacing=0.2)
+def plot_paths_of_networks(ax: Axes, result: xr.Dataset) -> None:
+    """Diffusion networks on their way to classes that combine two changes; arrows: where signal alone would start."""
+    mean = result.accuracy.mean("run")
+    for (label, pair), shade in zip(changed(result).items(), shades(ax, 3), strict=True):
+        one, (first, second) = mean.sel({"class": label}), sorted(pair, key=_weak_first(result))
+        told = f"{label}: {first}, {second}"
+        ax.plot(one.sel(concept=first), one.sel(concept=second), ".-", color=shade, ms=3, lw=0.9, label=told)
+        x, y = (float(result.signal.sel(concept=name)) for name in (first, second))
+        ax.annotate("", (0.3 * x / y, 0.3), (0, 0), arrowprops={"arrowstyle": "->", "color": shade, "lw": 0.8})
+    ax.set(xlabel="weaker concept right", ylabel="stronger concept right", xlim=(-0.05, 1.05), ylim=(-0.05, 1.5))
+    ax.set_yticks([0, 0.5, 1])
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Concept space and loss of the linear networks; concept space of the diffusion networks."""
     from matplotlib import pyplot as plt
 
     with style():
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.4))
-        space, loss, paths = axes
-        mean = dataset.mean("seed")
-        for name, colour, line in (("field", "gaussian", "-"), ("closed", "empirical", "--")):
-            space.plot(*mean[name].transpose("axis", "time").values, line, color=COLOURS[colour], lw=1)
-            loss.plot(dataset.time, mean[f"loss_{name}"], line, color=COLOURS[colour], lw=1, label=_LABELS[name])
-        every = slice(None, None, 4)
-        space.plot(*mean.output.transpose("axis", "time").values[:, every], "o", color=COLOURS["network"], ms=2)
-        thin = dataset.isel(time=every)
-        error = thin.loss.std("seed", ddof=1) / dataset.sizes["seed"] ** 0.5
-        style_ = {"color": COLOURS["network"], "ms": 2, "lw": 0.7, "label": "networks"}
-        loss.errorbar(thin.time, thin.loss.mean("seed"), error, fmt="o", **style_)
-        for turn in mean.turning.values:
-            loss.axvline(turn, color=COLOURS["exact"], lw=0.7, ls=":")
-        space.set(xlabel="weak concept", ylabel="strong concept", xlim=(-0.03, 1.08), ylim=(-0.03, 1.08))
-        loss.set(xlabel="training time", ylabel="loss at z", ylim=(0, 0.9))
-        loss.legend(loc="upper right", handlelength=1.2)
-        _draw_paths(paths, dataset)
-        for ax, letter in zip(axes, "abc", strict=True):
-            panel_letter(ax, letter)
+        plot_concept_space(dataset, ax=axes[0], legend=False)
+        plot_swing_by_loss(dataset, ax=axes[1])
+        plot_paths_of_networks(dataset, ax=axes[2])
+        letters(axes)
     return figure
-
-
-_LABELS = {"field": "field", "closed": "closed form"}
-
-
-def _draw_paths(ax, dataset: xr.Dataset) -> None:
-    mean = dataset.accuracy.mean("run")
-    for (label, pair), colour in zip(changed(dataset).items(), shades(3), strict=True):
-        one, (first, second) = mean.sel({"class": label}), sorted(pair, key=_weak_first(dataset))
-        text = f"{label}: {first}, {second}"
-        ax.plot(one.sel(concept=first), one.sel(concept=second), ".-", color=colour, ms=3, lw=0.9, label=text)
-        x, y = (float(dataset.signal.sel(concept=name)) for name in (first, second))
-        ax.annotate("", (0.3 * x / y, 0.3), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.8})
-    ax.set(
-        xlabel="weaker concept right",
-        ylabel="stronger concept right",
-        xlim=(-0.05, 1.05),
-        ylim=(-0.05, 1.5),
-    )
-    ax.set_yticks([0, 0.5, 1])
-    ax.legend(loc="upper left", handlelength=1.2, labelspacing=0.2)
 
 
 def changed(dataset: xr.Dataset) -> dict[str, tuple[str, ...]]:

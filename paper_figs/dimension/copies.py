@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, ddpm_axis, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, background, ddpm_axis, ink, letters, style
 
 if TYPE_CHECKING:
     import torch
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...theory.denoiser import Denoiser
@@ -121,34 +123,47 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+@panel(
+    "closed_form", *(f"{name}_dimension{rest}" for name in ("mean", "noised") for rest in ("", "_stderr")), "sigma",
+    "model", loc="upper right", size=0.75,
+)  # fmt: skip
+def plot_dimension_of_models(ax: Axes, result: xr.Dataset) -> None:
+    """Local dimension of a circle and of a Gaussian of rank 3 against the noise: closed forms (lines) and probes."""
+    for name, theory in (("circle", "gaussian"), ("rank 3", "empirical")):
+        one, shade = result.sel(model=name), ink(ax, theory)
+        ax.plot(one.sigma, one.closed_form, color=shade, label=f"{name}, closed form")
+        look = {"fmt": "o", "color": shade, "ms": 4}
+        ax.errorbar(one.sigma, one.mean_dimension, one.mean_dimension_stderr, **look)
+        ax.errorbar(one.sigma, one.noised_dimension, one.noised_dimension_stderr, mfc=background(ax), **look)
+        ax.axhline(2 if name == "circle" else DIMENSIONS, color=shade, lw=0.6, ls=":")
+    ax.plot([], [], "o", color=ink(ax, "exact"), mfc=background(ax), label="noised points")
+    ax.set(xscale="log", xlabel=r"noise level $\sigma$", yscale="log", ylabel="local dimension", ylim=(0.5, 30))
+    ddpm_axis(ax)
+
+
+@panel(
+    "group_dimension", "group_dimension_stderr", "smallest", "largest", "null", "sigma", "group",
+    loc="upper right", size=0.75,
+)  # fmt: skip
+def plot_dimension_of_copies(ax: Axes, result: xr.Dataset) -> None:
+    """Local dimension of the empirical optimum at images that are in its set often, once, and not at all."""
+    for group, theory in zip(GROUPS, ("empirical", "gaussian", "mixture"), strict=True):
+        one, shade = result.sel(group=group), ink(ax, theory)
+        look = {"fmt": "o-", "color": shade, "ms": 3, "label": f"in the set {GROUPS[group]}"}
+        ax.errorbar(one.sigma, one.group_dimension, one.group_dimension_stderr, **look)
+        ax.fill_between(one.sigma, one.smallest, one.largest, color=shade, alpha=0.12, linewidth=0)
+    ax.plot(result.sigma, result.null.sel(group="unseen"), color=ink(ax, "exact"), ls="--", label="Gaussian null")
+    ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel="local dimension", yscale="symlog", ylim=(-0.3, 3000))
+    ddpm_axis(ax)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Closed forms with probes, and the digits by group."""
     from matplotlib import pyplot as plt
 
     with style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 0.42 * PAGE))
-        for name, shade in (("circle", COLOURS["gaussian"]), ("rank 3", COLOURS["empirical"])):
-            one = dataset.sel(model=name)
-            left.plot(one.sigma, one.closed_form, color=shade, label=f"{name}, closed form")
-            left.errorbar(one.sigma, one.mean_dimension, one.mean_dimension_stderr, fmt="o", color=shade, ms=4)
-            left.errorbar(
-                one.sigma, one.noised_dimension, one.noised_dimension_stderr, fmt="o", color=shade, ms=4, mfc="white"
-            )
-            left.axhline(2 if name == "circle" else DIMENSIONS, color=shade, lw=0.6, ls=":")
-        left.plot([], [], "o", color="#666666", mfc="white", label="noised points")
-        for group, shade in zip(GROUPS, (COLOURS["empirical"], COLOURS["gaussian"], COLOURS["mixture"]), strict=True):
-            one = dataset.sel(group=group)
-            label = f"in the set {GROUPS[group]}"
-            right.errorbar(
-                one.sigma, one.group_dimension, one.group_dimension_stderr, fmt="o-", color=shade, ms=3, label=label
-            )
-            right.fill_between(one.sigma, one.smallest, one.largest, color=shade, alpha=0.12, linewidth=0)
-        right.plot(dataset.sigma, dataset.null.sel(group="unseen"), color="#666666", ls="--", label="Gaussian null")
-        left.set(yscale="log", ylabel="local dimension", ylim=(0.5, 30))
-        right.set(ylabel="local dimension", yscale="symlog", ylim=(-0.3, 3000))
-        for ax, letter in ((left, "a"), (right, "b")):
-            ax.set(xscale="log", xlabel=r"noise level $\sigma$")
-            ax.legend(fontsize=6, loc="upper right")
-            ddpm_axis(ax)
-            panel_letter(ax, letter)
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.42 * PAGE))
+        plot_dimension_of_models(dataset, ax=axes[0])
+        plot_dimension_of_copies(dataset, ax=axes[1])
+        letters(axes)
     return figure

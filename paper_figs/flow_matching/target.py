@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._findings import Findings
-from .._style import COLOURS, COLUMN, style
+from .._panel import panel
+from .._style import COLUMN, ink, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DRAWS = {"small": 1000, "full": 10000}
@@ -83,18 +85,25 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+@panel(
+    "ratio", "ratio_stderr", "energy_ratio", "ratio_gaussian", "flow_time", "model", loc="lower right", size=0.75
+)  # fmt: skip
+def plot_learnable_share(ax: Axes, result: xr.Dataset) -> None:
+    """Share of the flow-matching target that can be learned, by loss (filled) and by energy (open)."""
+    for model, (label, theory) in LOOK.items():
+        one, shade = result.sel(model=model), ink(ax, theory)
+        ax.errorbar(one.flow_time, one.ratio, one.ratio_stderr, fmt="o-", ms=3.5, color=shade, label=label)
+        ax.plot(one.flow_time, one.energy_ratio, "s", ms=5, color=shade, mfc="none", mew=0.7)
+    null = result.sel(model="all digits")
+    ax.plot(null.flow_time, null.ratio_gaussian, "--", color=ink(ax, "gaussian"), label="Gaussian null")
+    ax.set(xlabel="flow time $f$ (0: data, 1: noise)", ylabel="learnable share of the target", ylim=(0, 1.03))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """The ratio against the flow time."""
     from matplotlib import pyplot as plt
 
     with style():
         figure, ax = plt.subplots(figsize=(1.3 * COLUMN, COLUMN))
-        for model, (label, theory) in LOOK.items():
-            one, shade = dataset.sel(model=model), COLOURS[theory]
-            ax.errorbar(one.flow_time, one.ratio, one.ratio_stderr, fmt="o-", ms=3.5, color=shade, label=label)
-            ax.plot(one.flow_time, one.energy_ratio, "s", ms=5, color=shade, mfc="none", mew=0.7)
-        null = dataset.sel(model="all digits")
-        ax.plot(null.flow_time, null.ratio_gaussian, "--", color=COLOURS["gaussian"], label="Gaussian null")
-        ax.set(xlabel="flow time $f$ (0: data, 1: noise)", ylabel="learnable share of the target", ylim=(0, 1.03))
-        ax.legend(loc="lower right", fontsize=6)
+        plot_learnable_share(dataset, ax=ax)
     return figure

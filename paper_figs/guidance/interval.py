@@ -17,11 +17,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, style
 
 if TYPE_CHECKING:
     import torch
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..._support.types import Array
@@ -214,35 +216,41 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+_WHERE = {"shift": ("shift in widths of the class", 0.0), "spread": ("variance of all pixels", 1.0)}
+
+
+@panel(
+    *(f"{name}{rest}" for name in _WHERE for rest in ("", "_stderr", "_predicted")),
+    "shift_null", "model", "w", "window", choice={"quantity": tuple(_WHERE)}, size=0.75,
+)  # fmt: skip
+def plot_guided(ax: Axes, result: xr.Dataset, quantity: str) -> None:
+    """Shift of a class, or spread within it, by the noise levels that are guided: predicted, sampled, a network."""
+    import numpy as np
+
+    places, (told, base) = np.arange(result.sizes["window"]), _WHERE[quantity]
+    for side, w, theory in zip((-0.2, 0.2), SCALES, ("gaussian", "empirical"), strict=True):
+        one, shade = result.sel(w=w), ink(ax, theory)
+        height, label = one[f"{quantity}_predicted"] - base, f"predicted, w = {w:g}"
+        ax.bar(places + side, height, 0.38, bottom=base, color=shade, alpha=0.3, label=label)
+        for step, model, face in ((-0.07, "gaussian", background(ax)), (0.07, "network", shade)):
+            at, label = one.sel(model=model), f"{MODELS[model]}, w = {w:g}"
+            look = {"fmt": "o", "ms": 4, "color": shade, "mfc": face, "elinewidth": 0.8, "label": label}
+            ax.errorbar(places + side + step, at[quantity], at[f"{quantity}_stderr"], **look)
+        if quantity == "shift":
+            ax.plot(places + side, one.shift_null.sel(model="network"), "x", ms=4, color=ink(ax, "exact"))
+    ax.axhline(base, color=ink(ax, "exact"), lw=0.6)
+    ax.set_xticks(places, [str(name) for name in result.window.values])
+    ax.set(xlabel="guided noise levels, by the window", ylabel=told)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Shift and spread against the guided noise levels, one colour per weight."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    looks = dict(zip(SCALES, (COLOURS["gaussian"], COLOURS["empirical"]), strict=True))
-    places = np.arange(dataset.sizes["window"])
     with style():
         figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.38 * PAGE))
-        for side, (w, shade) in zip((-0.2, 0.2), looks.items(), strict=True):
-            one = dataset.sel(w=w)
-            for ax, name in zip(axes, ("shift", "spread"), strict=True):
-                base = 0.0 if name == "shift" else 1.0
-                height = one[f"{name}_predicted"] - base
-                ax.bar(places + side, height, 0.38, bottom=base, color=shade, alpha=0.3, label=f"predicted, w = {w:g}")
-                for step, model, face in ((-0.07, "gaussian", "white"), (0.07, "network", shade)):
-                    at = one.sel(model=model)
-                    ax.errorbar(
-                        places + side + step, at[name], at[f"{name}_stderr"],
-                        fmt="o", ms=4, color=shade, mfc=face, elinewidth=0.8, label=f"{MODELS[model]}, w = {w:g}",
-                    )  # fmt: skip
-            axes[0].plot(places + side, one.shift_null.sel(model="network"), "x", ms=4, color=COLOURS["exact"])
-        for ax, letter, label in zip(
-            axes, "ab", ("shift in widths of the class", "variance of all pixels"), strict=True
-        ):
-            ax.axhline(0.0 if letter == "a" else 1.0, color=COLOURS["exact"], lw=0.6)
-            ax.set_xticks(places, [str(name) for name in dataset.window.values])
-            ax.set(xlabel="guided noise levels, by the window", ylabel=label)
-            panel_letter(ax, letter)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=6)
+        for ax, quantity in zip(axes, _WHERE, strict=True):
+            plot_guided(dataset, ax=ax, quantity=quantity, legend=False)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=6)
+        letters(axes)
     return figure

@@ -7,13 +7,15 @@ grammars (points, with standard errors over grammars).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SCALES = {"small": ((16, 4, 2, 8), 8, 16), "full": ((32, 8, 2, 10), 16, 32)}
@@ -42,30 +44,41 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     )
 
 
+@panel("upward_map", "p", "fixed_point", "v", loc="lower right")
+def plot_upward_map(ax: Axes, result: xr.Dataset) -> None:
+    """The belief one level up against the belief, with the stable and the unstable fixed points of the map."""
+    star, low = float(result.fixed_point), 1 / float(result.v)
+    ax.plot([0, 1], [0, 1], color=ink(ax, "exact"), lw=0.8)
+    ax.plot(result.p, result.upward_map, color=ink(ax, "mean_field"), label="$F(p)$")
+    shade = ink(ax, "network")
+    ax.plot([low, 1], [low, 1], "o", color=shade, ms=4, label="stable: $1/v$ and 1")
+    ax.plot(star, star, "o", mfc=background(ax), mec=shade, ms=5, label=f"unstable: $p_*$ = {star:.4f}")
+    ax.set(xlabel="belief $p_l$", ylabel="belief one level up, $p_{l+1}$", xlim=(0, 1), ylim=(0, 1.02))
+
+
+@panel("mean_field", "upward", "upward_stderr", "level", "noise", "fixed_point", "critical_epsilon", "v")
+def plot_beliefs_by_level(ax: Axes, result: xr.Dataset) -> dict[str, Any]:
+    """Belief in the truth level by level for several noises: mean field (lines) and exact belief propagation."""
+    for shade, noise in zip(shades(ax, result.sizes["noise"]), result.noise.values, strict=True):
+        one = result.sel(noise=noise)
+        ax.plot(one.level, one.mean_field, color=shade)
+        ax.errorbar(one.level, one.upward, one.upward_stderr, fmt="o", ms=3, color=shade, label=f"{noise:.3f}")
+    ax.axhline(1 / float(result.v), color=ink(ax, "exact"), lw=0.8, ls=":")
+    ax.axhline(float(result.fixed_point), color=ink(ax, "exact"), lw=0.8, ls="--")
+    ax.set(xlabel="level $l$ (0: leaves)", ylabel="belief in the truth", ylim=(0, 1.02))
+    title = rf"$\epsilon$ ($\epsilon_*$ = {float(result.critical_epsilon):.4f})"
+    return {"title": title, "loc": "center left", "bbox_to_anchor": (1, 0.5)}
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Two panels from the Dataset of `compute`."""
     from matplotlib import pyplot as plt
 
-    star, low = float(dataset.fixed_point), 1 / float(dataset.v)
     with style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6))
-        left.plot([0, 1], [0, 1], color=COLOURS["exact"], lw=0.8)
-        left.plot(dataset.p, dataset.upward_map, color=COLOURS["mean_field"], label="$F(p)$")
-        left.plot([low, 1], [low, 1], "o", color="black", ms=4, label="stable: $1/v$ and 1")
-        left.plot(star, star, "o", mfc="white", mec="black", ms=5, label=f"unstable: $p_*$ = {star:.4f}")
-        left.set(xlabel="belief $p_l$", ylabel="belief one level up, $p_{l+1}$", xlim=(0, 1), ylim=(0, 1.02))
-        left.legend(loc="lower right")
-        for colour, noise in zip(shades(dataset.sizes["noise"]), dataset.noise.values, strict=True):
-            one = dataset.sel(noise=noise)
-            right.plot(one.level, one.mean_field, color=colour)
-            right.errorbar(one.level, one.upward, one.upward_stderr, fmt="o", ms=3, color=colour, label=f"{noise:.3f}")
-        right.axhline(low, color=COLOURS["exact"], lw=0.8, ls=":")
-        right.axhline(star, color=COLOURS["exact"], lw=0.8, ls="--")
-        right.set(xlabel="level $l$ (0: leaves)", ylabel="belief in the truth", ylim=(0, 1.02))
-        title = rf"$\epsilon$ ($\epsilon_*$ = {float(dataset.critical_epsilon):.4f})"
-        right.legend(title=title, loc="center left", bbox_to_anchor=(1, 0.5))
-        panel_letter(left, "a")
-        panel_letter(right, "b")
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.6))
+        plot_upward_map(dataset, ax=axes[0])
+        plot_beliefs_by_level(dataset, ax=axes[1])
+        letters(axes)
     return figure
 
 

@@ -15,10 +15,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLUMN, PAGE, ddpm_axis, panel_letter, shades, style
+from .._panel import panel
+from .._style import COLUMN, PAGE, ddpm_axis, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...learned.data.images import ImageData
@@ -134,33 +136,43 @@ def _sharper(one: xr.Dataset, first: str, last: str) -> bool:
     return float(a.width - b.width) > 2 * float((a.width_stderr**2 + b.width_stderr**2) ** 0.5)
 
 
+@panel("cosine", "cosine_stderr", "cosine_chance", "class_kept", "sigma", "layer", "data", size=0.75)
+def plot_layer_survival(ax: Axes, result: xr.Dataset) -> dict[str, Any]:
+    """Similarity of start and end by layer of a classifier against the noise, with chance (dashed); the first data."""
+    here = result.isel(data=0) if "data" in result.dims else result
+    for layer, shade in zip(here.layer.values, shades(ax, here.sizes["layer"]), strict=True):
+        one = here.sel(layer=layer)
+        ax.errorbar(one.sigma, one.cosine, one.cosine_stderr, color=shade, marker="o", ms=2, label=str(layer))
+        ax.plot(one.sigma, one.cosine_chance, color=shade, linestyle="--", linewidth=0.8)
+    shade = ink(ax, "empirical")
+    ax.plot(here.sigma, here.class_kept, color=shade, linestyle=":", marker="s", ms=2, label="class kept")
+    ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel="similarity", title=str(here.data.values))
+    ddpm_axis(ax)
+    return {"ncols": 2}
+
+
+@panel("width", "width_stderr", "half_sigma", "half_sigma_stderr", "layer", "data", size=0.75)
+def plot_layer_sharpness(ax: Axes, result: xr.Dataset) -> None:
+    """How sharply each layer forgets (width of the fall in log sigma) against where; of the first data."""
+    here = result.isel(data=0) if "data" in result.dims else result
+    for layer, shade in zip(here.layer.values, shades(ax, here.sizes["layer"]), strict=True):
+        one = here.sel(layer=layer)
+        look = {"color": shade, "marker": "o", "linestyle": "", "label": str(layer)}
+        ax.errorbar(one.half_sigma, one.width, one.width_stderr, one.half_sigma_stderr, **look)
+    ax.set(xlabel=r"$\sigma$ of half similarity", ylabel=r"width in $\ln\,\sigma$")
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """One row per data set: similarity by layer, then how sharply and where each layer forgets."""
     from matplotlib import pyplot as plt
 
-    names, layers = dataset.data.values.tolist(), dataset.layer.values.tolist()
-    colours = dict(zip(layers, shades(len(layers)), strict=True))
+    names = dataset.data.values.tolist()
     with style():
         size = (PAGE, 0.75 * COLUMN * len(names))
         figure, axes = plt.subplots(len(names), 2, figsize=size, squeeze=False, width_ratios=(3, 2))
-        for row, (name, (left, right)) in enumerate(zip(names, axes, strict=True)):
-            here = dataset.sel(data=name)
-            for layer in layers:
-                one = here.sel(layer=layer)
-                left.errorbar(
-                    one.sigma, one.cosine, one.cosine_stderr, color=colours[layer], marker="o", ms=2, label=layer
-                )
-                left.plot(one.sigma, one.cosine_chance, color=colours[layer], linestyle="--", linewidth=0.8)
-                right.errorbar(
-                    one.half_sigma, one.width, one.width_stderr, one.half_sigma_stderr,
-                    color=colours[layer], marker="o", linestyle="",
-                )  # fmt: skip
-            left.plot(here.sigma, here.class_kept, color="#D55E00", linestyle=":", marker="s", ms=2, label="class kept")
-            left.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel="similarity", title=name)
-            ddpm_axis(left)
-            right.set(xlabel=r"$\sigma$ of half similarity", ylabel=r"width in $\ln\,\sigma$")
-            panel_letter(left, "abcdef"[2 * row])
-            panel_letter(right, "abcdef"[2 * row + 1])
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper")
+        for name, (left, right) in zip(names, axes, strict=True):
+            plot_layer_survival(dataset.sel(data=name), ax=left, legend=False)
+            plot_layer_sharpness(dataset.sel(data=name), ax=right, legend=False)
+        letters(axes.flat)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return figure

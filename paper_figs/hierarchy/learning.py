@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..._support.style import COLOURS, letters, style
 from .._findings import Findings
-from .reconstruction import _name, _shade
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
+from .reconstruction import _levels, _name
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PLAN: dict[str, dict[str, Any]] = {
@@ -77,45 +79,66 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return result
 
 
+@panel(
+    "generated_rule", "generated_rule_stderr", "sample_complexity", "n_train", "level", "chance",
+    loc="upper left", size=0.75,
+)  # fmt: skip
+def plot_rules_learned(ax: Axes, result: xr.Dataset) -> None:
+    """Share of generated tuples that are rules of their level against the number of strings."""
+    depth, chance = result.sizes["level"] - 1, result.attrs["chance"]
+    for level, shade in _levels(ax, depth):
+        if level == 0:
+            continue
+        here = result.isel(level=level)
+        known, error = _above(here.generated_rule, chance), here.generated_rule_stderr / (1 - chance)
+        look = {"color": shade, "marker": "o", "markersize": 3, "label": f"rules of {_name(level, depth)}"}
+        ax.errorbar(here.n_train, known, error, **look)
+    _expected(ax, result)
+    ax.axhline(0, color=ink(ax, "exact"), linewidth=0.6)
+    ax.set(xscale="log", xlabel="training strings $P$", ylim=(-0.08, 1.5), yticks=[0, 0.5, 1])
+    ax.set_ylabel("generated tuples that are rules\n(0: chance, 1: all)")
+
+
+@panel(
+    *(f"{name}{rest}" for name in ("filtered_variation", "filtered_variation_over_time") for rest in ("", "_stderr")),
+    "sample_complexity", "n_train", "step", "level", "sigma", "k",
+    choice={"over": ("strings", "time")}, loc="lower left", ncols=2,
+)  # fmt: skip
+def plot_distance_to_filtered(ax: Axes, result: xr.Dataset, over: str) -> None:
+    """Total variation to belief propagation that knows k levels less, over strings or over training time."""
+    name, x, label = (
+        ("filtered_variation", "n_train", "training strings $P$")
+        if over == "strings"
+        else ("filtered_variation_over_time", "step", "training step")
+    )
+    middle, depth = result.isel(sigma=result.sizes["sigma"] // 2), result.sizes["level"] - 1
+    for level, shade in reversed(_levels(ax, depth)):
+        here = middle.isel(k=depth - level)
+        look = {"color": shade, "marker": "o", "markersize": 3, "label": f"BP$_{depth - level}$"}
+        ax.errorbar(here[x], here[name], here[f"{name}_stderr"], **look)
+    if over == "strings":
+        _expected(ax, result)
+    ax.set(xscale="log", xlabel=label, ylim=(0, None))
+    ax.set_ylabel(rf"total variation to BP$_k$ ($\sigma = {float(middle.sigma):g}$)")
+
+
+def _expected(ax: Axes, result: xr.Dataset) -> None:
+    """The numbers of strings that the rules of each level should need, in its colour."""
+    for level, shade in _levels(ax, result.sizes["level"] - 1):
+        if level:
+            value = float(result.isel(level=level).sample_complexity)
+            ax.axvline(value, color=shade, linestyle=":", linewidth=1)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Rules known against P; distance to each BP_k against P; the same distance against training time."""
     from matplotlib import pyplot as plt
 
-    depth = dataset.sizes["level"] - 1
-    chance = dataset.attrs["chance"]
     with style():
-        figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7), layout="constrained")
-        for level in range(1, depth + 1):
-            here, shade = dataset.isel(level=level), _shade(level, depth)
-            known, error = _above(here.generated_rule, chance), here.generated_rule_stderr / (1 - chance)
-            axes[0].errorbar(
-                here.n_train,
-                known,
-                error,
-                color=shade,
-                marker="o",
-                markersize=3,
-                label=f"rules of {_name(level, depth)}",
-            )
-            for ax in axes[:2]:
-                ax.axvline(float(here.sample_complexity), color=shade, linestyle=":", linewidth=1)
-        axes[0].axhline(0, color=COLOURS["exact"], linewidth=0.6)
-        axes[0].set(ylabel="generated tuples that are rules\n(0: chance, 1: all)", ylim=(-0.08, 1.05))
-        middle = dataset.isel(sigma=dataset.sizes["sigma"] // 2)
-        for ax, name, x in (
-            (axes[1], "filtered_variation", "n_train"),
-            (axes[2], "filtered_variation_over_time", "step"),
-        ):
-            for k in range(depth + 1):
-                here, shade = middle.isel(k=k), _shade(depth - k, depth)
-                style_: dict[str, Any] = {"color": shade, "marker": "o", "markersize": 3}
-                ax.errorbar(here[x], here[name], here[f"{name}_stderr"], **style_, label=f"BP$_{k}$")
-            ax.set(ylabel=rf"total variation to BP$_k$ ($\sigma = {float(middle.sigma):g}$)", ylim=(0, None))
-        for ax in axes[:2]:
-            ax.set(xscale="log", xlabel="training strings $P$")
-        axes[2].set(xscale="log", xlabel="training step")
-        axes[0].legend(loc="lower right")
-        axes[2].legend(loc="lower left", ncols=2)
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.7))
+        plot_rules_learned(dataset, ax=axes[0])
+        plot_distance_to_filtered(dataset, ax=axes[1], legend=False)
+        plot_distance_to_filtered(dataset, ax=axes[2], over="time")
         letters(axes)
     return figure
 

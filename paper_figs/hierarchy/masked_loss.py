@@ -14,11 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import torch
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..._support.types import Array
@@ -189,43 +191,67 @@ def _slope(dataset: xr.Dataset, name: str) -> tuple[Array, Array, Array]:
     return shares[1:-1], (loss[2:] - loss[:-2]) / step, np.hypot(error[2:], error[:-2]) / step
 
 
+@panel(
+    *(f"{name}{rest}" for name in ("loss", "network", "null", "critical") for rest in ("", "_stderr")), "exact",
+    "masked", "depth", loc="lower right", size=0.75,
+)  # fmt: skip
+def plot_masked_loss(ax: Axes, result: xr.Dataset) -> None:
+    """Loss per hidden symbol against the masked share: exact at several depths, a network, and its null."""
+    for one, shade in _by_depth(ax, result):
+        ax.plot(one.masked, one.loss, color=shade, label=f"exact, depth {int(one.depth)}")
+        low, high = one.loss - one.loss_stderr, one.loss + one.loss_stderr
+        ax.fill_between(one.masked, low, high, color=shade, alpha=0.2, linewidth=0)
+    look = {"fmt": "o", "ms": 3, "color": ink(ax, "empirical"), "elinewidth": 0.7}
+    label = f"network, depth {int(result.depth[0])}"
+    ax.errorbar(result.masked, result.network, result.network_stderr, label=label, **look)
+    ax.plot(result.masked, result.exact, "x", ms=4, color=ink(ax, "exact"), label="exact, same strings")
+    null = {**look, "mfc": background(ax), "label": "null: two levels"}
+    ax.errorbar(result.masked, result.null, result.null_stderr, **null)
+    _critical(ax, result, "loss per hidden symbol (nats)")
+
+
+@panel(
+    "slope", "null_slope", "network", "network_stderr", "critical", "critical_stderr", "masked", "depth",
+    loc="lower left", size=0.75,
+)  # fmt: skip
+def plot_masked_slope(ax: Axes, result: xr.Dataset) -> None:
+    """Slope of the masked loss against the masked share: exact, of a network, and of strings without a class."""
+    for one, shade in _by_depth(ax, result):
+        ax.plot(one.masked, one.slope, color=shade)
+    ax.plot(result.masked, result.null_slope, "--", color=ink(ax, "exact"), label="null: no class")
+    look = {"fmt": "o", "ms": 3, "color": ink(ax, "empirical"), "elinewidth": 0.7}
+    ax.errorbar(*_slope(result, "network"), label=f"network, depth {int(result.depth[0])}", **look)
+    _critical(ax, result, "slope of the loss")
+
+
+@panel("class_entropy", "class_entropy_stderr", "critical", "critical_stderr", "masked", "depth", loc="upper left")
+def plot_class_unknown(ax: Axes, result: xr.Dataset) -> None:
+    """What the exact posterior does not know of the class against the masked share, a line for each depth."""
+    for one, shade in _by_depth(ax, result):
+        look = {"color": shade, "elinewidth": 0.7, "label": f"depth {int(one.depth)}"}
+        ax.errorbar(one.masked, one.class_entropy, one.class_entropy_stderr, **look)
+    _critical(ax, result, "unknown of the class")
+
+
+def _by_depth(ax: Axes, result: xr.Dataset) -> list[tuple[xr.Dataset, Any]]:
+    return [(result.isel(depth=k), shade) for k, shade in enumerate(shades(ax, result.sizes["depth"]))]
+
+
+def _critical(ax: Axes, result: xr.Dataset, label: str) -> None:
+    """The labels of the axes, and the critical share with its error."""
+    value, stderr, shade = float(result.critical), float(result.critical_stderr), ink(ax, "empirical")
+    ax.axvline(value, color=shade, linestyle=":", linewidth=1)
+    ax.axvspan(value - stderr, value + stderr, color=shade, alpha=0.15, linewidth=0)
+    ax.set(xlabel="masked share", ylabel=label, xlim=(0, 1), ylim=(0, None))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Loss, its slope and the class, one colour per depth."""
     from matplotlib import pyplot as plt
 
     with style():
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 0.36 * PAGE))
-        for k, shade in enumerate(shades(dataset.sizes["depth"])):
-            one = dataset.isel(depth=k)
-            label = f"exact, depth {int(one.depth)}"
-            axes[0].plot(one.masked, one.loss, color=shade, label=label)
-            axes[0].fill_between(
-                one.masked, one.loss - one.loss_stderr, one.loss + one.loss_stderr, color=shade, alpha=0.2, linewidth=0
-            )
-            axes[1].plot(one.masked, one.slope, color=shade)
-            axes[2].errorbar(one.masked, one.class_entropy, one.class_entropy_stderr, color=shade, elinewidth=0.7)
-        axes[0].errorbar(
-            dataset.masked, dataset.network, dataset.network_stderr,
-            fmt="o", ms=3, color=COLOURS["empirical"], elinewidth=0.7, label=f"network, depth {int(dataset.depth[0])}",
-        )  # fmt: skip
-        axes[0].plot(dataset.masked, dataset.exact, "x", ms=4, color=COLOURS["exact"], label="exact, same strings")
-        axes[0].errorbar(
-            dataset.masked, dataset.null, dataset.null_stderr,
-            fmt="o", ms=3, color=COLOURS["empirical"], mfc="white", elinewidth=0.7, label="null: two levels",
-        )  # fmt: skip
-        axes[1].plot(dataset.masked, dataset.null_slope, "--", color=COLOURS["exact"], label="null: no class")
-        at, slope, error = _slope(dataset, "network")
-        axes[1].errorbar(
-            at, slope, error, fmt="o", ms=3, color=COLOURS["empirical"], elinewidth=0.7,
-            label=f"network, depth {int(dataset.depth[0])}",
-        )  # fmt: skip
-        axes[1].legend(loc="lower left", fontsize=6)
-        value, stderr = float(dataset.critical), float(dataset.critical_stderr)
-        labels = ("loss per hidden symbol (nats)", "slope of the loss", "unknown of the class")
-        for ax, letter, label in zip(axes, "abc", labels, strict=True):
-            ax.axvline(value, color="#D55E00", linestyle=":", linewidth=1)
-            ax.axvspan(value - stderr, value + stderr, color="#D55E00", alpha=0.15, linewidth=0)
-            ax.set(xlabel="masked share", ylabel=label, xlim=(0, 1), ylim=(0, None))
-            panel_letter(ax, letter)
-        axes[0].legend(loc="lower right", fontsize=6)
+        for plot, ax in zip((plot_masked_loss, plot_masked_slope, plot_class_unknown), axes, strict=True):
+            plot(dataset, ax=ax)
+        letters(axes)
     return figure

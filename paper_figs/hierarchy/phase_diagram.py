@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import COLOURS, COLUMN, SEQUENTIAL, style
+from .._panel import panel
+from .._style import COLUMN, SEQUENTIAL, ink, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SCALES: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
@@ -58,27 +60,33 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     )
 
 
+@panel(
+    "belief", "critical", "finite", "crossing", "rules", "window", "depth", "m", "epsilon",
+    loc="upper right", labelcolor="white", frameon=False,
+)  # fmt: skip
+def plot_phase_diagram(ax: Axes, result: xr.Dataset) -> None:
+    """Belief in the class over the number of rules and the noise, with the critical line and exact crossings."""
+    depth, on_it = int(result.depth), "white"
+    look = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1, "rasterized": True}
+    shown = ax.pcolormesh(result.m, result.epsilon, result.belief, **look)
+    ax.figure.colorbar(shown, ax=ax, label="belief in the class, depth 60")
+    ax.plot(result.m, result.critical, color=on_it, lw=1.5, label=r"$\epsilon_*(m)$")
+    ax.plot(result.m, result.finite, "--", color=on_it, lw=1, label=f"mean field, depth {depth}")
+    shade = ink(ax, "belief_propagation")
+    ax.plot(result.rules, result.crossing, "o", color=shade, label=f"exact, depth {depth}")
+    for edge in result.window:
+        ax.axvline(edge, color=on_it, lw=0.8, ls=":")
+    ax.set(xscale="log", xlabel="rules per symbol, $m$", ylabel=r"noise on the leaves, $\epsilon$")
+    ax.set(xlim=(float(result.m[0]), float(result.m[-1])), ylim=(0, 1))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """One panel from the Dataset of `compute`."""
     from matplotlib import pyplot as plt
 
     with style():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.9))
-        shown = ax.pcolormesh(
-            dataset.m, dataset.epsilon, dataset.belief, cmap=SEQUENTIAL, vmin=0, vmax=1, rasterized=True
-        )
-        figure.colorbar(shown, label="belief in the class, depth 60")
-        ax.plot(dataset.m, dataset.critical, color="white", lw=1.5, label=r"$\epsilon_*(m)$")
-        depth = int(dataset.depth)
-        ax.plot(dataset.m, dataset.finite, "--", color="white", lw=1, label=f"mean field, depth {depth}")
-        ax.plot(
-            dataset.rules, dataset.crossing, "o", color=COLOURS["belief_propagation"], label=f"exact, depth {depth}"
-        )
-        for edge in dataset.window:
-            ax.axvline(edge, color="white", lw=0.8, ls=":")
-        ax.set(xscale="log", xlabel="rules per symbol, $m$", ylabel=r"noise on the leaves, $\epsilon$")
-        ax.set(xlim=(float(dataset.m[0]), float(dataset.m[-1])), ylim=(0, 1))
-        ax.legend(loc="upper right", labelcolor="white")
+        plot_phase_diagram(dataset, ax=ax)
     return figure
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..._support.style import letters, style
 from .._findings import Findings
-from .._style import ddpm_axis
+from .._panel import panel
+from .._style import PAGE, ddpm_axis, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SIGMAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 1.0, 1.4, 2.0)
@@ -82,62 +83,76 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return result.assign(exact | {"mean_field": mean_field, "epsilon_critical": theory.critical_epsilon})
 
 
+CHANNELS = {"gaussian": ("sigma", r"noise level $\sigma$"), "masking": ("masked", "masked fraction")}
+
+
+@panel(
+    *(f"{channel}_{name}" for channel in CHANNELS for name in (
+        "reconstruction", "reconstruction_stderr", "reconstruction_exact", "critical", "critical_stderr"
+    )),
+    "sigma", "masked", "level", choice={"channel": tuple(CHANNELS)}, loc="lower left",
+)  # fmt: skip
+def plot_surviving_symbols(ax: Axes, result: xr.Dataset, channel: str) -> None:
+    """Probability that a symbol survives noise and denoising, by level: exact (lines) and by a network."""
+    depth, (clock, label) = result.sizes["level"] - 1, CHANNELS[channel]
+    for level, shade in _levels(ax, depth):
+        here, name = result.isel(level=level), f"{channel}_reconstruction"
+        ax.plot(here[clock], here[f"{name}_exact"], color=shade, label=_name(level, depth))
+        look = {"color": shade, "fmt": "o", "markersize": 3, "elinewidth": 0.7}
+        ax.errorbar(here[clock], here[name], here[f"{name}_stderr"], **look)
+    _transition(ax, float(result[f"{channel}_critical"]), float(result[f"{channel}_critical_stderr"]))
+    ax.set(xlabel=label, ylabel="probability that a symbol survives", ylim=(0, 1.02))
+    if clock == "sigma":
+        ax.set_xscale("log")
+        ax.set_xticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
+        ax.minorticks_off()
+        ddpm_axis(ax)
+
+
+@panel("epsilon_exact", "mean_field", "epsilon_critical", "epsilon", "level", loc="lower left")
+def plot_surviving_symbols_epsilon(ax: Axes, result: xr.Dataset) -> None:
+    """Probability that a symbol survives the epsilon device, by level: exact and in mean field."""
+    for level, shade in _levels(ax, result.sizes["level"] - 1):
+        here = result.isel(level=level)
+        ax.plot(here.epsilon, here.epsilon_exact, color=shade)
+        ax.plot(here.epsilon, here.mean_field, color=shade, linestyle="--")
+    _transition(ax, float(result.epsilon_critical), 0.0)
+    ax.set(xlabel=r"$\varepsilon$", ylabel="probability that a symbol survives", ylim=(0, 1.02))
+    look: dict[str, Any] = {"color": ink(ax, "exact")}
+    ax.plot([], [], **look, label="exact posterior")
+    ax.plot([], [], **look, marker="o", linestyle="", label="network")
+    ax.plot([], [], **look, linestyle="--", label="mean field")
+    ax.plot([], [], color=ink(ax, "empirical"), linestyle=":", label="predicted transition")
+
+
+def _levels(ax: Axes, depth: int) -> list[tuple[int, Any]]:
+    """Each level with its colour, from the leaves (light) to the class (dark)."""
+    return list(enumerate(reversed(shades(ax, depth + 1))))
+
+
+def _transition(ax: Axes, value: float, stderr: float) -> None:
+    shade = ink(ax, "empirical")
+    ax.axvline(value, color=shade, linestyle=":", linewidth=1)
+    ax.axvspan(value - stderr, value + stderr, color=shade, alpha=0.15, linewidth=0)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Three panels with one colour per level, from the leaves (light) to the class (dark)."""
     from matplotlib import pyplot as plt
-    from matplotlib.lines import Line2D
 
-    depth = dataset.sizes["level"] - 1
     with style():
-        figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7), sharey=True, layout="constrained")
-        for ax, channel, clock, label in (
-            (axes[0], "gaussian", "sigma", r"noise level $\sigma$"),
-            (axes[1], "masking", "masked", "masked fraction"),
-        ):
-            for level in range(depth + 1):
-                here, shade = dataset.isel(level=level), _shade(level, depth)
-                ax.plot(here[clock], here[f"{channel}_reconstruction_exact"], color=shade)
-                learned, error = here[f"{channel}_reconstruction"], here[f"{channel}_reconstruction_stderr"]
-                ax.errorbar(here[clock], learned, error, color=shade, fmt="o", markersize=3, elinewidth=0.7)
-            _transition(ax, float(dataset[f"{channel}_critical"]), float(dataset[f"{channel}_critical_stderr"]))
-            ax.set(xlabel=label, ylim=(0, 1.02))
-        for level in range(depth + 1):
-            here, shade = dataset.isel(level=level), _shade(level, depth)
-            axes[2].plot(here.epsilon, here.epsilon_exact, color=shade)
-            axes[2].plot(here.epsilon, here.mean_field, color=shade, linestyle="--")
-        _transition(axes[2], float(dataset.epsilon_critical), 0.0)
-        axes[0].set(ylabel="probability that a symbol survives", xscale="log")
-        axes[0].set_xticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
-        axes[0].minorticks_off()
-        ddpm_axis(axes[0])
-        axes[2].set(xlabel=r"$\varepsilon$")
-        levels = [Line2D([], [], color=_shade(level, depth), label=_name(level, depth)) for level in range(depth + 1)]
-        axes[0].legend(handles=levels, loc="lower left")
-        grey: dict[str, Any] = {"color": "#444444"}
-        kinds = [
-            Line2D([], [], **grey, label="exact posterior"),
-            Line2D([], [], **grey, marker="o", linestyle="", label="network"),
-            Line2D([], [], **grey, linestyle="--", label="mean field"),
-            Line2D([], [], color="#D55E00", linestyle=":", label="predicted transition"),
-        ]
-        axes[2].legend(handles=kinds, loc="lower left")
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.7), sharey=True)
+        for ax, channel in zip(axes[:2], CHANNELS, strict=True):
+            plot_surviving_symbols(dataset, ax=ax, channel=channel, legend=channel == "gaussian")
+        plot_surviving_symbols_epsilon(dataset, ax=axes[2])
+        for ax in axes:
+            ax.label_outer()
         letters(axes)
     return figure
 
 
-def _shade(level: int, depth: int) -> Any:
-    from matplotlib import colormaps
-
-    return colormaps["viridis"](0.85 * (1 - level / depth))
-
-
 def _name(level: int, depth: int) -> str:
     return {0: "leaves", depth: "class"}.get(level, f"level {level}")
-
-
-def _transition(ax: Any, value: float, stderr: float) -> None:
-    ax.axvline(value, color="#D55E00", linestyle=":", linewidth=1)
-    ax.axvspan(value - stderr, value + stderr, color="#D55E00", alpha=0.15, linewidth=0)
 
 
 def findings(dataset: xr.Dataset) -> Findings:

@@ -11,14 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SCALES = {"small": ((16, 4, 2, 6), 4, 8, 24, 9, 0.05), "full": ((32, 8, 2, 9), 8, 16, 64, 17, 0.01)}
-CHANNELS = ("epsilon", "masking", "gaussian")
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -71,48 +72,60 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     )
 
 
+CHANNELS = {"epsilon": r"$\epsilon$", "masking": "mask fraction", "gaussian": r"$\sigma$"}
+
+
+@panel(
+    "chi", "chi_stderr", "noise", "critical", "critical_stderr", "mean_field", "epsilon", "channel",
+    choice={"channel": tuple(CHANNELS)}, loc="upper left",
+)  # fmt: skip
+def plot_susceptibility(ax: Axes, result: xr.Dataset, channel: str) -> None:
+    """The volume of correlated change against the noise, exact and, for the epsilon device, in mean field."""
+    one, shade = result.sel(channel=channel), ink(ax, "exact")
+    center, spread = float(one.critical), float(one.critical_stderr)
+    ax.axvspan(center - spread, center + spread, color=shade, alpha=0.3, lw=0)
+    ax.axvline(center, color=shade, ls="--", lw=0.8, ymax=0.75, label="infinite depth")
+    look = {"fmt": "o", "ms": 3, "color": ink(ax, "belief_propagation"), "label": "exact posterior"}
+    ax.errorbar(one.noise, one.chi, one.chi_stderr, **look)
+    if channel == "epsilon":
+        ax.plot(result.epsilon, result.mean_field, color=ink(ax, "mean_field"), label="mean field")
+    ax.set(xlabel=f"noise: {CHANNELS[channel]}", ylabel=r"$\chi$", title=channel)
+    ax.set_ylim(0.9, 1.45 * float(result.chi.max()))  # room for the legend
+
+
+@panel(
+    "correlation", "correlation_stderr", "chi", "noise", "mean_field_correlation", "decay_exponent", "s", "level",
+    "channel", choice={"channel": tuple(CHANNELS)}, loc="lower left",
+)  # fmt: skip
+def plot_decay_of_correlations(ax: Axes, result: xr.Dataset, channel: str) -> None:
+    """Correlations of leaves against the level where their branches meet, near the largest susceptibility."""
+    one = result.sel(channel=channel)
+    peak = one.isel(point=int(one.chi.values.argmax()))
+    ratio, error = peak.correlation / peak.correlation[0], peak.correlation_stderr / peak.correlation[0]
+    label = f"{CHANNELS[channel]} = {float(peak.noise):.3f}"
+    ax.errorbar(one.level, ratio, error, fmt="o", ms=3, color=ink(ax, "belief_propagation"), label=label)
+    field = result.mean_field_correlation / result.mean_field_correlation[0]
+    if channel == "epsilon":
+        ax.plot(result.level, field, color=ink(ax, "mean_field"), label=r"mean field, $\epsilon_*$")
+    a = float(result.decay_exponent)
+    decay = field[1] * float(result.s) ** (-a * (result.level[1:] - 1))
+    ax.plot(result.level[1:], decay, ":", color=ink(ax, "exact"), label=rf"$r^{{-a}}$, $a$ = {a:.2f}")
+    ax.set(xlabel="level $k$ of meeting", ylabel="$C(k)/C(0)$", yscale="log")
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Two rows of three panels from the Dataset of `compute`."""
     from matplotlib import pyplot as plt
 
-    labels = {"epsilon": r"$\epsilon$", "masking": "mask fraction", "gaussian": r"$\sigma$"}
     with style():
         figure, axes = plt.subplots(2, len(CHANNELS), figsize=(PAGE, 4.2), sharey="row")
-        for column, (channel, letter) in enumerate(zip(CHANNELS, "abc", strict=True)):
-            one, (top, bottom) = dataset.sel(channel=channel), axes[:, column]
-            center, spread = float(one.critical), float(one.critical_stderr)
-            top.axvspan(center - spread, center + spread, color=COLOURS["exact"], alpha=0.3, lw=0)
-            top.axvline(center, color=COLOURS["exact"], ls="--", lw=0.8, label="infinite depth")
-            colour = COLOURS["belief_propagation"]
-            top.errorbar(one.noise, one.chi, one.chi_stderr, fmt="o", ms=3, color=colour, label="exact posterior")
-            top.set(xlabel=f"noise: {labels[channel]}", title=channel)
-            peak = one.isel(point=int(one.chi.values.argmax()))
-            ratio, error = peak.correlation / peak.correlation[0], peak.correlation_stderr / peak.correlation[0]
-            bottom.errorbar(
-                one.level,
-                ratio,
-                error,
-                fmt="o",
-                ms=3,
-                color=colour,
-                label=f"{labels[channel]} = {float(peak.noise):.3f}",
-            )
-            field = dataset.mean_field_correlation / dataset.mean_field_correlation[0]
-            if channel == "epsilon":
-                top.plot(dataset.epsilon, dataset.mean_field, color=COLOURS["mean_field"], label="mean field")
-                bottom.plot(dataset.level, field, color=COLOURS["mean_field"], label=r"mean field, $\epsilon_*$")
-            decay = float(dataset.s) ** (-float(dataset.decay_exponent) * (dataset.level[1:] - 1))
-            a = float(dataset.decay_exponent)
-            bottom.plot(
-                dataset.level[1:], field[1] * decay, ":", color=COLOURS["exact"], label=rf"$r^{{-a}}$, $a$ = {a:.2f}"
-            )
-            bottom.set(xlabel="level $k$ of meeting", yscale="log")
-            top.set_ylim(0.9, 1.45 * float(dataset.chi.max()))  # room for the legend
-            top.legend(loc="upper left")
-            bottom.legend(loc="lower left")
-            panel_letter(top, letter)
-        axes[0, 0].set_ylabel(r"$\chi$")
-        axes[1, 0].set_ylabel("$C(k)/C(0)$")
+        for (top, bottom), channel in zip(axes.T, CHANNELS, strict=True):
+            plot_susceptibility(dataset, ax=top, channel=channel, legend=channel == "epsilon")
+            plot_decay_of_correlations(dataset, ax=bottom, channel=channel)
+            if channel != "epsilon":
+                top.set_ylabel("")
+                bottom.set_ylabel("")
+        letters(axes.flat)
     return figure
 
 

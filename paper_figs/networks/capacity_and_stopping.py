@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 KEPT = ("rmse", "score_gap", "linearity", "denoising_error", "memorised", "optimum_denoising_error", "test_train_gap")
@@ -48,39 +50,49 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return kept.merge(xr.Dataset(between).astype("float32"))
 
 
+@panel(
+    "rmse", "rmse_stderr", "optima_apart", "optimum_denoising_error", "sigma", "n_train", "width", "step", "theory",
+    choice={"theory": ("gaussian", "empirical"), "along": ("width", "step")}, size=0.75,
+)  # fmt: skip
+def plot_distance_to_optimum(ax: Axes, result: xr.Dataset, theory: str, along: str) -> None:
+    """Distance of networks to an optimum on held-out images against the width or the training step."""
+    from ...compare.plot._sizes import step_ticks
+
+    sigma = _level(result)
+    at = result.sel(sigma=sigma, theory=theory).isel({"step" if along == "width" else "width": -1})
+    sizes = at.n_train.values[:: max(1, at.sizes["n_train"] // SHOWN)]
+    for size, shade in zip(sizes, shades(ax, len(sizes)), strict=True):
+        part = at.sel(n_train=size)
+        look = {"color": shade, "marker": "o", "ms": 2.5, "capsize": 1.2, "label": f"$n$ = {size}"}
+        ax.errorbar(part[along], part.rmse, part.rmse_stderr, **look)
+        ax.axhline(float(part.optima_apart), color=shade, ls=":", lw=0.7)
+    word, held = ("Gaussian" if theory == "gaussian" else theory), "step" if along == "width" else "width"
+    ax.set(xscale="log", xlabel="width" if along == "width" else "training step", ylabel=f"RMSE to {word}")
+    ax.set_ylim(0, None)
+    ax.set_title(rf"{held} {int(at[held])}, $\sigma$ = {sigma:.2g}", loc="right")
+    if along == "width":
+        ax.set_xticks(at.width.values, [str(width) for width in at.width.values])
+        ax.minorticks_off()
+    else:
+        step_ticks(ax, at.step.values)
+
+
+def _level(result: xr.Dataset) -> float:
+    from ...compare.plot._sizes import middle_level
+
+    return middle_level(result.expand_dims(inputs=["held-out"]))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Distance to the Gaussian (left) and the empirical optimum (right), against width (top) and step (bottom)."""
     from matplotlib import pyplot as plt
 
-    from ...compare.plot._sizes import middle_level, step_ticks
-
-    sigma = middle_level(dataset.expand_dims(inputs=["held-out"]))
-    at = dataset.sel(sigma=sigma)
-    sizes = at.n_train.values[:: max(1, at.sizes["n_train"] // SHOWN)]
     with style():
         figure, axes = plt.subplots(2, 2, figsize=(PAGE * 0.85, 4.4), sharey="col", sharex="row")
-        for (theory, word), column in zip((("gaussian", "Gaussian"), ("empirical", "empirical")), axes.T, strict=True):
-            for size, colour in zip(sizes, shades(len(sizes)), strict=True):
-                one = at.sel(n_train=size, theory=theory)
-                for ax, along, part in zip(
-                    column, ("width", "step"), (one.isel(step=-1), one.isel(width=-1)), strict=True
-                ):
-                    options = {"color": colour, "marker": "o", "ms": 2.5, "capsize": 1.2, "label": f"$n$ = {size}"}
-                    ax.errorbar(part[along], part.rmse, part.rmse_stderr, **options)
-                    ax.axhline(float(one.optima_apart), color=colour, ls=":", lw=0.7)
-            column[0].set(xscale="log", xlabel="width")
-            column[0].set_xticks(at.width.values, [str(width) for width in at.width.values])
-            column[0].minorticks_off()
-            column[1].set(xscale="log", xlabel="training step")
-            step_ticks(column[1], at.step.values)
-            for ax in column:
-                ax.set_ylabel(f"RMSE to {word}")
-                ax.set_ylim(0, None)
-        for ax, letter in zip(axes.flat, "abcd", strict=True):
-            panel_letter(ax, letter)
-        axes[0, 0].set_title(f"step {int(at.step[-1])}", loc="right", fontsize=7, color=COLOURS["exact"])
-        axes[1, 0].set_title(f"width {int(at.width[-1])}", loc="right", fontsize=7, color=COLOURS["exact"])
-        axes[0, 1].set_title(rf"$\sigma$ = {sigma:.2g}, held-out images", loc="right", fontsize=7)
+        for theory, column in zip(("gaussian", "empirical"), axes.T, strict=True):
+            for ax, along in zip(column, ("width", "step"), strict=True):
+                plot_distance_to_optimum(dataset, ax=ax, theory=theory, along=along, legend=False)
+        letters(axes.flat)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure

@@ -8,13 +8,15 @@ size of the training set.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 KEPT = ("linearity", "nonlinearity", "optimum_linearity", "optimum_nonlinearity", "overlap")
@@ -27,66 +29,67 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return only(regimes(scale, seed), KEPT).isel(step=-1)
 
 
+_NEEDS = ("linearity", "optimum_linearity", "sigma", "n_train", "width", "theory")
+_SIZES = {"title": "$n$", "ncols": 3, "labelspacing": 0.1, "handlelength": 0.8, "columnspacing": 0.8, "loc": 8}
+
+
+@panel(*_NEEDS, "linearity_stderr", choice={"of": ("networks", "optima")}, size=0.75, **_SIZES)
+def plot_linearity_by_noise(ax: Axes, result: xr.Dataset, of: str) -> None:
+    """Linearity of the widest networks, or of the optima of the same sets, against noise, a line for each set size."""
+    widest = result.isel(width=-1)
+    for k, shade in enumerate(shades(ax, result.sizes["n_train"])):
+        one, label = widest.isel(n_train=k), f"{int(widest.n_train[k])}"
+        if of == "networks":
+            look = {"color": shade, "lw": 1.0, "capsize": 1.2, "label": label}
+            ax.errorbar(one.sigma, one.linearity, one.linearity_stderr, **look)
+            continue
+        for theory, line in (("empirical", "-"), ("mixture", ":")):
+            if theory in one.theory:
+                curve = one.sel(theory=theory).optimum_linearity
+                ax.plot(curve.sigma, curve, color=shade, ls=line, lw=1.0, label=label if line == "-" else None)
+    low = float(min(result.linearity.min(), result.optimum_linearity.min())) - 0.1
+    ax.axhline(1, color=ink(ax, "gaussian"), lw=0.8)
+    ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel="linearity (centred)", ylim=(low, 1.02))
+    ax.set_title(f"networks, width {int(widest.width)}" if of == "networks" else "optima (dots: mixture)", loc="right")
+
+
+@panel(*_NEEDS, "linearity_stderr", "optimum_linearity_stderr", size=0.75, labelspacing=0.2, handlelength=2.2)
+def plot_least_linearity(ax: Axes, result: xr.Dataset) -> dict[str, Any]:
+    """Linearity at the level where a network is least linear against the size of the training set."""
+    from ...compare.plot._sizes import WIDTH_STYLES, ticks
+
+    worst = int(result.linearity.isel(width=-1).mean("n_train").argmin("sigma"))
+    at = result.isel(sigma=worst)
+    for k, width in enumerate(at.width.values):
+        one, look = at.sel(width=width), {"marker": "o", "ms": 2.5, "capsize": 1.2, "label": f"width {width}"}
+        look |= {"color": ink(ax, "network"), "ls": WIDTH_STYLES[k % 3]}
+        ax.errorbar(one.n_train, one.linearity, one.linearity_stderr, **look)
+    for theory in at.theory.values:
+        if theory in ("empirical", "mixture", "local"):
+            one = at.sel(theory=theory)
+            look = {"color": ink(ax, str(theory)), "lw": 1.0, "capsize": 1.2, "label": str(theory)}
+            ax.errorbar(one.n_train, one.optimum_linearity, one.optimum_linearity_stderr, **look)
+    ax.axhline(1, color=ink(ax, "gaussian"), lw=0.8, label="gaussian")
+    ax.set(xscale="log", xlabel="training images $n$", ylabel="linearity (centred)")
+    ax.set_title(rf"$\sigma$ = {float(at.sigma):.2g}", loc="right")
+    ax.set_ylim(float(min(at.linearity.min(), at.optimum_linearity.min())) - 0.25, 1.02)  # room for the legend
+    ticks(ax, at.n_train.values)
+    return {"ncols": 2, "loc": "lower right"}
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Networks by size, their optima, and the least linearity against the size."""
     from matplotlib import pyplot as plt
 
-    widest = dataset.isel(width=-1)
-    colours = shades(dataset.sizes["n_train"])
     with style():
-        figure, (networks, optima, least) = plt.subplots(1, 3, figsize=(PAGE, 2.7), width_ratios=(1, 1, 1.1))
-        for k, colour in enumerate(colours):
-            one = widest.isel(n_train=k)
-            options = {"color": colour, "lw": 1.0, "capsize": 1.2}
-            networks.errorbar(one.sigma, one.linearity, one.linearity_stderr, label=f"{int(one.n_train)}", **options)
-            for theory, line in (("empirical", "-"), ("mixture", ":")):
-                if theory in one.theory:
-                    curve = one.sel(theory=theory).optimum_linearity
-                    optima.plot(curve.sigma, curve, color=colour, ls=line, lw=1.0)
-        low = float(min(dataset.linearity.min(), dataset.optimum_linearity.min())) - 0.1
-        for ax, title in (
-            (networks, f"networks, width {int(widest.width)}"),
-            (optima, "optima (dots: mixture)"),
-        ):
-            ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylim=(low, 1.02))
-            ax.axhline(1, color=COLOURS["gaussian"], lw=0.8)
-            ax.set_title(title, loc="right", fontsize=7)
-        networks.set_ylabel("linearity (centred)")
-        networks.legend(
-            title="$n$",
-            title_fontsize=6,
-            fontsize=6,
-            ncols=3,
-            labelspacing=0.1,
-            handlelength=0.8,
-            columnspacing=0.8,
-            loc=8,
-        )
-        _draw_least(least, dataset)
-        for ax, letter in zip((networks, optima, least), "abc", strict=True):
-            panel_letter(ax, letter)
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.7), width_ratios=(1, 1, 1.1))
+        plot_linearity_by_noise(dataset, ax=axes[0])
+        plot_linearity_by_noise(dataset, ax=axes[1], of="optima", legend=False).set_ylabel("")
+        plot_least_linearity(dataset, ax=axes[2], legend=False).set(ylabel="", ylim=axes[0].get_ylim())
+        handles, labels = axes[2].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), handlelength=2.2)
+        letters(axes)
     return figure
-
-
-def _draw_least(ax, dataset: xr.Dataset) -> None:
-    from ...compare.plot._sizes import WIDTH_STYLES, ticks
-
-    worst = int(dataset.linearity.isel(width=-1).mean("n_train").argmin("sigma"))
-    at = dataset.isel(sigma=worst)
-    for k, width in enumerate(at.width.values):
-        one = at.sel(width=width)
-        options = {"color": COLOURS["network"], "ls": WIDTH_STYLES[k % 3], "marker": "o", "ms": 2.5, "capsize": 1.2}
-        ax.errorbar(one.n_train, one.linearity, one.linearity_stderr, label=f"width {width}", **options)
-    for theory in at.theory.values:
-        if theory in ("empirical", "mixture", "local"):
-            one = at.sel(theory=theory)
-            options = {"color": COLOURS[str(theory)], "lw": 1.0, "capsize": 1.2}
-            ax.errorbar(one.n_train, one.optimum_linearity, one.optimum_linearity_stderr, label=str(theory), **options)
-    ax.axhline(1, color=COLOURS["gaussian"], lw=0.8, label="gaussian")
-    ax.set(xscale="log", xlabel="training images $n$")
-    ax.set_title(rf"$\sigma$ = {float(at.sigma):.2g}", loc="right", fontsize=7)
-    ticks(ax, at.n_train.values)
-    ax.legend(labelspacing=0.2, handlelength=2.2, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.08))
 
 
 def findings(dataset: xr.Dataset) -> Findings:

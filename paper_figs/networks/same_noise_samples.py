@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...compare.measures.affine import AffineDenoiser
@@ -93,33 +95,45 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+@panel("image", "model")
+def plot_same_noise_images(ax: Axes, result: xr.Dataset) -> None:
+    """What each model makes of the same draws of noise: a row for each model, a column for each draw."""
+    import numpy as np
+
+    names, images = result.model.values.tolist(), result.image.values
+    height = images.shape[2] + 1
+    gap = np.pad(images, [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=np.nan)
+    ax.imshow(gap.transpose(0, 2, 1, 3).reshape(len(names) * height, -1), cmap="gray", vmin=-1, vmax=1)
+    ax.set_yticks([height * (i + 0.45) for i in range(len(names))], names)
+    ax.set(xticks=[], xlabel="draws of noise", ylabel="model")
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+@panel("cosine", "cosine_stderr", "cosine_chance", "cosine_chance_stderr", "model", loc="lower center")
+def plot_same_noise_cosines(ax: Axes, result: xr.Dataset) -> None:
+    """Cosine of each model's samples with those of the first, from the same and from other noise."""
+    names = result.model.values.tolist()
+    rows = range(len(names))
+    shade, chance = ink(ax, "network"), {"mfc": background(ax), "color": ink(ax, "exact")}
+    ax.errorbar(result.cosine, rows, xerr=result.cosine_stderr, fmt="o", color=shade, label="same noise")
+    error = result.cosine_chance_stderr
+    ax.errorbar(result.cosine_chance, rows, xerr=error, fmt="o", label="other noise", **chance)
+    ax.set(xlabel="cosine with the first", ylabel="model", xlim=(-0.2, 1.05), ylim=(len(names) + 1.2, -0.5))
+    ax.set_yticks(rows, names)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """The images, one row per model, with the cosines next to it."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    names = dataset.model.values.tolist()
     with style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 0.42 * PAGE), width_ratios=(3, 1.3))
-        images = dataset.image.values
-        height = images.shape[2] + 1
-        gap = np.pad(images, [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=np.nan)
-        picture = gap.transpose(0, 2, 1, 3).reshape(len(names) * height, -1)
-        left.imshow(picture, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-        left.set_yticks([height * (i + 0.45) for i in range(len(names))], names)
-        left.set_xticks([])
-        left.tick_params(length=0)
-        left.set_xlabel("draws of noise")
-        for spine in left.spines.values():
-            spine.set_visible(False)
-        rows = np.arange(len(names))
-        right.errorbar(
-            dataset.cosine, rows, xerr=dataset.cosine_stderr, fmt="o", color=COLOURS["network"], label="same noise"
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.42 * PAGE), width_ratios=(3, 1.6))
+        plot_same_noise_images(dataset, ax=axes[0]).set_ylabel("")
+        plot_same_noise_cosines(dataset, ax=axes[1], legend=False).set(
+            yticks=[], ylabel="", ylim=(len(dataset.model) - 0.5, -0.5)
         )
-        right.errorbar(
-            dataset.cosine_chance, rows, xerr=dataset.cosine_chance_stderr, fmt="o", mfc="white",
-            color=COLOURS["exact"], label="other noise",
-        )  # fmt: skip
-        right.set(xlabel="cosine with the first", xlim=(-0.2, 1.05), ylim=(len(names) - 0.5, -0.5), yticks=[])
-        figure.legend(*right.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        letters(axes)
     return figure

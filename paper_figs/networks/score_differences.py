@@ -12,27 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SIZES = {"small": (16, 128, 1400), "full": (64, 1024, 24000)}
 POINTS = 1024
-LINES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-    ("network", "rmse_model_gaussian", "network, Gaussian", {"color": COLOURS["gaussian"], "marker": "^"}),
-    ("network", "rmse_linear_gaussian", "distilled, Gaussian", {"color": COLOURS["network"]}),
-    ("network", "rmse_model_linear", "network, distilled", {"color": COLOURS["mixture"], "marker": "D"}),
-    ("network", "rmse_model_empirical", "network, empirical", {"color": COLOURS["empirical"], "marker": "s"}),
-    ("empirical", "rmse_model_gaussian", "null: empirical, Gaussian", {"color": COLOURS["empirical"], "ls": ":"}),
-    (
-        "empirical",
-        "rmse_linear_gaussian",
-        "null: distilled empirical, Gaussian",
-        {"color": COLOURS["network"], "ls": ":"},
-    ),
-)
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -84,6 +73,31 @@ def _distances(network, training, held_out, plan, seed: int) -> xr.Dataset:
     return found.merge(beside.expand_dims(model=["network"]).reindex(model=found.model))
 
 
+LINES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+    ("network", "rmse_model_gaussian", "network, Gaussian", "gaussian", {"marker": "^"}),
+    ("network", "rmse_linear_gaussian", "distilled, Gaussian", "network", {}),
+    ("network", "rmse_model_linear", "network, distilled", "mixture", {"marker": "D"}),
+    ("network", "rmse_model_empirical", "network, empirical", "empirical", {"marker": "s"}),
+    ("empirical", "rmse_model_gaussian", "null: empirical, Gaussian", "empirical", {"ls": ":"}),
+    ("empirical", "rmse_linear_gaussian", "null: distilled empirical, Gaussian", "network", {"ls": ":"}),
+)
+
+
+@panel(
+    *dict.fromkeys(f"{line[1]}{rest}" for line in LINES for rest in ("", "_stderr")), "sigma", "n_train", "inputs",
+    "model", choice={"inputs": ("held-out", "training")}, size=0.75,
+)  # fmt: skip
+def plot_distances(ax: Axes, result: xr.Dataset, inputs: str) -> None:
+    """How far network, linear distillation, Gaussian and empirical optimum are apart; the first set size."""
+    at = result.isel(n_train=0) if "n_train" in result.dims else result
+    for model, name, label, theory, look in LINES:
+        one = at.sel(inputs=inputs, model=model)
+        shade = ink(ax, theory)
+        ax.errorbar(one.sigma, one[name], one[f"{name}_stderr"], lw=1.1, ms=2.5, label=label, color=shade, **look)
+    ax.set(xscale="log", yscale="log", xlabel=r"noise level $\sigma$", ylabel="RMSE per pixel")
+    ax.set_title(f"$n$ = {int(at.n_train)}, {inputs} images", loc="right")
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """A column for each size, held-out above training inputs."""
     from matplotlib import pyplot as plt
@@ -93,19 +107,9 @@ def draw(dataset: xr.Dataset) -> Figure:
         figure, axes = plt.subplots(2, len(sizes), figsize=(PAGE, 4.3), sharex=True, sharey=True)
         for row, inputs in zip(axes, ("held-out", "training"), strict=True):
             for ax, size in zip(row, sizes, strict=True):
-                part = dataset.sel(n_train=size, inputs=inputs)
-                for model, name, label, options in LINES:
-                    one = part.sel(model=model)
-                    ax.errorbar(one.sigma, one[name], one[f"{name}_stderr"], lw=1.1, ms=2.5, label=label, **options)
-                ax.set(xscale="log", yscale="log")
-                ax.set_title(f"$n$ = {size}, {inputs} images", loc="right", fontsize=7)
-            row[0].set_ylabel("RMSE per pixel")
-        for ax in axes[1]:
-            ax.set_xlabel(r"noise level $\sigma$")
-        for ax, letter in zip(axes.flat, "abcdef", strict=True):
-            panel_letter(ax, letter)
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+                plot_distances(dataset.sel(n_train=size), ax=ax, inputs=inputs, legend=False).label_outer()
+        letters(axes.flat)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 

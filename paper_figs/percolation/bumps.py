@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTHS = (0.2, 0.25, 0.35, 0.5, 0.75, 1.0)
@@ -80,69 +82,73 @@ def connected_fraction(
     return result.canonical(fractions).largest.values / fractions
 
 
-def draw(dataset: xr.Dataset) -> Figure:
-    """Two small canvases, the connected fraction, and the threshold against the width."""
-    from matplotlib import pyplot as plt
-
-    with style():
-        figure, (picture, curves, thresholds) = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1, 1.25, 1.25))
-        _draw_canvas(picture, dataset.field.values, fraction=0.5, width=0.35)
-        colours = shades(dataset.sizes["width"])
-        for j, colour in enumerate(colours):
-            one = dataset.isel(overlap=0, width=j)
-            label = f"{float(one.width):g}"
-            curves.plot(one.fraction, one.connected, color=colour, lw=1.2, label=label)
-            curves.axvline(float(one.predicted), color=colour, lw=0.8, ls=":")
-        curves.set(xlabel=r"fraction of the data kept, $\lambda$", ylabel="largest connected fraction", ylim=(0, 1.03))
-        curves.legend(title=r"$\sigma/d$", title_fontsize=7, handlelength=1, labelspacing=0.2)
-        _draw_thresholds(thresholds, dataset)
-        for ax, letter in zip((picture, curves, thresholds), "abc", strict=True):
-            panel_letter(ax, letter)
-    return figure
+SHOWN_FRACTION, SHOWN_WIDTH = 0.5, 0.35
 
 
-def _draw_canvas(ax, field, fraction: float, width: float) -> None:
-    """Kept images as bumps, joined where they overlap; the largest connected set stands out."""
+@panel("field")
+def plot_bump_canvas(ax: Axes, result: xr.Dataset) -> None:
+    """A small canvas: the kept images as bumps, joined where they overlap; the largest connected set stands out."""
     import numpy as np
     from matplotlib.collections import LineCollection
 
     from ...simulate.percolation import label
     from ...theory.percolation import extended_square, link_radius
 
-    radius = link_radius(width, OVERLAPS[0])
-    labels, _ = label(field, fraction, extended_square(radius), periodic=False)
+    radius = link_radius(SHOWN_WIDTH, OVERLAPS[0])
+    labels, _ = label(result.field.values, SHOWN_FRACTION, extended_square(radius), periodic=False)
     largest = np.argmax(np.bincount(labels[labels > 0]))
     y, x = np.nonzero(labels)
     points = np.column_stack([x, y])
     apart = ((points[:, None] - points[None]) ** 2).sum(-1)
     i, j = np.nonzero(np.triu(apart <= radius**2, 1))
-    inside = labels[y, x] == largest
-    colours = np.where(inside, COLOURS["gaussian"], COLOURS["local"])
-    ax.add_collection(LineCollection(list(np.stack([points[i], points[j]], 1)), colors=colours[i], lw=0.8))
-    ax.scatter(x, y, s=60 * width, c=colours, zorder=2, lw=0)
+    shade = np.where(labels[y, x] == largest, ink(ax, "gaussian"), ink(ax, "local"))
+    ax.add_collection(LineCollection(list(np.stack([points[i], points[j]], 1)), colors=shade[i], lw=0.8))
+    ax.scatter(x, y, s=60 * SHOWN_WIDTH, c=shade, zorder=2, lw=0)
     empty_y, empty_x = np.nonzero(labels == 0)
-    ax.scatter(empty_x, empty_y, s=2, c=COLOURS["exact"], lw=0, alpha=0.5)
+    ax.scatter(empty_x, empty_y, s=2, c=ink(ax, "exact"), lw=0, alpha=0.5)
     ax.set(aspect="equal", xticks=[], yticks=[])
-    ax.set_xlabel(rf"$\sigma/d={width:g}$, $\lambda={fraction:g}$")
+    ax.set_xlabel(rf"$\sigma/d={SHOWN_WIDTH:g}$, $\lambda={SHOWN_FRACTION:g}$")
     for side in ax.spines.values():
         side.set_visible(False)
 
 
-def _draw_thresholds(ax, dataset: xr.Dataset) -> None:
+@panel("connected", "fraction", "predicted", "overlap", "width", title=r"$\sigma/d$", handlelength=1, labelspacing=0.2)
+def plot_connected_fraction(ax: Axes, result: xr.Dataset) -> None:
+    """Largest connected fraction against the fraction of the data kept, with the predicted thresholds dotted."""
+    for j, shade in enumerate(shades(ax, result.sizes["width"])):
+        one = result.isel(overlap=0, width=j)
+        ax.plot(one.fraction, one.connected, color=shade, lw=1.2, label=f"{float(one.width):g}")
+        ax.axvline(float(one.predicted), color=shade, lw=0.8, ls=":")
+    ax.set(xlabel=r"fraction of the data kept, $\lambda$", ylabel="largest connected fraction", ylim=(0, 1.03))
+
+
+@panel("half", "overlap", "width", handlelength=1)
+def plot_bump_thresholds(ax: Axes, result: xr.Dataset) -> None:
+    """The threshold against the width of the bumps: predicted (steps), and where half of the data are connected."""
     import numpy as np
 
     from ...theory.percolation import critical_data_fraction
 
     fine = np.linspace(0.15, 1.05, 400)
-    for i, (overlap, colour) in enumerate(
-        zip(dataset.overlap.values, (COLOURS["gaussian"], COLOURS["empirical"]), strict=True)
-    ):
+    for i, (overlap, theory) in enumerate(zip(result.overlap.values, ("gaussian", "empirical"), strict=True)):
         known = [critical_data_fraction(1.0, float(width), float(overlap)).value for width in fine]
         steps = np.array([np.nan if value is None else value for value in known])
-        ax.plot(fine, steps, color=colour, lw=1, label=rf"predicted, $\theta={overlap:g}$")
-        ax.plot(dataset.width, dataset.half.isel(overlap=i), "o", ms=3.5, color=colour)
+        shade = ink(ax, theory)
+        ax.plot(fine, steps, color=shade, lw=1, label=rf"predicted, $\theta={overlap:g}$")
+        ax.plot(result.width, result.half.isel(overlap=i), "o", ms=3.5, color=shade)
     ax.set(xlabel=r"width $\sigma/d$", ylabel=r"threshold $\lambda_c$", ylim=(0, 0.65))
-    ax.legend(handlelength=1)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """A small canvas, the connected fraction, and the threshold against the width."""
+    from matplotlib import pyplot as plt
+
+    with style():
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1, 1.25, 1.25))
+        for plot, ax in zip((plot_bump_canvas, plot_connected_fraction, plot_bump_thresholds), axes, strict=True):
+            plot(dataset, ax=ax)
+        letters(axes)
+    return figure
 
 
 def findings(dataset: xr.Dataset) -> Findings:

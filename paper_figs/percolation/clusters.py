@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import PAGE, style
+from .._panel import panel
+from .._style import PAGE, letters, style
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PLAN = {"small": (384, 128, 40), "full": (1536, 512, 90)}
@@ -74,34 +76,49 @@ def palette() -> np.ndarray:
     return np.vstack([GROUND, ramp(depth)[:, :3]])
 
 
+PICTURES = {
+    "critical": r"sites, $p = p_c$",
+    "below": rf"sites, $p = p_c {OFFSETS[0]:+g}$",
+    "above": rf"sites, $p = p_c {OFFSETS[1]:+g}$",
+    "disks": r"disks at their threshold",
+}
+
+
+@panel("critical", "beside", "disk_rank", "centres", "box", choice={"picture": tuple(PICTURES)})
+def plot_clusters(ax: Axes, result: xr.Dataset, picture: str) -> None:
+    """Clusters of sites or of overlapping disks, each in one colour, the larger the brighter."""
+    from matplotlib.collections import EllipseCollection
+
+    shade = palette()
+    if picture == "disks":
+        box, rank = float(result.attrs["box"]), result.disk_rank.values
+        order = (-rank.astype(int)).argsort(kind="stable")
+        ax.add_collection(
+            EllipseCollection(
+                1, 1, 0, units="xy", offsets=result.centres.values[order], offset_transform=ax.transData,
+                facecolors=shade[rank[order]], edgecolors="none",
+            )
+        )  # fmt: skip
+        ax.set(xlim=(0, box), ylim=(0, box), aspect="equal", facecolor=GROUND)
+    else:
+        ranks = result.critical if picture == "critical" else result.beside[("below", "above").index(picture)]
+        ax.imshow(shade[ranks.values], interpolation="nearest")
+    ax.set(xticks=[], yticks=[], xlabel=PICTURES[picture])
+    for side in ax.spines.values():
+        side.set_visible(False)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """A large critical picture, and three small ones next to it."""
     from matplotlib import pyplot as plt
-    from matplotlib.collections import EllipseCollection
 
-    colours = palette()
     with style():
-        figure = plt.figure(figsize=(PAGE, PAGE * 0.75), facecolor=GROUND, layout="none")
-        grid = figure.add_gridspec(3, 4, left=0.01, right=0.99, bottom=0.01, top=0.99, wspace=0.03, hspace=0.03)
-        large = figure.add_subplot(grid[:, :3])
-        large.imshow(colours[dataset.critical.values], interpolation="nearest")
-        for i in range(2):
-            small = figure.add_subplot(grid[2 * i, 3])
-            small.imshow(colours[dataset.beside.values[i]], interpolation="nearest")
-        disks = figure.add_subplot(grid[1, 3])
-        box, rank = float(dataset.attrs["box"]), dataset.disk_rank.values
-        order = (-rank.astype(int)).argsort(kind="stable")
-        disks.add_collection(
-            EllipseCollection(
-                1, 1, 0, units="xy", offsets=dataset.centres.values[order], offset_transform=disks.transData,
-                facecolors=colours[rank[order]], edgecolors="none",
-            )
-        )  # fmt: skip
-        disks.set(xlim=(0, box), ylim=(0, box), aspect="equal", facecolor=GROUND)
-        for ax in figure.axes:
-            ax.set(xticks=[], yticks=[])
-            for side in ax.spines.values():
-                side.set_visible(False)
+        figure = plt.figure(figsize=(PAGE, PAGE * 0.8))
+        grid = figure.add_gridspec(3, 4)
+        axes = [figure.add_subplot(grid[:, :3]), *(figure.add_subplot(grid[i, 3]) for i in range(3))]
+        for ax, picture in zip(axes, ("critical", "below", "disks", "above"), strict=True):
+            plot_clusters(dataset, ax=ax, picture=picture)
+        letters(axes)
     return figure
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SIZES: dict[str, tuple[tuple[int, int], ...]] = {
@@ -45,42 +47,62 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return xr.merge(parts, combine_attrs="override").assign_attrs(exact_one_over_nu=exact.one_over_nu.value)
 
 
+QUANTITIES = {
+    "largest": (r"\beta/\nu", r"$L^{\beta/\nu}\,S_\mathrm{max}/N$"),
+    "mean_size": (r"\gamma/\nu", r"$L^{-\gamma/\nu}\,\sum s^2/N$"),
+}
+
+
+@panel("largest_p", "largest_y", "largest_kappa", "largest_threshold", "size", handlelength=1)
+def plot_largest_cluster(ax: Axes, result: xr.Dataset) -> None:
+    """The largest cluster per site against p, a line for each size of the lattice."""
+    for i, shade in enumerate(shades(ax, result.sizes["size"])):
+        one = result.isel(size=i)
+        height = one.largest_y * float(one.size) ** float(result.largest_kappa)
+        ax.plot(one.largest_p, height, color=shade, label=f"L = {int(one.size)}")
+    ax.axvline(float(result.largest_threshold), color=ink(ax, "exact"), lw=0.6, ls=":")
+    ax.set(xlabel="$p$", ylabel=r"$S_\mathrm{max}/N$")
+
+
+@panel(
+    *(f"{name}_{rest}" for name in QUANTITIES for rest in (
+        "x", "y", "master", "kappa", "kappa_stderr", "one_over_nu", "one_over_nu_stderr", "exact"
+    )),
+    "exact_one_over_nu", "size", choice={"quantity": tuple(QUANTITIES)}, loc="lower right", handlelength=1,
+)  # fmt: skip
+def plot_collapse(ax: Axes, result: xr.Dataset, quantity: str) -> None:
+    """Heights and distances from the threshold in powers of the size: all sizes on one curve, with fitted exponents."""
+    for i, shade in enumerate(shades(ax, result.sizes["size"])):
+        one = result.isel(size=i)
+        look = {"ms": 3, "color": shade, "label": f"L = {int(one.size)}"}
+        ax.plot(one[f"{quantity}_x"], one[f"{quantity}_y"], ".", **look)
+    x, master = result[f"{quantity}_x"], result[f"{quantity}_master"]
+    ax.plot(x.isel(size=-1), master.isel(size=-1), color=ink(ax, "exact"), lw=0.8, zorder=0)
+    ax.text(0.04, 0.95, _exponents(result, quantity), transform=ax.transAxes, va="top", fontsize=7)
+    ax.set(xlabel=r"$(p - p_c)\,L^{1/\nu}$", ylabel=QUANTITIES[quantity][1])
+
+
+def _exponents(result: xr.Dataset, quantity: str) -> str:
+    ratio, error = abs(float(result[f"{quantity}_kappa"])), float(result[f"{quantity}_kappa_stderr"])
+    inverse = float(result[f"{quantity}_one_over_nu"]), float(result[f"{quantity}_one_over_nu_stderr"])
+    exact = float(result[f"{quantity}_exact"])
+    return (
+        f"${QUANTITIES[quantity][0]} = {ratio:.4f} \\pm {error:.4f}$\n(exact {exact:.4f})\n"
+        f"$1/\\nu = {inverse[0]:.3f} \\pm {inverse[1]:.3f}$\n(exact {result.attrs['exact_one_over_nu']:.2f})"
+    )
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Three panels from the Dataset of `compute`."""
     from matplotlib import pyplot as plt
 
     with style():
-        figure, (raw, order, size) = plt.subplots(1, 3, figsize=(PAGE, 2.3))
-        colours = shades(dataset.sizes["size"])
-        for i, colour in enumerate(colours):
-            one = dataset.isel(size=i)
-            label = f"L = {int(one.size)}"
-            height = one.largest_y * float(one.size) ** float(dataset.largest_kappa)
-            raw.plot(one.largest_p, height, color=colour, label=label)
-            order.plot(one.largest_x, one.largest_y, ".", ms=3, color=colour)
-            size.plot(one.mean_size_x, one.mean_size_y, ".", ms=3, color=colour)
-        for ax, quantity, name in ((order, "largest", r"\beta/\nu"), (size, "mean_size", r"\gamma/\nu")):
-            x, master = dataset[f"{quantity}_x"], dataset[f"{quantity}_master"]
-            ax.plot(x.isel(size=-1), master.isel(size=-1), color=COLOURS["exact"], lw=0.8, zorder=0)
-            ax.text(0.04, 0.95, _caption(dataset, quantity, name), transform=ax.transAxes, va="top", fontsize=7)
-            ax.set_xlabel(r"$(p - p_c)\,L^{1/\nu}$")
-        raw.axvline(float(dataset.largest_threshold), color=COLOURS["exact"], lw=0.6, ls=":")
-        raw.set(xlabel="$p$", ylabel=r"$S_\mathrm{max}/N$")
-        raw.legend(handlelength=1)
-        order.set_ylabel(r"$L^{\beta/\nu}\,S_\mathrm{max}/N$")
-        size.set_ylabel(r"$L^{-\gamma/\nu}\,\sum s^2/N$")
-        for ax, letter in zip((raw, order, size), "abc", strict=True):
-            panel_letter(ax, letter)
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.3))
+        plot_largest_cluster(dataset, ax=axes[0])
+        for ax, quantity in zip(axes[1:], QUANTITIES, strict=True):
+            plot_collapse(dataset, ax=ax, quantity=quantity, legend=False)
+        letters(axes)
     return figure
-
-
-def _caption(dataset: xr.Dataset, quantity: str, name: str) -> str:
-    ratio, error = abs(float(dataset[f"{quantity}_kappa"])), float(dataset[f"{quantity}_kappa_stderr"])
-    inverse = float(dataset[f"{quantity}_one_over_nu"]), float(dataset[f"{quantity}_one_over_nu_stderr"])
-    return (
-        f"${name} = {ratio:.4f} \\pm {error:.4f}$\n(exact {float(dataset[f'{quantity}_exact']):.4f})\n"
-        f"$1/\\nu = {inverse[0]:.3f} \\pm {inverse[1]:.3f}$\n(exact {dataset.attrs['exact_one_over_nu']:.2f})"
-    )
 
 
 def findings(dataset: xr.Dataset) -> Findings:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CASES: dict[int, tuple[tuple[str, str], ...]] = {
@@ -70,29 +72,41 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return xr.Dataset(data, {"case": names}, provenance(seed=seed))
 
 
+@panel("measured", "literature")
+def plot_thresholds(ax: Axes, result: xr.Dataset) -> None:
+    """Measured thresholds against those of the literature."""
+    high = 1.05 * float(max(result.measured.max(), result.literature.max()))
+    ax.plot([0, high], [0, high], color=ink(ax, "exact"), lw=0.8)
+    ax.plot(result.literature, result.measured, "o", ms=3.5, color=ink(ax, "network"))
+    ax.set(xlabel="literature", ylabel="measured", xlim=(0, high), ylim=(0, high), aspect="equal")
+
+
+@panel("measured", "measured_stderr", "literature", "literature_stderr", "case")
+def plot_pulls(ax: Axes, result: xr.Dataset) -> None:
+    """How many standard errors measured thresholds lie from the literature, lattice by lattice, with the values."""
+    import numpy as np
+
+    pull = (result.measured - result.literature) / np.hypot(result.measured_stderr, result.literature_stderr)
+    row = np.arange(result.sizes["case"])[::-1]
+    for width, alpha in ((2, 0.12), (1, 0.2)):
+        ax.axvspan(-width, width, color=ink(ax, "exact"), alpha=alpha, lw=0)
+    ax.axvline(0, color=ink(ax, "exact"), lw=0.8)
+    ax.errorbar(pull, row, xerr=1, fmt="o", ms=3.5, lw=0.8, color=ink(ax, "network"))
+    ax.set_yticks(row, [str(case) for case in result.case.values], fontsize=6.5)
+    for y, value, stderr in zip(row, result.measured.values, result.measured_stderr.values, strict=True):
+        ax.text(1.02, y, f"{value:.5f} ± {stderr:.0e}", va="center", fontsize=6, transform=ax.get_yaxis_transform())
+    ax.set(xlabel="(measured - literature) / standard error", ylabel="lattice", xlim=(-4, 4))
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Left: measured against literature; right: the pull of every case."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    error = np.hypot(dataset.measured_stderr, dataset.literature_stderr)
-    pull = (dataset.measured - dataset.literature) / error
     with style():
-        figure, (values, pulls) = plt.subplots(1, 2, figsize=(PAGE, 3.4), width_ratios=(1, 1.4))
-        values.plot([0, 1.2], [0, 1.2], color=COLOURS["exact"], lw=0.8)
-        values.plot(dataset.literature, dataset.measured, "o", ms=3.5, color=COLOURS["network"])
-        values.set(xlabel="literature", ylabel="measured", xlim=(0, 1.2), ylim=(0, 1.2), aspect="equal")
-        row = np.arange(dataset.sizes["case"])[::-1]
-        for width, alpha in ((2, 0.12), (1, 0.2)):
-            pulls.axvspan(-width, width, color=COLOURS["exact"], alpha=alpha, lw=0)
-        pulls.axvline(0, color=COLOURS["exact"], lw=0.8)
-        pulls.errorbar(pull, row, xerr=1, fmt="o", ms=3.5, lw=0.8, color=COLOURS["network"])
-        pulls.set_yticks(row, [str(case) for case in dataset.case.values], fontsize=6.5)
-        for y, value, stderr in zip(row, dataset.measured.values, dataset.measured_stderr.values, strict=True):
-            pulls.text(4.1, y, f"{value:.5f} ± {stderr:.0e}", va="center", fontsize=6)
-        pulls.set(xlabel="(measured - literature) / standard error", xlim=(-4, 4))
-        panel_letter(values, "a")
-        panel_letter(pulls, "b")
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 3.4), width_ratios=(1, 1.4))
+        plot_thresholds(dataset, ax=axes[0])
+        plot_pulls(dataset, ax=axes[1])
+        letters(axes)
     return figure
 
 

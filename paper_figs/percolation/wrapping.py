@@ -6,13 +6,15 @@ Site percolation on the square torus: the chance that a cluster wraps a given di
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SIZES: dict[str, tuple[tuple[int, int], ...]] = {
@@ -39,26 +41,39 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return joined.assign({f"exact_{event}": getattr(exact, event) for event in EVENTS}).assign_attrs(threshold=critical)
 
 
+@panel(
+    *(f"wrapping_{event}{rest}" for event in EVENTS for rest in ("", "_stderr")),
+    *(f"exact_{event}" for event in EVENTS), "threshold", "p", "size",
+    choice={"event": tuple(EVENTS)}, loc="upper right", handlelength=1,
+)  # fmt: skip
+def plot_wrapping(ax: Axes, result: xr.Dataset, event: str) -> dict[str, Any]:
+    """The chance that a cluster wraps the torus against p, with bands of two standard errors and the exact height."""
+    for i, shade in enumerate(shades(ax, result.sizes["size"])):
+        one = result.isel(size=i)
+        value, error = one[f"wrapping_{event}"], 2 * one[f"wrapping_{event}_stderr"]
+        ax.fill_between(one.p, value - error, value + error, color=shade, alpha=0.3, lw=0)
+        ax.plot(one.p, value, color=shade, lw=1, label=f"L = {int(one.size)}")
+    ax.axhline(float(result[f"exact_{event}"]), color=ink(ax, "exact"), lw=0.8, ls="--")
+    ax.axvline(result.attrs["threshold"], color=ink(ax, "exact"), lw=0.8, ls="--")
+    ax.set(xlabel="$p$", ylabel="wrapping probability")
+    ax.set_title(EVENTS[event], loc="right")
+    if event == "one":
+        ax.set_ylim(0, 0.24)
+    return {"loc": "upper right" if event == "one" else "upper left"}
+
+
 def draw(dataset: xr.Dataset) -> Figure:
-    """One panel per event from the Dataset of `compute`; bands are two standard errors."""
+    """One panel per event from the Dataset of `compute`."""
     from matplotlib import pyplot as plt
 
     with style():
-        figure, axes = plt.subplots(1, 4, figsize=(PAGE, 2.1), sharex=True)
-        for ax, (event, title), letter in zip(axes, EVENTS.items(), "abcd", strict=True):
-            for i, colour in enumerate(shades(dataset.sizes["size"])):
-                one = dataset.isel(size=i)
-                value, error = one[f"wrapping_{event}"], 2 * one[f"wrapping_{event}_stderr"]
-                ax.fill_between(one.p, value - error, value + error, color=colour, alpha=0.3, lw=0)
-                ax.plot(one.p, value, color=colour, lw=1, label=f"L = {int(one.size)}")
-            ax.axhline(float(dataset[f"exact_{event}"]), color=COLOURS["exact"], lw=0.8, ls="--")
-            ax.axvline(dataset.attrs["threshold"], color=COLOURS["exact"], lw=0.8, ls="--")
-            ax.set_xlabel("$p$")
-            ax.text(0.04, 0.96, title, transform=ax.transAxes, va="top", fontsize=7)
-            panel_letter(ax, letter)
-        axes[-1].set_ylim(0, 0.24)
-        axes[0].set_ylabel("wrapping probability")
-        axes[0].legend(loc="lower right", handlelength=1)
+        figure, axes = plt.subplots(1, 4, figsize=(PAGE, 2.3), sharex=True)
+        for ax, event in zip(axes, EVENTS, strict=True):
+            plot_wrapping(dataset, ax=ax, event=event, legend=False)
+        for ax in axes[1:]:
+            ax.set_ylabel("")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+        letters(axes)
     return figure
 
 

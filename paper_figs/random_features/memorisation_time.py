@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PLAN: dict[str, dict[str, Any]] = {
@@ -87,39 +89,52 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+@panel("gap", "gap_stderr", "null_gap", "begin", "end", "tau", "psi_n", "d", loc="upper left", size=0.75)
+def plot_gap_over_time(ax: Axes, result: xr.Dataset) -> None:
+    """Test less training loss over training time, with the time of memorising that theory expects, and the null."""
+    d, psi = result.attrs["d"], result.psi_n.values
+    for k, shade in enumerate(shades(ax, len(psi))):
+        one = result.isel(psi_n=k)
+        ax.axvspan(float(one.begin), float(one.end), color=shade, alpha=0.12, linewidth=0)
+        ax.plot(one.tau, one.gap, color=shade, label=f"n = {psi[k] * d}")
+        ax.fill_between(
+            one.tau, one.gap - one.gap_stderr, one.gap + one.gap_stderr, color=shade, alpha=0.3, linewidth=0
+        )
+        ax.plot(one.tau, one.null_gap, "--", color=shade, label="null" if k == len(psi) - 1 else None)
+    ax.set(xscale="log", xlabel=r"training time $\tau$", ylabel="test less training loss")
+
+
+@panel(
+    *(f"{name}{rest}" for name in ("half_gap_time", "best_test_time") for rest in ("", "_stderr")), "begin", "end",
+    "psi_n", loc="center right", size=0.75,
+)  # fmt: skip
+def plot_memorisation_times(ax: Axes, result: xr.Dataset) -> None:
+    """The time of half of the gap in its predicted interval, and that of the least test loss, against the data."""
+    psi, point = result.psi_n.values, ink(ax, "empirical")
+    for k, shade in enumerate(shades(ax, len(psi))):
+        one = result.isel(psi_n=k)
+        ax.plot([psi[k]] * 2, [one.begin, one.end], color=shade, lw=6, alpha=0.3, solid_capstyle="butt")
+    for name, face, label in (
+        ("half_gap_time", point, "half of the gap"),
+        ("best_test_time", background(ax), "least test loss"),
+    ):
+        look = {"fmt": "o", "ms": 4, "color": point, "mfc": face, "elinewidth": 0.7, "label": label}
+        ax.errorbar(psi, result[name], result[f"{name}_stderr"], **look)
+    proportional = float(result.half_gap_time[0]) * psi / psi[0]
+    ax.plot(psi, proportional, ":", color=ink(ax, "exact"), label=r"$\propto n$")
+    ax.set(xscale="log", yscale="log", xlabel="data per dimension $n/d$", ylabel=r"time $\tau$")
+    ax.minorticks_off()
+    ax.set_xticks(psi, [str(value) for value in psi])
+    ax.margins(x=0.15)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """The gap over training time with its predicted interval, and the times against n."""
     from matplotlib import pyplot as plt
 
-    d, psi = dataset.attrs["d"], dataset.psi_n.values
     with style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 0.38 * PAGE), width_ratios=(1.5, 1))
-        for k, shade in enumerate(shades(len(psi))):
-            one = dataset.isel(psi_n=k)
-            left.axvspan(float(one.begin), float(one.end), color=shade, alpha=0.12, linewidth=0)
-            left.plot(one.tau, one.gap, color=shade, label=f"n = {psi[k] * d}")
-            low, high = one.gap - one.gap_stderr, one.gap + one.gap_stderr
-            left.fill_between(one.tau, low, high, color=shade, alpha=0.3, linewidth=0)
-            left.plot(one.tau, one.null_gap, "--", color=shade, label="null" if k == len(psi) - 1 else None)
-            right.plot([psi[k]] * 2, [one.begin, one.end], color=shade, lw=6, alpha=0.3, solid_capstyle="butt")
-        for name, face, label in (
-            ("half_gap_time", COLOURS["empirical"], "half of the gap"),
-            ("best_test_time", "white", "least test loss"),
-        ):
-            right.errorbar(
-                psi, dataset[name], dataset[f"{name}_stderr"],
-                fmt="o", ms=4, color=COLOURS["empirical"], mfc=face, elinewidth=0.7, label=label,
-            )  # fmt: skip
-        right.plot(
-            psi, float(dataset.half_gap_time[0]) * psi / psi[0], ":", color=COLOURS["exact"], label=r"$\propto n$"
-        )
-        left.set(xscale="log", xlabel=r"training time $\tau$", ylabel="test less training loss")
-        right.set(xscale="log", yscale="log", xlabel="data per dimension $n/d$", ylabel=r"time $\tau$")
-        right.minorticks_off()
-        right.set_xticks(psi, [str(value) for value in psi])
-        right.margins(x=0.15)
-        left.legend(loc="upper left", fontsize=6)
-        right.legend(loc="center right", fontsize=6)
-        for ax, letter in zip((left, right), "ab", strict=True):
-            panel_letter(ax, letter)
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.38 * PAGE), width_ratios=(1.5, 1))
+        plot_gap_over_time(dataset, ax=axes[0])
+        plot_memorisation_times(dataset, ax=axes[1])
+        letters(axes)
     return figure

@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 KINDS = ("rp", "cosine", "rmse", "mae")
@@ -35,36 +37,40 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     return only(regimes(scale, seed), KEPT).isel(step=-1)
 
 
+@panel(
+    "generalisation_distance", "generalisation_distance_stderr", "held_out_generalisation_distance", "overlap",
+    "n_train", "width", loc="upper left", handlelength=2.2,
+)  # fmt: skip
+def plot_generalisation_distance(ax: Axes, result: xr.Dataset) -> None:
+    """Distance of samples to the nearest training image over that of held-out images, against the size of the set."""
+    from ...compare.plot._sizes import WIDTH_STYLES, overlapping, ticks
+
+    widest = result.isel(width=-1)
+    overlapping(ax, widest)
+    for k, width in enumerate(result.width.values):
+        one = result.sel(width=width)
+        scale = one.held_out_generalisation_distance
+        look = {"color": ink(ax, "network"), "ls": WIDTH_STYLES[k % 3], "capsize": 1.2, "label": f"width {width}"}
+        ratio, error = one.generalisation_distance / scale, one.generalisation_distance_stderr / scale
+        ax.errorbar(one.n_train, ratio, error, **look)
+    ax.axhline(1, color=ink(ax, "exact"), lw=0.6)
+    ax.set(xscale="log", xlabel="images $n$", ylabel="GL / GL of held-out images", ylim=(0, 3.0))
+    ticks(ax, widest.n_train.values)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """RP, cosine and GL against the size of the training set, of the widest networks."""
     from matplotlib import pyplot as plt
 
     from ...compare.plot import plot_agreement
-    from ...compare.plot._sizes import WIDTH_STYLES, overlapping, ticks
 
-    widest = dataset.isel(width=-1)
     with style():
-        figure, (share, grey, cosine, copies) = plt.subplots(1, 4, figsize=(PAGE, 2.5))
-        for ax, measure in ((share, "rp"), (grey, "mae"), (cosine, "cosine")):
+        figure, axes = plt.subplots(1, 4, figsize=(PAGE, 2.5))
+        for ax, measure in zip(axes, ("rp", "mae", "cosine"), strict=False):
             plot_agreement(dataset, ax=ax, measure=measure, legend=False)
-        null = widest.sel(theory="empirical").optimum_cosine_disjoint
-        cosine.plot(null.n_train, null, color=COLOURS["empirical"], ls=":", label="optima of two sets")
-        overlapping(copies, widest)
-        for width in dataset.width.values:
-            one = dataset.sel(width=width)
-            ratio = one.generalisation_distance / one.held_out_generalisation_distance
-            error = one.generalisation_distance_stderr / one.held_out_generalisation_distance
-            ls = WIDTH_STYLES[list(dataset.width.values).index(width) % 3]
-            copies.errorbar(
-                one.n_train, ratio, error, color=COLOURS["network"], ls=ls, capsize=1.2, label=f"width {width}"
-            )
-        copies.axhline(1, color=COLOURS["exact"], lw=0.6)
-        copies.set(xscale="log", xlabel="images $n$", ylabel="GL / GL of held-out images", ylim=(0, 3.0))
-        copies.legend(handlelength=2.2)
-        ticks(copies, widest.n_train.values)
-        for ax, letter in zip((share, grey, cosine, copies), "abcd", strict=True):
-            panel_letter(ax, letter)
-        handles, labels = cosine.get_legend_handles_labels()
+        plot_generalisation_distance(dataset, ax=axes[3])
+        letters(axes)
+        handles, labels = axes[2].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from torch import Tensor
 
@@ -192,35 +194,44 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+_LOOKS = (
+    ("network", "", "o", "network", "networks of disjoint images"),
+    ("network", "_other_noise", "D", "gaussian", "same condition, other noise"),
+    ("network", "_chance", "x", "exact", "nothing in common"),
+    ("empirical", "", "s", "empirical", "empirical optima of the same images"),
+)
+_WORDS = {"rp": "share with cosine above 0.6", "cosine": "mean cosine"}
+
+
+@panel(
+    *(f"{measure}{part}{rest}" for measure in _WORDS for part in ("", "_other_noise", "_chance") for rest in (
+        "", "_stderr"
+    )), "case", "kind", choice={"measure": tuple(_WORDS)}, size=0.75,
+)  # fmt: skip
+def plot_agreement_by_case(ax: Axes, result: xr.Dataset, measure: str) -> dict[str, Any]:
+    """Agreement of samples of two networks from the same noise, case by case, next to optima and two nulls."""
+    names = result.case.values.tolist()
+    for k, (kind, part, marker, theory, label) in enumerate(_LOOKS):
+        one, rows = result.sel(kind=kind), [row + 0.13 * (k - 1.5) for row in range(len(names))]
+        look = {"fmt": marker, "ms": 4, "color": ink(ax, theory), "label": label}
+        ax.errorbar(one[f"{measure}{part}"], rows, xerr=one[f"{measure}{part}_stderr"], **look)
+    for row in range(len(names) - 1):
+        ax.axhline(row + 0.5, color=ink(ax, "exact"), alpha=0.3, linewidth=0.5)
+    ax.set(xlim=(-0.2 if measure == "cosine" else -0.03, 1.03), ylim=(len(names) - 0.5, -0.5))
+    ax.set(xlabel=_WORDS[measure], ylabel="samples", yticks=range(len(names)), yticklabels=names)
+    ax.tick_params(axis="y", length=0)
+    return {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """One line per case: networks, empirical optima, and the two nulls of the networks."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    names = dataset.case.values.tolist()
-    looks = [
-        ("network", "", "o", COLOURS["network"], "networks of disjoint images"),
-        ("network", "_other_noise", "D", COLOURS["gaussian"], "same condition, other noise"),
-        ("network", "_chance", "x", COLOURS["exact"], "nothing in common"),
-        ("empirical", "", "s", COLOURS["empirical"], "empirical optima of the same images"),
-    ]
-    rows = np.arange(len(names))
     with style():
         figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.4 * PAGE), sharey=True)
-        for ax, measure, letter in zip(axes, ("rp", "cosine"), "ab", strict=True):
-            for k, (kind, part, marker, shade, label) in enumerate(looks):
-                one = dataset.sel(kind=kind)
-                ax.errorbar(
-                    one[f"{measure}{part}"], rows + 0.13 * (k - 1.5), xerr=one[f"{measure}{part}_stderr"],
-                    fmt=marker, ms=4, color=shade, label=label,
-                )  # fmt: skip
-            for row in rows[:-1]:
-                ax.axhline(row + 0.5, color="#dddddd", linewidth=0.5)
-            ax.set(xlim=(-0.2 if measure == "cosine" else -0.03, 1.03), ylim=(len(names) - 0.5, -0.5))
-            ax.tick_params(axis="y", length=0)
-            panel_letter(ax, letter)
-        axes[0].set(xlabel="share with cosine above 0.6", yticks=rows, yticklabels=names)
-        axes[1].set(xlabel="mean cosine")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        for ax, measure in zip(axes, _WORDS, strict=True):
+            plot_agreement_by_case(dataset, ax=ax, measure=measure, legend=False).set_ylabel("")
+        axes[1].tick_params(axis="y", labelleft=False)
+        letters(axes)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure

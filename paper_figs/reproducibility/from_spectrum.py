@@ -15,10 +15,12 @@ import numpy as np
 
 from ..._support.types import Array
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SIZES = (16, 32, 64, 128, 256, 512, 860)
@@ -121,35 +123,61 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+_LOOKS = {"cosine": "gaussian", "test": "empirical", "train": "mixture", "disagreement": "local"}
+
+
+def _needs(names: tuple[str, ...]) -> list[str]:
+    ends = ("", "_stderr", "_predicted", "_predicted_stderr")
+    return [*(f"{name}{rest}" for name in names for rest in ends), "n_train", "data"]
+
+
+def _quantity(ax: Axes, result: xr.Dataset, name: str, marks: bool) -> None:
+    """The prediction as a line with its error, digits as filled and their Gaussian null as open marks."""
+    n, shade = result.n_train.values, ink(ax, _LOOKS[name])
+    line, spread = result[f"{name}_predicted"].values, result[f"{name}_predicted_stderr"].values
+    ax.plot(n, line, color=shade, label=f"{name}, predicted")
+    ax.fill_between(n, line - spread, line + spread, color=shade, alpha=0.2, linewidth=0)
+    for data, face, label in (("digits", shade, "digits"), ("gaussian", background(ax), "Gaussian null")):
+        one, look = result.sel(data=data), {"fmt": "o", "ms": 4, "color": shade, "mfc": face}
+        ax.errorbar(n, one[name], one[f"{name}_stderr"], label=label if marks else None, **look)
+
+
+def _axis_of_sizes(ax: Axes, result: xr.Dataset) -> None:
+    shown = result.n_train.values[::2]
+    ax.set(xscale="log", xlabel="images $n$ in each set")
+    ax.minorticks_off()
+    ax.set_xticks(shown, [str(size) for size in shown])
+
+
+@panel(*_needs(("cosine",)), loc="lower right")
+def plot_cosine_from_spectrum(ax: Axes, result: xr.Dataset) -> None:
+    """Cosine of samples that the Gaussian optima of two disjoint sets draw from the same noise, and its prediction."""
+    _quantity(ax, result, "cosine", marks=True)
+    ax.set(ylabel="cosine of same-noise samples", ylim=(0, 1.02))
+    _axis_of_sizes(ax, result)
+
+
+@panel(*_needs(MEASURES[1:]), "kurtosis_valid", "kurtosis_factor", "optimum", loc="lower left", size=0.75)
+def plot_errors_from_spectrum(ax: Axes, result: xr.Dataset) -> None:
+    """Errors of the Gaussian optimum of n images on new and on its own images, and the disagreement of two sets."""
+    for name in MEASURES[1:]:
+        _quantity(ax, result, name, marks=name == "test")
+    valid = result.kurtosis_valid.values == 1
+    corrected = (result.disagreement_predicted * result.kurtosis_factor).values
+    label = "times kurtosis factor"
+    ax.plot(result.n_train.values[valid], corrected[valid], "--", color=ink(ax, "local"), label=label)
+    ax.axhline(result.attrs["optimum"], color=ink(ax, "exact"), lw=0.6)
+    ax.set(yscale="log", ylabel="squared error, all pixels")
+    _axis_of_sizes(ax, result)
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Cosine and errors against n: prediction as lines, digits as filled and their Gaussian null as open marks."""
     from matplotlib import pyplot as plt
 
-    n = dataset.n_train.values
-    looks = {"cosine": "gaussian", "test": "empirical", "train": "mixture", "disagreement": "local"}
     with style():
-        figure, (cosine, error) = plt.subplots(1, 2, figsize=(PAGE, 0.38 * PAGE))
-        for name, theory in looks.items():
-            ax, shade = (cosine if name == "cosine" else error), COLOURS[theory]
-            line, spread = dataset[f"{name}_predicted"].values, dataset[f"{name}_predicted_stderr"].values
-            ax.plot(n, line, color=shade, label=f"{name}, predicted")
-            ax.fill_between(n, line - spread, line + spread, color=shade, alpha=0.2, linewidth=0)
-            for data, face in (("digits", shade), ("gaussian", "white")):
-                one = dataset.sel(data=data)
-                label = f"{'digits' if data == 'digits' else 'Gaussian null'}" if name in ("cosine", "test") else None
-                ax.errorbar(
-                    n, one[name], one[f"{name}_stderr"], fmt="o", ms=4, color=shade, mfc=face, label=label
-                )  # fmt: skip
-        valid = dataset.kurtosis_valid.values == 1
-        corrected = (dataset.disagreement_predicted * dataset.kurtosis_factor).values
-        error.plot(n[valid], corrected[valid], "--", color=COLOURS["local"], label="times kurtosis factor")
-        error.axhline(dataset.attrs["optimum"], color=COLOURS["exact"], lw=0.6)
-        cosine.set(xscale="log", xlabel="images $n$ in each set", ylabel="cosine of same-noise samples", ylim=(0, 1.02))
-        error.set(xscale="log", yscale="log", xlabel="images $n$ in each set", ylabel="squared error, all pixels")
-        cosine.legend(loc="lower right")
-        error.legend(loc="lower left", fontsize=6)
-        for ax, letter in zip((cosine, error), "ab", strict=True):
-            ax.minorticks_off()
-            ax.set_xticks(n[::2], [str(size) for size in n[::2]])
-            panel_letter(ax, letter)
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.38 * PAGE))
+        plot_cosine_from_spectrum(dataset, ax=axes[0])
+        plot_errors_from_spectrum(dataset, ax=axes[1])
+        letters(axes)
     return figure

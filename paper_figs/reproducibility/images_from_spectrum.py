@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import torch
@@ -182,50 +183,61 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
-def draw(dataset: xr.Dataset) -> Figure:
-    """One row per data set: the cosine against n, and the disagreement over its prediction."""
-    from matplotlib import pyplot as plt
-
-    names = dataset.data.values.tolist()
-    with style():
-        figure, axes = plt.subplots(
-            len(names), 2, figsize=(PAGE, 0.33 * PAGE * len(names)), squeeze=False, sharex="col"
-        )
-        for row, name in enumerate(names):
-            one = dataset.sel(data=name).dropna("n_train", how="all")
-            _cosine(axes[row, 0], one)
-            _disagreement(axes[row, 1], one)
-            axes[row, 0].set_ylabel(f"{name}: cosine")
-            for column in (0, 1):
-                panel_letter(axes[row, column], "abcdefgh"[2 * row + column])
-        for ax in axes[-1]:
-            ax.set(xscale="log", xlabel="images $n$ in each set")
-            ax.minorticks_off()
-            ax.set_xticks(SIZES, [str(n) for n in SIZES])
-        axes[0, 0].legend(loc="lower right")
-        axes[0, 1].legend(loc="upper right", fontsize=6)
-    return figure
-
-
-def _cosine(ax: Axes, one: xr.Dataset) -> None:
-    shade = COLOURS["gaussian"]
+@panel("cosine", "cosine_stderr", "cosine_predicted", "n_train", "kind", "data", loc="lower right")
+def plot_cosine_of_sets(ax: Axes, result: xr.Dataset) -> None:
+    """Cosine of samples of two disjoint sets from the same noise: images, Gaussian null, prediction; the first data."""
+    one, shade = _first(result), ink(ax, "gaussian")
     ax.plot(one.n_train, one.cosine_predicted, color=shade, label="predicted")
-    for kind, face in (("images", shade), ("gaussian", "white")):
-        at = one.sel(kind=kind)
-        label = "images" if kind == "images" else "Gaussian null"
-        ax.errorbar(one.n_train, at.cosine, at.cosine_stderr, fmt="o", ms=4, color=shade, mfc=face, label=label)
-    ax.set_ylim(0, 1.03)
+    for kind, face, label in (("images", shade, "images"), ("gaussian", background(ax), "Gaussian null")):
+        at, look = one.sel(kind=kind), {"fmt": "o", "ms": 4, "color": shade, "mfc": face, "label": label}
+        ax.errorbar(one.n_train, at.cosine, at.cosine_stderr, **look)
+    ax.set(ylabel=f"{one.data.item()}: cosine", ylim=(0, 1.03))
+    _axis_of_sizes(ax, one)
 
 
-def _disagreement(ax: Axes, one: xr.Dataset) -> None:
-    for shade, sigma in zip(shades(len(SIGMAS) + 1), SIGMAS, strict=False):
+@panel(
+    "disagreement", "disagreement_stderr", "disagreement_predicted", "kurtosis", "kurtosis_valid", "n_train", "kind",
+    "sigma", "data", loc="upper right", size=0.75,
+)  # fmt: skip
+def plot_disagreement_of_sets(ax: Axes, result: xr.Dataset) -> None:
+    """Disagreement of the Gaussian optima of two disjoint sets over its prediction, and the kurtosis factor; the first
+    data."""
+    one = _first(result)
+    for shade, sigma in zip(shades(ax, len(SIGMAS) + 1), SIGMAS, strict=False):
         at = one.sel(sigma=sigma)
-        for kind, face in (("images", shade), ("gaussian", "white")):
+        for kind, face in (("images", shade), ("gaussian", background(ax))):
             ratio = at.disagreement.sel(kind=kind) / at.disagreement_predicted
             error = at.disagreement_stderr.sel(kind=kind) / at.disagreement_predicted
             label = rf"$\sigma$ = {sigma:g}" if kind == "images" else None
             ax.errorbar(one.n_train, ratio, error, fmt="o", ms=4, color=shade, mfc=face, label=label)
         factor = at.kurtosis.where(at.kurtosis_valid == 1)
         ax.plot(one.n_train, factor, "--", color=shade, label="kurtosis factor" if sigma == SIGMAS[0] else None)
-    ax.axhline(1, color=COLOURS["exact"], lw=0.6)
+    ax.axhline(1, color=ink(ax, "exact"), lw=0.6)
     ax.set_ylabel("disagreement / predicted")
+    _axis_of_sizes(ax, one)
+
+
+def _first(result: xr.Dataset) -> xr.Dataset:
+    """The sizes that were measured of one data set, by default the first."""
+    return (result.isel(data=0) if "data" in result.dims else result).dropna("n_train", how="all")
+
+
+def _axis_of_sizes(ax: Axes, one: xr.Dataset) -> None:
+    ax.set(xscale="log", xlabel="images $n$ in each set")
+    ax.minorticks_off()
+    ax.set_xticks(one.n_train.values, [str(n) for n in one.n_train.values])
+    ax.margins(x=0.1)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """One row per data set: the cosine against n, and the disagreement over its prediction."""
+    from matplotlib import pyplot as plt
+
+    names = dataset.data.values.tolist()
+    with style():
+        figure, axes = plt.subplots(len(names), 2, figsize=(PAGE, 0.33 * PAGE * len(names)), squeeze=False)
+        for (left, right), name in zip(axes, names, strict=True):
+            plot_cosine_of_sets(dataset.sel(data=name), ax=left, legend=name == names[0])
+            plot_disagreement_of_sets(dataset.sel(data=name), ax=right, legend=name == names[0])
+        letters(axes.flat)
+    return figure

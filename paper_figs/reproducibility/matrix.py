@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, SEQUENTIAL, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 GRID = (18, 0.01, 40.0)
@@ -77,27 +79,36 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
+TITLES = {"rp": "share above 0.6", "cosine": "mean cosine"}
+
+
+@panel(
+    *(f"{name}{rest}" for name in TITLES for rest in ("", "_chance")), "model", choice={"measure": tuple(TITLES)}
+)  # fmt: skip
+def plot_agreement_matrix(ax: Axes, result: xr.Dataset, measure: str) -> None:
+    """How well the samples of each two models from the same noise agree, with what chance gives below the diagonal."""
+    import numpy as np
+
+    names = result.model.values.tolist()
+    values = np.where(np.tri(len(names), k=-1), result[f"{measure}_chance"], result[measure])
+    ax.imshow(values, vmin=0, vmax=1, cmap=SEQUENTIAL)
+    for (i, j), value in np.ndenumerate(values):
+        text, shade = f"{value:.2f}".replace("0.", "."), "black" if value > 0.6 else "white"
+        ax.text(j, i, text, ha="center", va="center", fontsize=5, color=shade)
+    ax.set_xticks(range(len(names)), names, rotation=90)
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(length=0)
+    ax.set(xlabel=f"{TITLES[measure]}\n(lower left: chance)", ylabel="model")
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Two matrices: the share of equal samples, and the mean cosine; chance in small type."""
-    import numpy as np
     from matplotlib import pyplot as plt
 
-    names = dataset.model.values.tolist()
-    titles = {"rp": "share above 0.6", "cosine": "mean cosine"}
     with style():
         figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.6 * PAGE), sharey=True)
-        for ax, (name, title), letter in zip(axes, titles.items(), "ab", strict=True):
-            values = np.where(np.tri(len(names), k=-1), dataset[f"{name}_chance"], dataset[name])
-            ax.imshow(values, vmin=0, vmax=1, cmap="viridis")
-            for i in range(len(names)):
-                for j in range(len(names)):
-                    shade = "black" if values[i, j] > 0.6 else "white"
-                    text = f"{values[i, j]:.2f}".replace("0.", ".")
-                    ax.text(j, i, text, ha="center", va="center", fontsize=5, color=shade)
-            ax.set_xticks(range(len(names)), names, rotation=90)
-            ax.set_yticks(range(len(names)), names)
-            ax.tick_params(length=0)
-            ax.set_xlabel(f"{title} (lower left: chance)", fontsize=7)
-            panel_letter(ax, letter)
+        for ax, measure in zip(axes, TITLES, strict=True):
+            plot_agreement_matrix(dataset, ax=ax, measure=measure).set_ylabel("")
         figure.colorbar(axes[0].images[0], ax=axes, shrink=0.6)
+        letters(axes)
     return figure

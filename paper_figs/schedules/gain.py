@@ -18,7 +18,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, panel_letter, style
+from .._panel import panel
+from .._style import PAGE, background, ink, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,13 +34,6 @@ SCALES = {
     "full": {"n": 512, "fine_steps": 200, "pipelines": 128, "pipeline_solvers": SOLVERS},
 }
 KEPT = ("distance", "predicted", "gaussian", "ratio", "ratio_predicted", "chance", "floor")
-LOOKS = {
-    "optimal": ("o", COLOURS["gaussian"]),
-    "best karras": ("s", COLOURS["mixture"]),
-    "karras": ("^", COLOURS["network"]),
-    "trailing": ("D", COLOURS["empirical"]),
-    "cosine": ("v", COLOURS["local"]),
-}
 PIPELINES = ("mnist", "cifar10")
 WORDS = {
     "digits": "digits, network",
@@ -47,7 +41,6 @@ WORDS = {
     "mnist": "MNIST, network",
     "cifar10": "CIFAR-10, network",
 }
-FACES = {"heun": None, "euler": "white"}
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -104,6 +97,66 @@ def models(dataset: xr.Dataset) -> list[str]:
     return [name for name in WORDS if name in dataset.model.values]
 
 
+LOOKS = {
+    "optimal": ("o", "gaussian"),
+    "best karras": ("s", "mixture"),
+    "karras": ("^", "network"),
+    "trailing": ("D", "empirical"),
+    "cosine": ("v", "local"),
+}
+
+
+@panel(
+    "distance", "distance_stderr", "predicted", "chance", "model", "solver", "schedule", "steps",
+    choice={"model": tuple(WORDS)}, size=0.75,
+)  # fmt: skip
+def plot_schedule_distances(ax: Axes, result: xr.Dataset, model: str) -> None:
+    """Distance of samples in N Heun steps to a fine run against N, schedule by schedule; dashed, predicted."""
+    one = result.sel(model=model, solver="heun")
+    for name in one.schedule.values:
+        (marker, theory), at = LOOKS[str(name)], one.sel(schedule=name)
+        shade = ink(ax, theory)
+        look: dict[str, Any] = {"color": shade, "marker": marker, "ms": 3.5, "lw": 1.0, "capsize": 1.2}
+        ax.errorbar(at.steps, at.distance, at.distance_stderr, label=str(name), **look)
+        ax.plot(at.steps, at.predicted, "--", color=shade, lw=0.8)
+    ax.axhline(float(one.chance), color=ink(ax, "exact"), lw=0.6)
+    ax.set(xscale="log", yscale="log", xlabel="Heun steps $N$", ylabel="distance to the fine run / spread")
+    ax.set_xticks(one.steps.values, [str(n) for n in one.steps.values])
+    ax.minorticks_off()
+    ax.set_title(WORDS[model], loc="right")
+
+
+@panel("ratio", "ratio_stderr", "ratio_predicted", "model", "solver", "schedule", "steps", size=0.75)
+def plot_schedule_ratios(ax: Axes, result: xr.Dataset) -> None:
+    """Distance over that of the Karras grid, measured against predicted, Heun filled and Euler open."""
+    from matplotlib.ticker import NullLocator
+
+    sizes, told = {"digits": 4.5, "mixture": 2.5, "mnist": 6.5, "cifar10": 8.5}, set()
+    for name in models(result):
+        for solver in result.solver.values:
+            at = result.sel(model=name, solver=solver)
+            for schedule in at.schedule.values:
+                if schedule == "karras" or not bool(at.ratio.notnull().any()):
+                    continue
+                (marker, theory), part = LOOKS[str(schedule)], at.sel(schedule=schedule)
+                shade = ink(ax, theory)
+                face = background(ax) if solver == "euler" else shade
+                look: dict[str, Any] = {"color": shade, "mfc": face, "ms": sizes[name], "lw": 0.6, "mew": 0.8}
+                label = None if schedule in told else str(schedule)
+                ax.errorbar(part.ratio_predicted, part.ratio, part.ratio_stderr, fmt=marker, label=label, **look)
+                told.add(schedule)
+    low = 0.7 * float(min(result.ratio.min(), result.ratio_predicted.min()))
+    high = 1.4 * float(max(result.ratio.max(), result.ratio_predicted.max()))
+    ax.plot([low, high], [low, high], "--", color=ink(ax, "exact"), lw=0.8)
+    ax.axhline(1, color=ink(ax, "exact"), lw=0.6)
+    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), xlabel="predicted", ylabel="measured")
+    ticks = [value for value in (0.1, 0.2, 0.5, 1, 2, 5) if low < value < high]
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks(ticks, [f"{value:g}" for value in ticks])
+        axis.set_minor_locator(NullLocator())
+    ax.set_title("distance / that of Karras", loc="right")
+
+
 def draw(dataset: xr.Dataset) -> Figure:
     """Distance against N for two models, and measured against predicted ratios for all."""
     from matplotlib import pyplot as plt
@@ -112,59 +165,13 @@ def draw(dataset: xr.Dataset) -> Figure:
     with style():
         figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.9))
         for ax, name in zip(axes, shown, strict=False):
-            _distances(ax, dataset.sel(model=name, solver="heun"))
-            ax.set_title(WORDS[name], loc="right", fontsize=7)
-        axes[0].set_ylabel("distance to the fine run / spread")
-        _ratios(axes[2], dataset)
-        for ax, letter in zip(axes, "abc", strict=True):
-            panel_letter(ax, letter)
+            plot_schedule_distances(dataset, ax=ax, model=name, legend=False)
+        axes[1].set_ylabel("")
+        plot_schedule_ratios(dataset, ax=axes[2], legend=False)
+        letters(axes)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
-
-
-def _distances(ax: Axes, one: xr.Dataset) -> None:
-    for name in one.schedule.values:
-        marker, colour = LOOKS[str(name)]
-        at = one.sel(schedule=name)
-        options: dict[str, Any] = {"color": colour, "marker": marker, "ms": 3.5, "lw": 1.0, "capsize": 1.2}
-        ax.errorbar(at.steps, at.distance, at.distance_stderr, label=str(name), **options)
-        ax.plot(at.steps, at.predicted, "--", color=colour, lw=0.8)
-    ax.axhline(float(one.chance), color=COLOURS["exact"], lw=0.6)
-    ax.set(xscale="log", yscale="log", xlabel="Heun steps $N$")
-    ax.set_xticks(one.steps.values, [str(n) for n in one.steps.values])
-    ax.minorticks_off()
-
-
-def _ratios(ax: Axes, dataset: xr.Dataset) -> None:
-    sizes = {"digits": 4.5, "mixture": 2.5, "mnist": 6.5, "cifar10": 8.5}
-    for name in models(dataset):
-        for solver in dataset.solver.values:
-            at = dataset.sel(model=name, solver=solver)
-            for schedule in at.schedule.values:
-                if schedule == "karras" or not bool(at.ratio.notnull().any()):
-                    continue
-                marker, colour = LOOKS[str(schedule)]
-                part = at.sel(schedule=schedule)
-                face = FACES[str(solver)] or colour
-                options: dict[str, Any] = {"color": colour, "mfc": face, "ms": sizes[name], "lw": 0.6, "mew": 0.8}
-                ax.errorbar(part.ratio_predicted, part.ratio, part.ratio_stderr, fmt=marker, **options)
-    low = 0.7 * float(min(dataset.ratio.min(), dataset.ratio_predicted.min()))
-    high = 1.4 * float(max(dataset.ratio.max(), dataset.ratio_predicted.max()))
-    ax.plot([low, high], [low, high], "--", color=COLOURS["exact"], lw=0.8)
-    ax.axhline(1, color=COLOURS["exact"], lw=0.6)
-    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), xlabel="predicted", ylabel="measured")
-    ticks = [value for value in (0.1, 0.2, 0.5, 1, 2, 5) if low < value < high]
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks(ticks, [f"{value:g}" for value in ticks])
-        axis.set_minor_locator(_no_ticks())
-    ax.set_title("distance / that of Karras", loc="right", fontsize=7)
-
-
-def _no_ticks() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()
 
 
 def findings(dataset: xr.Dataset) -> Findings:

@@ -12,10 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._style import COLOURS, PAGE, ddpm_axis, panel_letter, shades, style
+from .._panel import panel
+from .._style import PAGE, ddpm_axis, ink, letters, shades, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PLAN: dict[str, dict[str, Any]] = {
@@ -23,13 +25,6 @@ PLAN: dict[str, dict[str, Any]] = {
     "full": {"n_starts": 1438, "n_steps": 400, "n_draws": 8192, "few": 64},
 }
 SPAN, N_LEVELS = (0.1, 10.0), 14
-LOOK = {
-    "network": ("network", "o", "black"),
-    "mixture": ("Gaussian mixture", "D", COLOURS["mixture"]),
-    "empirical": ("empirical optimum", "s", COLOURS["empirical"]),
-    "memorising network": ("network, few images", "v", "#882255"),
-    "empirical, few": ("empirical, few images", "s", "#E69F00"),
-}
 RATIOS = ("sigma", "OU time", "DDPM step")
 
 
@@ -101,72 +96,107 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
-def draw(dataset: xr.Dataset) -> Figure:
-    """Two curves against noise, and the ratios of measured to predicted times."""
-    from matplotlib import pyplot as plt
-
-    with style():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(PAGE, 0.5 * PAGE), width_ratios=(1.1, 1.1, 0.9))
-        left.plot(dataset.sigma, dataset.phi, color=COLOURS["mixture"], label="predicted, Gaussian classes")
-        low, high = dataset.phi - dataset.phi_stderr, dataset.phi + dataset.phi_stderr
-        left.fill_between(dataset.sigma, low, high, color=COLOURS["mixture"], alpha=0.2, linewidth=0)
-        for name in ("mixture", "network", "empirical"):
-            _points(left, dataset.sel(model=name), "agreement", name)
-        chance = dataset.agreement_chance.sel(model="network")
-        left.plot(dataset.sigma, chance, color=COLOURS["exact"], linestyle="--", label="chance")
-        _mark(left, dataset.sel(model="network", transition="classes: variance rule", clock="sigma"))
-        for name, which, shade in (("all", "empirical", COLOURS["empirical"]), ("few", "empirical, few", "#E69F00")):
-            size = dataset.attrs["n_train"] if name == "all" else dataset.attrs["n_few"]
-            middle.plot(dataset.sigma, dataset[f"same_image_{name}"], color=shade, label=f"predicted, n = {size}")
-            _mark(middle, dataset.sel(model=which, transition="images: Gaussian bound", clock="sigma"), shade)
-        for name in ("empirical", "network", "empirical, few", "memorising network"):
-            _points(middle, dataset.sel(model=name), "image_agreement", name)
-        for ax, letter, what in ((left, "a", "class"), (middle, "b", "training image")):
-            ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel=f"clones agree in {what}", ylim=(-0.03, 1.05))
-            ddpm_axis(ax)
-            panel_letter(ax, letter)
-        named = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
-        named |= dict(zip(*reversed(middle.get_legend_handles_labels()), strict=True))
-        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=3)
-        _ratios(right, dataset)
-        panel_letter(right, "c")
-    return figure
+LOOK = {
+    "network": ("network", "o", "network"),
+    "mixture": ("Gaussian mixture", "D", "mixture"),
+    "empirical": ("empirical optimum", "s", "empirical"),
+    "memorising network": ("network, few images", "v", "finite-sample"),
+    "empirical, few": ("empirical, few images", "s", "belief_propagation"),
+}
+_PLACES = ("predicted", "predicted_stderr", "model", "transition", "clock")
+_ROWS = (
+    ("network", "classes: variance rule", "network: classes,\nvariance rule"),
+    ("network", "classes: Gaussian clones, half-clone", "network: classes,\nGaussian clones"),
+    ("mixture", "classes: Gaussian clones, half-clone", "mixture: classes,\nGaussian clones"),
+    ("empirical", "images: empirical clones", "empirical: images,\nclones"),
+    ("memorising network", "images: empirical clones", "few images: images,\nclones"),
+    ("network", "images: empirical clones", "network: images,\nclones"),
+)
 
 
-def _points(ax: Any, one: Any, curve: str, name: str) -> None:
-    label, marker, shade = LOOK[name]
-    ax.errorbar(
-        one.sigma, one[curve], one[f"{curve}_stderr"], fmt=marker, ms=3, color=shade, elinewidth=0.7, label=label
-    )
+@panel(
+    "sigma",
+    "phi",
+    "phi_stderr",
+    "agreement",
+    "agreement_stderr",
+    "agreement_chance",
+    *_PLACES,
+    loc="lower left",
+    size=0.75,
+)
+def plot_clones_in_class(ax: Axes, result: xr.Dataset) -> None:
+    """How often two clones of a noisy image agree in class against the noise: predicted, and of networks and optima."""
+    shade = ink(ax, "mixture")
+    ax.plot(result.sigma, result.phi, color=shade, label="predicted, Gaussian classes")
+    low, high = result.phi - result.phi_stderr, result.phi + result.phi_stderr
+    ax.fill_between(result.sigma, low, high, color=shade, alpha=0.2, linewidth=0)
+    for name in ("mixture", "network", "empirical"):
+        _points(ax, result.sel(model=name), "agreement", name)
+    chance, grey = result.agreement_chance.sel(model="network"), ink(ax, "exact")
+    ax.plot(result.sigma, chance, color=grey, linestyle="--", label="chance")
+    _mark(ax, result.sel(model="network", transition="classes: variance rule", clock="sigma"), grey)
+    _axes_of_clones(ax, "class")
 
 
-def _mark(ax: Any, one: Any, shade: str = "#666666") -> None:
+@panel(
+    "sigma", "same_image_all", "same_image_few", "image_agreement", "image_agreement_stderr", "n_train", "n_few",
+    *_PLACES, loc="lower left", size=0.75,
+)  # fmt: skip
+def plot_clones_in_image(ax: Axes, result: xr.Dataset) -> None:
+    """How often two clones of a noisy image agree in training image against the noise: predicted, networks, optima."""
+    for name, which, theory in (("all", "empirical", "empirical"), ("few", "empirical, few", "belief_propagation")):
+        size, shade = result.attrs["n_train"] if name == "all" else result.attrs["n_few"], ink(ax, theory)
+        ax.plot(result.sigma, result[f"same_image_{name}"], color=shade, label=f"predicted, n = {size}")
+        _mark(ax, result.sel(model=which, transition="images: Gaussian bound", clock="sigma"), shade)
+    for name in ("empirical", "network", "empirical, few", "memorising network"):
+        _points(ax, result.sel(model=name), "image_agreement", name)
+    _axes_of_clones(ax, "training image")
+
+
+@panel("ratio", "measured", "measured_stderr", *_PLACES, loc="center left", size=0.69)
+def plot_transition_ratios(ax: Axes, result: xr.Dataset) -> None:
+    """The ratio of measured to predicted transition, on three clocks."""
+    for k, clock in enumerate(RATIOS):
+        for row, (model, transition, _) in enumerate(_ROWS):
+            one = result.sel(model=model, transition=transition, clock=clock)
+            relative = (one.measured_stderr / one.measured) ** 2 + (one.predicted_stderr / one.predicted) ** 2
+            look = {"fmt": "o^s"[k], "ms": 3, "color": shades(ax, 4)[k], "label": clock if row == 0 else None}
+            ax.errorbar(one.ratio, row + 0.22 * (k - 1), xerr=abs(one.ratio) * relative**0.5, **look)
+    ax.axvline(1, color=ink(ax, "exact"), linewidth=0.7)
+    ax.set_yticks(range(len(_ROWS)), [label for _, _, label in _ROWS], fontsize=5.5)
+    ax.set(xlabel="measured / predicted", ylim=(len(_ROWS) - 0.4, -0.6))
+
+
+def _points(ax: Axes, one: Any, curve: str, name: str) -> None:
+    label, marker, theory = LOOK[name]
+    look = {"fmt": marker, "ms": 3, "color": ink(ax, theory), "elinewidth": 0.7, "label": label}
+    ax.errorbar(one.sigma, one[curve], one[f"{curve}_stderr"], **look)
+
+
+def _mark(ax: Axes, one: Any, shade: str) -> None:
     value, error = float(one.predicted), float(one.predicted_stderr)
     ax.axvline(value, color=shade, linestyle=":", linewidth=1)
     ax.axvspan(value - error, value + error, color=shade, alpha=0.15, linewidth=0)
 
 
-def _ratios(ax: Any, dataset: xr.Dataset) -> None:
-    rows = [
-        ("network", "classes: variance rule", "network: classes,\nvariance rule"),
-        ("network", "classes: Gaussian clones, half-clone", "network: classes,\nGaussian clones"),
-        ("mixture", "classes: Gaussian clones, half-clone", "mixture: classes,\nGaussian clones"),
-        ("empirical", "images: empirical clones", "empirical: images,\nclones"),
-        ("memorising network", "images: empirical clones", "few images: images,\nclones"),
-        ("network", "images: empirical clones", "network: images,\nclones"),
-    ]
-    for k, clock in enumerate(RATIOS):
-        for row, (model, transition, _) in enumerate(rows):
-            one = dataset.sel(model=model, transition=transition, clock=clock)
-            error = (
-                abs(one.ratio)
-                * ((one.measured_stderr / one.measured) ** 2 + (one.predicted_stderr / one.predicted) ** 2) ** 0.5
-            )
-            ax.errorbar(
-                one.ratio, row + 0.22 * (k - 1), xerr=error, fmt="o^s"[k], ms=3, color=shades(4)[k],
-                label=clock if row == 0 else None,
-            )  # fmt: skip
-    ax.axvline(1, color="#666666", linewidth=0.7)
-    ax.set_yticks(range(len(rows)), [label for _, _, label in rows], fontsize=5.5)
-    ax.set(xlabel="ratio", ylim=(len(rows) - 0.4, -0.6))
-    ax.legend(loc="center left", fontsize=5.5)
+def _axes_of_clones(ax: Axes, what: str) -> None:
+    ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel=f"clones agree in {what}", ylim=(-0.03, 1.05))
+    ddpm_axis(ax)
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """Two curves against noise, and the ratios of measured to predicted times."""
+    from matplotlib import pyplot as plt
+
+    with style():
+        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 0.5 * PAGE), width_ratios=(1.1, 1.1, 0.9))
+        plot_clones_in_class(dataset, ax=axes[0], legend=False)
+        plot_clones_in_image(dataset, ax=axes[1], legend=False)
+        plot_transition_ratios(dataset, ax=axes[2])
+        named = {}
+        for ax in axes[:2]:
+            named |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=3)
+        letters(axes)
+    return figure

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.display import boxes
 from ...errors import ArgumentError, UnknownNameError
 from ...theory.percolation.critical_exponents import exponents
 from ...theory.percolation.lattices import LATTICES
@@ -22,6 +25,7 @@ from .sweep_result import Sweep
 if TYPE_CHECKING:
     import xarray as xr
 
+HEADS = ("", "measured", "expected", "sigmas", "source")
 CONTINUUM = {"disks": disks, "spheres": spheres}
 
 
@@ -78,6 +82,17 @@ class Study:
         sizes = ", ".join(f"{size:g}" for size in self.curves["size"].values)
         return f"Study({self.lattice} {self.kind}, L={sizes}, {len(self.rows)} rows)"
 
+    def _repr_html_(self) -> str:
+        rows = [dict(zip(HEADS, row, strict=True)) for row in self._cells()]
+        return f"<div><b>{escape(repr(self))}</b>{boxes.table(rows)}</div>"
+
+    def _cells(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Each row as text: name, measured, expected, deviation in standard errors, source."""
+        for row in self.rows:
+            expected = "" if row.expected is None else f"{row.expected:.6f}"
+            sigmas = "" if row.deviation is None else f"{row.deviation:+.1f}"
+            yield row.name, f"{row.value:.6f} ± {row.stderr:.1g}", expected, sigmas, row.source
+
     def records(self) -> list[dict[str, str | float | None]]:
         """The rows as plain dictionaries.
 
@@ -96,12 +111,12 @@ class Study:
         str
             A heading and one line per row.
         """
-        lines = [f"{'':24}{'measured':>22}{'expected':>16}{'sigmas':>8}  source"]
-        for row in self.rows:
-            expected = "" if row.expected is None else f"{row.expected:.6f}"
-            sigmas = "" if row.deviation is None else f"{row.deviation:+.1f}"
-            measured = f"{row.value:.6f} ± {row.stderr:.1g}"
-            lines.append(f"{row.name:24}{measured:>22}{expected:>16}{sigmas:>8}  {row.source}")
+        shown = [HEADS, *self._cells()]
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+        lines = []
+        for name, *numbers, source in shown:
+            right = "  ".join(f"{cell:>{width}}" for cell, width in zip(numbers, widths[1:4], strict=True))
+            lines.append(f"{name:<{widths[0]}}  {right}  {source}")
         return "\n".join(lines)
 
 

@@ -265,6 +265,7 @@ def test_a_file_that_makes_the_library_hang_or_crash_is_refused(tmp_path, monkey
     (tmp_path / "netcdf_probe.py").write_text(program)
     monkeypatch.setattr(_netcdf_limits, "__file__", str(tmp_path / "netcdf_limits.py"))
     monkeypatch.setattr(_netcdf_limits, "PATIENCE", 0.5)
+    monkeypatch.setattr(_netcdf_limits, "BUSY", 1)
     with pytest.raises(DataFileError, match=r"strange\.nc (does not end|is not a readable)"):
         _results.load(path)
 

@@ -15,6 +15,8 @@ from idealscore.paper_figs._layout import layout_faults
 from idealscore.paper_figs._venues import VENUES, venue
 from idealscore.paper_figs.captions import caption, told
 
+from checkout import ROOT
+
 SAVED = saved_names()
 
 
@@ -38,7 +40,12 @@ def test_a_file_of_the_user_is_drawn_and_no_word_is_cut_or_covered(name, tmp_pat
         closed(figure)
 
 
-@pytest.mark.parametrize("name", SAVED)
+QUICK = ("percolation_wrapping", "hierarchy_flow", "data_nulls")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SAVED]
+)
 @pytest.mark.parametrize("place", ["prl", pytest.param("neurips", marks=pytest.mark.slow)])
 def test_figures_fit_a_venue(name, place):
     figure = catalogue.drawn(name, catalogue.saved(name), place)
@@ -97,6 +104,28 @@ def test_text_that_is_cut_or_covered_is_found():
     faults = layout_faults(figure)
     assert any("cut" in fault and "far too long" in fault for fault in faults)
     assert "'first' overlaps 'second'" in faults
+
+
+def test_panel_letters_are_the_same_everywhere_and_in_the_form_of_the_venue():
+    for name in ("hierarchy_flow", "regime_map", "same_noise_samples", "percolation_clusters"):
+        for place, weight in (("", "bold"), ("prl", "normal")):
+            figure = catalogue.drawn(name, catalogue.saved(name), place)
+            found = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
+            assert found == [f"({letter})" for letter in "abcdefgh"[: len(found)]] and len(found) > 1
+            left = figure.axes[0]._left_title  # pyright: ignore[reportAttributeAccessIssue]
+            assert left.get_fontweight() == weight
+            closed(figure)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAVED)
+def test_the_gallery_shows_the_figures_as_they_are_drawn_today(name, tmp_path):
+    from matplotlib.image import imread
+
+    drawn = imread(catalogue.draw_to(name, catalogue.saved(name), tmp_path / "now.png", dpi=120))
+    shown = imread(ROOT / "docs" / "images" / "gallery" / f"{name}.png")
+    assert drawn.shape == shown.shape, "draw it anew: idealscore figures --gallery docs"
+    assert (abs(drawn - shown) > 0.1).mean() < 0.02, "draw it anew: idealscore figures --gallery docs"
 
 
 def test_settings_of_a_venue_end_with_the_drawing():

@@ -99,6 +99,20 @@ def test_subcommands_are_grouped_too() -> None:
     assert parse(Whole, ["other"], "whole") == Whole(Other())
 
 
+def test_every_command_is_quiet_when_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from idealscore._support import progress
+
+    for name in ("compare", "train", "doctor"):
+        assert "--quiet" in printed(capsys, name)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    command = ["schedule", "digits", "--steps", "5"]
+    assert main(command) == 0
+    loud = capsys.readouterr()
+    assert main([*command, "--quiet"]) == 0
+    quiet = capsys.readouterr()
+    assert quiet.err == "" and quiet.out == loud.out
+
+
 def test_without_a_command_four_things_to_try(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     text = capsys.readouterr().out

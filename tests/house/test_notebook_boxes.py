@@ -8,11 +8,12 @@ from html.parser import HTMLParser
 import pytest
 import torch
 
+from idealscore import NoiseLevel
 from idealscore._support.display import boxes
 from idealscore.learned import MLPDenoiser, TrainConfig, train, train_ensemble, wrap
 from idealscore.learned.data.images import ImageData
-from idealscore.simulate.percolation import sweep
-from idealscore.theory import GaussianDenoiser, Grammar
+from idealscore.simulate.percolation import study, sweep
+from idealscore.theory import ConceptGraph, GaussianDenoiser, Grammar
 from idealscore.theory.percolation import LATTICES
 from idealscore.theory.transition import Law
 
@@ -62,6 +63,10 @@ def made():
         "lattice": replace(LATTICES["kagome"], name=EVIL),
         "cubic": LATTICES["cubic"],
         "sweep": sweep("square", "site", 4, n_runs=4, seed=0),
+        "noise level": NoiseLevel(1.5),
+        "noise levels": NoiseLevel([0.1 * k for k in range(1, 21)]),
+        "concepts": ConceptGraph({EVIL: ("a", EVIL), "size": 3}),
+        "study": study("square", "bond", 8, 20, show=False),
         "grammar": Grammar.random(v=6, m=2, s=2, depth=5),
     }
 
@@ -85,6 +90,19 @@ def test_a_transition_has_a_row_for_every_clock(things):
     for clock, value in transition.clocks().items():
         assert f">{clock}</td>" in html and f">{value:.4g}</td>" in html
     assert "a &lt; b &amp; c" in html
+
+
+def test_noise_levels_are_a_table_that_ends(things):
+    html = things["noise levels"]._repr_html_()
+    assert html.count("<tr>") == 13 and "and 8 more" in html and ">OU time</th>" in html
+    assert ">1.5</td>" in things["noise level"]._repr_html_()
+    assert "6 classes" in things["concepts"]._repr_html_()
+
+
+def test_the_table_of_a_study_fits_a_terminal(things):
+    lines = things["study"].table().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert things["study"]._repr_html_().count("<tr>") == len(lines)
 
 
 def test_images_are_thumbnails_and_points_are_not(things):

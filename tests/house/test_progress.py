@@ -46,6 +46,18 @@ def test_show_begins_at_once_and_false_is_silent(clock, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_silent_block_says_nothing_whatever_is_shown(clock, capsys):
+    with progress.silent():
+        steps(clock, 100.0, 20, show=True)
+        progress.tell("a plan")
+        with progress.overall(10, "job") as job, progress.message("loading", show=True):
+            clock[0] += 100.0
+            job.update(5)
+    assert capsys.readouterr().err == ""
+    progress.tell("a plan")
+    assert capsys.readouterr().err == "a plan\n"
+
+
 def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert list(progress.bar(range(3), label="work")) == [0, 1, 2]

@@ -137,6 +137,22 @@ def test_every_transition_is_on_every_clock_and_in_the_figure(table):
     assert "due to the spectrum alone" in null_transitions_text(table)
 
 
+@pytest.mark.parametrize("look", ["default", "dark_background"])
+def test_the_transitions_are_drawn_into_given_axes(table, look):
+    from matplotlib import pyplot as plt
+
+    from idealscore.errors import ArgumentError
+    from idealscore.paper_figs._layout import layout_faults
+
+    with plt.style.context(look), plt.rc_context({"font.size": 8.0}):
+        figure, ax = plt.subplots(figsize=(3.25, 4.5), layout="constrained")
+        assert plot_transitions(table, ax=ax) is ax and ax.get_xlabel()
+        assert layout_faults(figure) == []
+        plt.close(figure)
+    with pytest.raises(ArgumentError, match="plot_transitions needs a result of null_transitions"):
+        plot_transitions(table.drop_vars("place"))
+
+
 def test_command_with_nulls_draws_and_prints(tmp_path, capsys):
     picture = tmp_path / "all.svg"
     asked = ["transitions", "data", "digits", "--nulls", "--draws", "0", "--modes", "1", "--figure", str(picture)]

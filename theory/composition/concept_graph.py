@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.display import boxes
 from ...errors import ArgumentError, EmptyDataError
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class ConceptGraph:
 
     def __repr__(self) -> str:
         return f"ConceptGraph({dict(zip(self.concepts, self.counts, strict=True))})"
+
+    def _repr_html_(self) -> str:
+        values = {concept: ", ".join(names) for concept, names in zip(self.concepts, self.names, strict=True)}
+        return boxes.box(f"ConceptGraph, {len(self)} classes", values)
 
     @cached_property
     def classes(self) -> list[Class]:

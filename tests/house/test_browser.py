@@ -1,0 +1,98 @@
+"""Site and report in a browser: no error, nothing fetched, nothing pale or sticking out, all within the keyboard."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from browser import CHROMIUM, Browser
+
+from checkout import ROOT
+
+MISSING = [name for name in ("tornado", "mkdocs", "material", "mkdocstrings") if find_spec(name) is None]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="needs chromium"),
+    pytest.mark.skipif("tornado" in MISSING, reason="needs tornado"),
+]
+PAGES = (
+    "index", "gallery", "evidence", "plots", "which_theory_is_which", "questions/does_my_network_memorise",
+    "theory/percolation", "api/compare", "api/commands", "examples/notebooks/does_it_memorise",
+)  # fmt: skip
+WIDTHS = (1280, 390)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    from idealscore.paper_figs import catalogue
+
+    folder = tmp_path_factory.mktemp("report")
+    catalogue.saved("network_on_mnist").ideal.report(folder)
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The pages: built here, or those of a folder that IDEALSCORE_SITE names."""
+    if "IDEALSCORE_SITE" in os.environ:
+        return Path(os.environ["IDEALSCORE_SITE"])
+    if MISSING:
+        pytest.skip(f"needs {', '.join(MISSING)}: pip install 'idealscore[docs]'")
+    folder = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
+    return folder
+
+
+def faults(browser, path, width, dark=False):
+    browser.open(path, width, dark=dark)
+    return browser.complaints(), browser.overflowing(), browser.pale()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_the_site(browser, site, page):
+    for width in WIDTHS:
+        assert faults(browser, site / f"{page}.html", width) == ([], [], {}), width
+    assert faults(browser, site / f"{page}.html", WIDTHS[0], dark=True) == ([], [], {}), "dark"
+
+
+@pytest.mark.parametrize("page", ["index", "plots"])
+def test_the_keyboard_reaches_a_page_of_the_site(browser, site, page):
+    browser.open(site / f"{page}.html")
+    assert browser.not_reached() == []
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 390])
+def test_the_report(browser, report, width):
+    assert faults(browser, report, width) == ([], [], {})
+    assert browser.not_reached() == []
+    if width >= 1100:
+        script = "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth).length"
+        assert browser.evaluate(script) == 0
+
+
+def test_the_report_prints_on_two_pages(browser, report):
+    browser.open(report)
+    assert browser.printed_pages() <= 2
+
+
+def test_what_is_wrong_is_found(browser, tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text(
+        '<body style="background:#fff"><p style="color:#bbb">pale</p><p style="width:3000px;background:#eee">wide</p>'
+        '<a href="#x" style="outline:none">link</a><img src="http://127.0.0.1:9/x.png" alt="">'
+        '<style>a:focus-visible{outline:none}</style><script>console.error("no"); undefined_name()</script></body>'
+    )
+    browser.open(page)
+    told = " ".join(browser.complaints())
+    assert "console" in told and "exception" in told and "request: http://127.0.0.1:9" in told
+    assert any("pale" in name for name in browser.pale()) and any("3000" in one for one in browser.overflowing())
+    assert browser.not_reached() == ["no mark on A. link"]
