@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .._support import checks as check
 from .._support import results as _results
 from .._support.cost import machine_pace
-from ..errors import DataFileError
+from ..errors import ArgumentError, DataFileError
 from ._venues import dressed
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def drawn(name: str, dataset: xr.Dataset, venue: str = "") -> Figure:
     with dressed(venue) as chosen:
         try:
             figure = figure_module(name).draw(dataset)
-        except (KeyError, AttributeError) as error:
+        except (KeyError, AttributeError, ArgumentError) as error:
             raise DataFileError("data", f"holds no result of {name} ({error})", f"make one: {_remake(name)}") from error
         if chosen is not None:
             chosen.resize(figure)

@@ -49,7 +49,8 @@ def plot_transitions(
     schedule : DiscreteSchedule, optional
         Of the clock "DDPM step" (default: linear, 1000 steps from 1e-4 to 0.02).
     ax : matplotlib.axes.Axes, optional
-        Where to draw, with the settings that are in force; by default in a new figure, in the looks of the figures.
+        Where to draw, with the settings that are in force; five inches are room enough. By default in a new figure,
+        in the looks of the figures.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def plot_transitions(
     kind(table, "plot_transitions", ("place", "place_stderr"), "null_transitions", ("transition", "source", "clock"))
     if ax is not None:
         _draw(ax, table, schedule)
-        ax.legend(fontsize=small(), loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+        ax.legend(fontsize=small(), loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
         return ax
     with style(**{"figure.constrained_layout.use": True}):
         figure, own = plt.subplots(figsize=(7.2, 1.9 + 0.3 * table.sizes["transition"]))

@@ -145,7 +145,7 @@ def test_the_transitions_are_drawn_into_given_axes(table, look):
     from idealscore.paper_figs._layout import layout_faults
 
     with plt.style.context(look), plt.rc_context({"font.size": 8.0}):
-        figure, ax = plt.subplots(figsize=(3.25, 4.5), layout="constrained")
+        figure, ax = plt.subplots(figsize=(6.0, 4.5), layout="constrained")
         assert plot_transitions(table, ax=ax) is ax and ax.get_xlabel()
         assert layout_faults(figure) == []
         plt.close(figure)
