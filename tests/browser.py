@@ -19,7 +19,7 @@ from typing import Any
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
-LOCAL = ("file:", "data:", "blob:", "about:")
+LOCAL = ("file:", "data:", "blob:", "about:", "http://localhost:")
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -90,18 +90,25 @@ class Browser:
         return answer["result"].get("value")
 
     def open(self, path: Path | str, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-        """Show a file, at a width in pixels."""
+        """Show a file, or an address on this machine, at a width in pixels."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.events.clear()
-        self.call("Page.navigate", url=Path(path).resolve().as_uri())
+        self.call("Page.navigate", url=path if isinstance(path, str) else path.resolve().as_uri())
+        self._loaded(path)
+        if self.evaluate("(() => { const kept = localStorage.length; localStorage.clear(); return kept; })()"):
+            self.events.clear()  # a choice of dark or light that was kept from another page
+            self.call("Page.reload")
+            self._loaded(path)
+        self.evaluate(CHECKS.read_text())
+
+    def _loaded(self, path: Path | str) -> None:
         end = time.monotonic() + 120
         while self.evaluate("document.readyState") != "complete":
             assert time.monotonic() < end, f"{path} does not load"
             time.sleep(0.1)
         self.evaluate("new Promise(done => setTimeout(done, 300))")
-        self.evaluate(CHECKS.read_text())
 
     def complaints(self) -> list[str]:
         """Errors on the console, and requests that leave the machine."""

@@ -71,7 +71,7 @@ SENTENCES = {
 ENOUGH = {"network": 3, "training": 3}
 """With fewer options these groups dissolve: the depth of a grammar is not that of a network."""
 
-QUIET: Field = field(default=False)
+QUIET: Any = field(default=False)
 QUIET.name = "quiet"
 """Every command takes it; `main` reads it and no command needs to know."""
 

@@ -44,7 +44,7 @@ PAGE = """<!doctype html>
 <pre>{command}</pre>
 <p class="control"><button class="copy" hidden data-text="{command}">Copy the command</button></p>
 <details><summary>Configuration, versions and seeds</summary><pre>{configuration}</pre></details>
-<h2>How to cite</h2>
+<h2 class="cite">How to cite</h2>
 <details><summary>The papers behind the theories, as BibTeX</summary><pre>{citations}</pre></details>
 <script>{script}</script>
 </body>

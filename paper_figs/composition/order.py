@@ -56,7 +56,7 @@ def plot_concept_cube(ax: Axes, result: xr.Dataset) -> None:
         ax.add_artist(box)
         ground = {"facecolor": background(ax), "lw": 0, "pad": 0.5}
         look = {"textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 6, "bbox": ground}
-        ax.annotate(graph.label(node), place[node], (0, -15), **look)
+        ax.annotate(graph.label(node), tuple(place[node]), (0, -15), **look)
     ax.set(xlim=(-0.25, 1.7), ylim=(-0.4, 1.6), xticks=[], yticks=[])
     for side in ax.spines.values():
         side.set_visible(False)

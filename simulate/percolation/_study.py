@@ -83,7 +83,7 @@ class Study:
         return f"Study({self.lattice} {self.kind}, L={sizes}, {len(self.rows)} rows)"
 
     def _repr_html_(self) -> str:
-        rows = [dict(zip(HEADS, row, strict=True)) for row in self._cells()]
+        rows: list[dict[str, str]] = [dict(zip(HEADS, row, strict=True)) for row in self._cells()]
         return f"<div><b>{escape(repr(self))}</b>{boxes.table(rows)}</div>"
 
     def _cells(self) -> Iterator[tuple[str, str, str, str, str]]:

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
-from pathlib import Path
+from threading import Thread
 
 import pytest
 from browser import CHROMIUM, Browser
@@ -24,6 +26,11 @@ PAGES = (
 WIDTHS = (1280, 390)
 
 
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture(scope="module")
 def browser():
     with Browser() as one:
@@ -41,15 +48,18 @@ def report(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The pages: built here, or those of a folder that IDEALSCORE_SITE names."""
-    if "IDEALSCORE_SITE" in os.environ:
-        return Path(os.environ["IDEALSCORE_SITE"])
-    if MISSING:
-        pytest.skip(f"needs {', '.join(MISSING)}: pip install 'idealscore[docs]'")
-    folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    subprocess.run(words, cwd=ROOT, check=True, capture_output=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
-    return folder
+    """The address of the pages: built here, or those of a folder that IDEALSCORE_SITE names."""
+    folder = os.environ.get("IDEALSCORE_SITE") or str(tmp_path_factory.mktemp("site"))
+    if "IDEALSCORE_SITE" not in os.environ:
+        if MISSING:
+            pytest.skip(f"needs {', '.join(MISSING)}: pip install 'idealscore[docs]'")
+        words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
+        subprocess.run(words, cwd=ROOT, check=True, capture_output=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
+    handler = partial(Silent, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
 
 
 def faults(browser, path, width, dark=False):
@@ -60,13 +70,13 @@ def faults(browser, path, width, dark=False):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_of_the_site(browser, site, page):
     for width in WIDTHS:
-        assert faults(browser, site / f"{page}.html", width) == ([], [], {}), width
-    assert faults(browser, site / f"{page}.html", WIDTHS[0], dark=True) == ([], [], {}), "dark"
+        assert faults(browser, f"{site}/{page}.html", width) == ([], [], {}), width
+    assert faults(browser, f"{site}/{page}.html", WIDTHS[0], dark=True) == ([], [], {}), "dark"
 
 
 @pytest.mark.parametrize("page", ["index", "plots"])
 def test_the_keyboard_reaches_a_page_of_the_site(browser, site, page):
-    browser.open(site / f"{page}.html")
+    browser.open(f"{site}/{page}.html")
     assert browser.not_reached() == []
 
 
@@ -94,5 +104,5 @@ def test_what_is_wrong_is_found(browser, tmp_path):
     browser.open(page)
     told = " ".join(browser.complaints())
     assert "console" in told and "exception" in told and "request: http://127.0.0.1:9" in told
-    assert any("pale" in name for name in browser.pale()) and any("3000" in one for one in browser.overflowing())
+    assert any("pale" in name for name in browser.pale()) and any("wide" in one for one in browser.overflowing())
     assert browser.not_reached() == ["no mark on A. link"]

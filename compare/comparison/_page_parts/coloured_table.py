@@ -53,7 +53,8 @@ def coloured_table(result: xr.Dataset, split: str = HELD_OUT) -> str:
         shares = "".join(_share(float(level.explained_variance.sel(theory=name))) for name in names)
         body.append(f"<tr>{plain}{_verdict(level)}{shares}</tr>")
     announce(0.0)
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    said = {"the network": ' class="said"'}
+    head = "".join(f'<th scope="col"{said.get(name, "")}>{escape(name)}</th>' for name in heads)
     return f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
 

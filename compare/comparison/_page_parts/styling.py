@@ -14,7 +14,8 @@ img { max-width: 100%; height: auto; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-table.words td.said { text-align: left; white-space: normal; }
+table.words .said { text-align: left; white-space: normal; }
+table.shares td { white-space: normal; }
 details table { font-size: 0.72rem; }
 details th, details td { padding: 0.2rem 0.35rem; }
 details th { white-space: normal; }
@@ -34,12 +35,22 @@ svg .soft, svg .at { stroke: #777; stroke-dasharray: 2 3; }
 .strip img { width: 7rem; height: 7rem; object-fit: contain; image-rendering: pixelated; background: #000; }
 input[type=range] { width: min(24rem, 100%); }
 :focus-visible { outline: 3px solid #0072B2; outline-offset: 2px; }
+@page { size: A4; margin: 12mm; }
 @media print {
-  body { font-size: 10pt; max-width: none; margin: 0; }
-  details, .control, .readout { display: none; }
-  h2 { margin-top: 1rem; }
-  .strip img { width: 4.2rem; height: 4.2rem; }
-  .level[hidden] { display: block; }
+  body { font-size: 9pt; line-height: 1.3; max-width: none; margin: 0; padding: 0; }
+  details, .control, .readout, h2.cite { display: none; }
+  h1 { font-size: 14pt; margin-top: 0; }
+  h2 { font-size: 11pt; margin: 0.7rem 0 0.3rem; break-after: avoid; }
+  p, p.answer { font-size: 9pt; margin: 0.3rem 0; }
+  th, td { padding: 0.08rem 0.5rem; }
+  pre { padding: 0.3rem; margin: 0.3rem 0; }
+  figure.values { margin: 0; }
+  figure.values svg { max-height: 7.5cm; }
+  .level, .level[hidden] { display: flex; gap: 0.6rem; align-items: center; margin: 0.15rem 0; break-inside: avoid; }
+  .level p { min-width: 6rem; }
+  .strip { gap: 0.5rem; flex-wrap: nowrap; }
+  .strip figure { font-size: 6.5pt; line-height: 1.1; }
+  .strip img { width: 2.7rem; height: 2.7rem; }
   table, svg, .strip { break-inside: avoid; }
 }
 """
