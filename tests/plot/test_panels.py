@@ -108,7 +108,11 @@ def plots_called(path):
 def test_every_figure_is_made_of_public_plots(name):
     module = catalogue.figure_module(name)
     path = ROOT / "paper_figs" / module.__name__.split(".")[-2] / f"{module.__name__.split('.')[-1]}.py"
-    if name in ("network_on_mnist", "network_on_cifar10", "regime_map"):  # the pictures of two commands, made of the plots of `compare`
+    if name in (
+        "network_on_mnist",
+        "network_on_cifar10",
+        "regime_map",
+    ):  # the pictures of two commands, made of the plots of `compare`
         return
     known = {one.__name__ for one in PANELS} | {"plot_transitions"} | set(plots.__all__)  # pyright: ignore[reportAttributeAccessIssue]
     called = plots_called(path)
