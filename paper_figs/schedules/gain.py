@@ -30,7 +30,7 @@ STEPS = (5, 10, 18)
 SCHEDULES = ("optimal", "best karras", "karras", "trailing", "cosine")
 SOLVERS = ("heun", "euler")
 SCALES = {
-    "small": {"n": 64, "fine_steps": 200, "pipelines": 32, "pipeline_solvers": ("heun",)},
+    "small": {"n": 64, "fine_steps": 200, "pipelines": 12, "pipeline_solvers": ("heun",)},
     "full": {"n": 512, "fine_steps": 200, "pipelines": 128, "pipeline_solvers": SOLVERS},
 }
 KEPT = ("distance", "predicted", "gaussian", "ratio", "ratio_predicted", "chance", "floor")
