@@ -28,6 +28,7 @@ from .netcdf_limits import check_harmless, check_sizes
 if TYPE_CHECKING:
     import xarray as xr
 
+TIMING = "timing"  # the one attribute that says how long something took, as JSON: no two runs share it
 CONVENTION = "x = x0 + sigma * n, n ~ N(0, I)"
 _SEAL = b"\nidealscore blake2b "
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

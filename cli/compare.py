@@ -43,6 +43,10 @@ class Command(DataOptions, Comparison):
     """the noise levels themselves, or network: the levels of the network's own steps nearest to those asked for"""
     out: str = ""
     """folder of the results (default: compare-DATA)"""
+    workers: int = 1
+    """processes that share several models"""
+    cluster: str = ""
+    """address of a Dask scheduler, e.g. tcp://host:8786, whose workers share several models instead"""
     json: bool = False
     """print the table as JSON"""
     table: Literal["text", "markdown", "latex"] = "text"
@@ -68,8 +72,8 @@ class Command(DataOptions, Comparison):
         }
         with held(out):
             result = run_comparison(
-                comparison, out / "network", networks=networks, data=data, partial=out / "partial", announce=tell,
-                started=started,
+                comparison, out / "network", networks=networks, data=data, partial=out / "partial",
+                workers=self.workers, cluster=self.cluster or None, announce=tell, started=started,
             )  # fmt: skip
             text = report(result, out)
             shutil.rmtree(out / "partial", ignore_errors=True)

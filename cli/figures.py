@@ -42,6 +42,10 @@ class Command:
     """of what is computed"""
     recompute: bool = False
     """compute in any case; the same command goes on where a stopped one was"""
+    workers: int = 1
+    """processes that share the figures that are computed"""
+    cluster: str = ""
+    """address of a Dask scheduler, e.g. tcp://host:8786, whose workers share them instead"""
     data: str = ""
     """your own netCDF file to draw, for one figure"""
     captions: bool = False
@@ -80,6 +84,8 @@ class Command:
         weights = {name: known.get(name, usual) for name in names}
         with progress.overall(sum(weights.values()), "figures") as bar:
             done = self._done_before()
+            if self._shared:
+                done = self._spread(names, done)
 
             def work(name: str) -> None:
                 target = Path(self.out) / f"{name}.{self.format}"
@@ -98,6 +104,25 @@ class Command:
             while_time_is_left(names, left, work, f"{again} --out {self.out}".strip())
         if set(done) >= set(self.names or catalogue.names()):
             self._record.unlink(missing_ok=True)
+
+    def _spread(self, names: list[str], done: list[str]) -> list[str]:
+        """Have the workers compute what is left; the figures that are then done."""
+        left = [name for name in names if name not in done]
+        if not left:
+            return done
+        catalogue.compute_all(
+            left, self.scale or "small", self.seed,
+            Path(self.out) / "results", self.recompute, workers=self.workers, cluster=self.cluster or None,
+        )  # fmt: skip
+        if not self.recompute:
+            return done
+        done = [*done, *left]
+        _results.write_text(self._record, json.dumps({**self._asked, "done": done}))
+        return done
+
+    @property
+    def _shared(self) -> bool:
+        return self.workers > 1 or bool(self.cluster)
 
     @property
     def _record(self) -> Path:
@@ -126,6 +151,11 @@ class Command:
             _venues.venue(self.venue)
         for name in self.names:
             check.choice("figure", name, catalogue.names())
+        check.integer("workers", self.workers, 1)
+        if self._shared and not self._new:
+            raise ArgumentError("workers", "share what is computed", "add --scale or --recompute, or leave them out")
+        if self._shared and self.budget:
+            raise ArgumentError("budget", "does not go together with workers elsewhere", "leave one of the two out")
         if self.data and (len(self.names) != 1 or self._new):
             raise ArgumentError("data", "belongs to one figure", "name exactly one, without --scale and --recompute")
         if self.gallery and (self.names or self._new or self.data):

@@ -30,6 +30,8 @@ class Command(DataOptions, RegimePlan):
     """folder of networks and results (default: regimes-DATA); the same command goes on where a stopped one was"""
     workers: int = 1
     """processes that share the work"""
+    cluster: str = ""
+    """address of a Dask scheduler, e.g. tcp://host:8786, whose workers share the work instead"""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, cuda:1, ..."""
     budget: str = ""
@@ -48,8 +50,8 @@ class Command(DataOptions, RegimePlan):
         started, quiet = time.monotonic(), self.json or self.table != "text"
         allowed(self.budget)
         result = regime_map(
-            load_data(self.data, self, quiet), plan, out, workers=self.workers, device=device,
-            budget=self.budget, announce=tell, started=started,
+            load_data(self.data, self, quiet), plan, out, workers=self.workers, cluster=self.cluster or None,
+            device=device, budget=self.budget, announce=tell, started=started,
         )  # fmt: skip
         _save_figure(result, out / "regimes.png")
         if self.json:

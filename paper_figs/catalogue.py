@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +16,7 @@ from .._support import checks as check
 from .._support import results as _results
 from .._support.cost import machine_pace
 from ..errors import ArgumentError, DataFileError
+from ..sweeping._spread import Cluster, spread
 from ._venues import dressed
 
 if TYPE_CHECKING:
@@ -24,6 +27,10 @@ RESULTS = Path(__file__).parent / "results"
 SCALES = ("small", "full")
 FORMATS = ("png", "pdf", "svg")
 NAMELESS = ("networks", "transitions")  # rooms whose figures are called by their own name alone
+SHARED_RUNS = (
+    "capacity_and_stopping", "linearity_by_size", "regime_map", "reproducibility_by_size", "score_differences",
+)  # fmt: skip
+"""Figures of the same networks, which they keep in one folder: one worker computes them all."""
 LAYOUT = 1  # of the saved results; raised when a figure's variables change their meaning
 
 
@@ -97,8 +104,9 @@ def timed(name: str, scale: str, seed: int, kept: str | Path) -> tuple[float, fl
     for path in (kept_path(name, scale, seed, kept), RESULTS / f"{name}.nc"):
         if path.exists():
             attrs = _checked(name, _results.load(path), path).attrs
-            if attrs.get("scale") == scale and "machine_pace" in attrs:
-                return float(attrs["seconds"]), float(attrs["machine_pace"])
+            told = {**attrs, **json.loads(attrs.get(_results.TIMING, "{}"))}  # older files have them as attributes
+            if attrs.get("scale") == scale and "machine_pace" in told:
+                return float(told["seconds"]), float(told["machine_pace"])
     return None
 
 
@@ -112,10 +120,36 @@ def computed(name: str, scale: str, seed: int, kept: str | Path, again: bool = F
         return from_file(name, path)
     begun = time.monotonic()
     dataset = module.compute(scale, seed=seed)
-    seconds = time.monotonic() - begun
-    dataset.attrs.update(figure=name, scale=scale, layout=LAYOUT, seconds=seconds, machine_pace=machine_pace())
+    told = json.loads(dataset.attrs.get(_results.TIMING, "{}"))
+    told |= {"seconds": time.monotonic() - begun, "machine_pace": machine_pace()}
+    dataset.attrs |= {"figure": name, "scale": scale, "layout": LAYOUT, _results.TIMING: json.dumps(told)}
     _results.save(dataset, path)
     return dataset
+
+
+def compute_all(
+    names: Sequence[str],
+    scale: str,
+    seed: int,
+    kept: str | Path,
+    again: bool = False,
+    *,
+    workers: int = 1,
+    cluster: Cluster = None,
+) -> None:
+    """`computed` of many figures, shared by processes or by the workers of a Dask cluster, who must see `kept`."""
+    fixed = {"scale": check.choice("scale", scale, SCALES), "seed": seed, "kept": str(Path(kept).absolute())}
+    together = [name for name in names if name in SHARED_RUNS]
+    jobs = [*([" ".join(together)] if together else []), *(name for name in names if name not in SHARED_RUNS)]
+    spread(
+        figures_on_worker, {"figures": jobs}, Path(kept) / "jobs", fixed={**fixed, "again": again},
+        workers=workers, cluster=cluster,
+    )  # fmt: skip
+
+
+def figures_on_worker(figures: str, scale: str, seed: int, kept: str, again: bool) -> int:
+    """On a worker: the results of figures, one after the other, into the folder `kept`; their size in bytes."""
+    return sum(computed(name, scale, seed, kept, again).nbytes for name in figures.split())
 
 
 def drawn(name: str, dataset: xr.Dataset, venue: str = "") -> Figure:

@@ -20,6 +20,7 @@ settings.load_profile("deterministic")
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
     parser.addoption("--last-bits", type=int, metavar="SEED", help="compute as another processor does (last_bits.py)")
+    parser.addoption("--kills", type=int, default=300, help="how often the long commands are killed, all together")
     parser.addoption(
         "--optimized-children", action="store_true", help="each Python that a test starts runs without assert (-O)"
     )

@@ -14,6 +14,8 @@ import xarray as xr
 from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.types import Array
 
+GROUPS = 20  # of points, each left out once for the errors of the weights
+
 
 def simplex_weights(gram: Array) -> Array:
     """The weights w >= 0, sum w = 1, with the least w^T G w, by non-negative least squares (SciPy).
@@ -63,8 +65,8 @@ def explained_by_all(gram: Array, net_move: Array) -> xr.Dataset:
     -------
     xarray.Dataset
         `best_explained`, `combination_explained` and `combination_gain`, their difference by points, each with its
-        `_stderr` over points; over `theory`: `combination_weight`, the mean of the two halves, with half their
-        difference as `_stderr`.
+        `_stderr` over points; over `theory`: `combination_weight`, the mean of the two halves, with the `_stderr` of a
+        jackknife over up to 20 groups of points (nan for fewer than four points).
 
     Examples
     --------
@@ -74,9 +76,9 @@ def explained_by_all(gram: Array, net_move: Array) -> xr.Dataset:
     (0.9, 0.925)
     """
     alive = np.flatnonzero(np.isfinite(np.einsum("kkn->kn", gram)).all(1))
-    weights = np.zeros((2, len(gram)))
+    weights, errors = np.zeros((2, len(gram))), np.zeros(len(gram))
     if not len(alive):
-        return _shares(np.full((2, len(net_move)), np.nan), net_move, weights * np.nan)
+        return _shares(np.full((2, len(net_move)), np.nan), net_move, weights.mean(0) * np.nan, errors * np.nan)
     kept = gram[np.ix_(alive, alive)]
     halves = np.arange(len(net_move)) % 2
     missed = np.empty((2, len(net_move)))
@@ -86,14 +88,30 @@ def explained_by_all(gram: Array, net_move: Array) -> xr.Dataset:
         weights[half, alive] = fitted = simplex_weights(mean)
         best = int(mean.diagonal().argmin())
         missed[:, halves == half] = mine[best, best], np.einsum("k,kln,l->n", fitted, mine, fitted)
-    return _shares(missed, net_move, weights)
+    errors[alive] = _weight_error(kept, halves)
+    return _shares(missed, net_move, weights.mean(0), errors)
 
 
-def _shares(missed: Array, net_move: Array, weights: Array) -> xr.Dataset:
+def _weight_error(gram: Array, halves: Array) -> Array:
+    """Standard errors `(k,)` of the mean of the weights fitted to each half, with one group of points left out."""
+    groups = np.arange(len(halves)) // 2 % min(GROUPS, len(halves) // 2)
+    count = int(groups.max()) + 1
+    if count < 2:
+        return np.full(len(gram), np.nan)
+    left_out = np.array(
+        [
+            np.mean([simplex_weights(gram[..., (halves == half) & (groups != g)].mean(-1)) for half in (0, 1)], axis=0)
+            for g in range(count)
+        ]
+    )
+    return np.sqrt((count - 1) / count * np.square(left_out - left_out.mean(0)).sum(0))
+
+
+def _shares(missed: Array, net_move: Array, weights: Array, errors_of_weights: Array) -> xr.Dataset:
     """From what the best theory and the combination miss of each point to shares with errors."""
     shares, errors = ratio_error(missed, np.broadcast_to(net_move, missed.shape), axis=1)
     gain, gain_error = ratio_error(missed[0] - missed[1], net_move)
-    weight = weights.mean(0), np.abs(weights[0] - weights[1]) / 2
+    weight = weights, errors_of_weights
     of_all = estimates(
         (),
         best_explained=(1 - shares[0], errors[0]),

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._support import checks as check
 from ..._support.labels import class_number
+from ..._support.results import write_text
 from ...errors import ArgumentError, NoiseLevelError, ShapeError
 from ...learned import load_network
 from ...learned._classes import in_classes_of
 from ...learned.data import ImageData, load
+from ...learned.data._kept import keep, kept
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser, UNetDenoiser
 from ...learned.training import TrainConfig, preset, train
+from ...sweeping._spread import Cluster, refuse_with, spread
 from ...theory.levels import NETWORK, within_known_range
 from ._compare import checked, compare, for_shape
+from ._own_levels.steps import at_known_levels
 from ._own_levels.trained_range import Range, noise_range
 from ._run import Announce
 from .options import PER_IMAGE, Comparison
-from .several_models import compare_models
+from .several_models import compare_models, measure_model
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,6 +46,8 @@ def run_comparison(
     networks: Mapping[str, Denoiser] | None = None,
     data: ImageData | None = None,
     partial: FilePath | None = None,
+    workers: int = 1,
+    cluster: Cluster = None,
     announce: Announce | None = None,
     show: bool | None = None,
     started: float | None = None,
@@ -58,6 +66,11 @@ def run_comparison(
         The data, loaded with options of their own (default: `comparison.data` as `load` understands it).
     partial, announce
         As of `compare`: a folder for what is done, and who is told the plan.
+    workers : int, optional
+        Processes that share several models, one model each; needs `partial`, and goes not with a budget.
+    cluster : str, Client or Cluster, optional
+        The workers of this Dask cluster share them instead: the address of a scheduler, a Client or a cluster object.
+        They must see `partial` and the files of the models.
     show : bool, optional
         Show progress bars (default: on a terminal).
     started : float, optional
@@ -73,6 +86,10 @@ def run_comparison(
     ------
     ShapeError
         If a network denoises another event shape than that of the images.
+    ArgumentError
+        If workers are asked to share what is not several models in files, or without `partial`.
+    ClusterError
+        If no scheduler answers, or a model fails on a worker; what is done is kept.
 
     Examples
     --------
@@ -82,6 +99,13 @@ def run_comparison(
     """
     comparison = comparison or Comparison()
     started = time.monotonic() if started is None else started
+    shared = check.integer("workers", workers, 1) > 1 or cluster is not None
+    refuse_with(shared, budget=comparison.budget)
+    if shared and len(comparison.model) < 2:
+        name = "workers" if cluster is None else "cluster"
+        raise ArgumentError(
+            name, "share several models, and there are none", "name two models or more, or leave it out"
+        )
     data = load(comparison.data) if data is None else data
     comparison = for_shape(comparison, data.shape, announce)
     training, held_out = data.split(comparison.held_out, comparison.seed)
@@ -107,7 +131,48 @@ def run_comparison(
     if comparison.condition == PER_IMAGE:
         problem = "is 'class', and several models draw samples"
         raise ArgumentError("condition", problem, "name one class, such as condition='3', or pass one model")
+    if shared:
+        comparison = at_known_levels(comparison, loaded.values())
+        _spread(paths, training, held_out, comparison, partial, workers, cluster, show)
     return compare_models(loaded, training, held_out, comparison, notes=notes, **told)
+
+
+def _spread(
+    paths: Mapping[str, str],
+    training: ImageData,
+    held_out: ImageData,
+    comparison: Comparison,
+    partial: FilePath | None,
+    workers: int,
+    cluster: Cluster,
+    show: bool | None,
+) -> None:
+    """Measure each model on a worker; what it leaves in `partial` is then not done again."""
+    if partial is None:
+        raise ArgumentError("partial", "is missing", "pass a folder that all workers see")
+    for path in paths.values():
+        if not Path(path).exists() and not path.startswith("hf:"):
+            problem = f"'{path}' is no file, folder or hub id that a worker could load"
+            raise ArgumentError("model", problem, "save the network, and name its file")
+    jobs = Path(partial) / "jobs"
+    keep(training, jobs / "training.safetensors")
+    keep(held_out, jobs / "held-out.safetensors")
+    files = {name: str(Path(path).absolute()) if Path(path).exists() else path for name, path in paths.items()}
+    write_text(jobs / "job.json", json.dumps({"comparison": asdict(comparison), "paths": files}))
+    fixed = {"jobs": str(jobs.absolute())}
+    spread(model_on_worker, {"model": paths}, jobs / "models", fixed=fixed, workers=workers, cluster=cluster, show=show)
+    shutil.rmtree(jobs, ignore_errors=True)
+
+
+def model_on_worker(model: str, jobs: str) -> int:
+    """On a worker: the levels of one model of the comparison whose `jobs` lie in its folder; the number of images."""
+    folder = Path(jobs)
+    told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    comparison = Comparison(**{k: tuple(v) if isinstance(v, list) else v for k, v in told["comparison"].items()})
+    training, held_out = (kept(folder / f"{name}.safetensors") for name in ("training", "held-out"))
+    network = _fitting(told["paths"][model], None, comparison, training)
+    measure_model(model, network, training, held_out, comparison, folder.parent)
+    return len(training)
 
 
 def _known_part(comparison: Comparison, networks: Mapping[str, Denoiser], say: Callable[[str], object]) -> Comparison:

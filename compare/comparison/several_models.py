@@ -167,6 +167,21 @@ def compare_models(
     return result
 
 
+def measure_model(
+    name: str, network: Denoiser, training: ImageData, held_out: ImageData, config: Comparison, partial: FilePath
+) -> None:
+    """Leave the levels of one network in the folder `partial`, where `compare_models` of the same finds them."""
+    kept, begun = Partial(Path(partial) / _folder_name(name), config, training, held_out), time.monotonic()
+    with kept.held():
+        theories, reported = theories_for(
+            network, training, held_out, config, None, partial=kept, started=begun, announce=None
+        )
+        against(
+            theories, network, training, reported, config, name, None, False,
+            partial=kept, announce=None, started=begun,
+        )  # fmt: skip
+
+
 def _folder_name(model: str) -> str:
     """A folder for what is kept of a model, whose own name may be a path."""
     return f"model-{blake2b(model.encode(errors='surrogateescape'), digest_size=6).hexdigest()}"

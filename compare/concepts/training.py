@@ -197,7 +197,8 @@ def _curves(
     made = _results.provenance(seed=config.seed, device=str(device))
     probes = {f"probe_{one.concept}": str(one) for one in probed}
     plain = {"split": plan.split, "plan": json.dumps(plan.describe()), "n_samples": plan.n_samples}
-    return curves.assign_attrs({**made, **plain, **probes, "seconds_per_step": _seconds(trained.history, config)})
+    timing = {_results.TIMING: json.dumps({"seconds_per_step": _seconds(trained.history, config)})}
+    return curves.assign_attrs({**made, **plain, **probes, **timing})
 
 
 def _seconds(history: list[Record], config: TrainConfig) -> float:

@@ -10,16 +10,18 @@ residuals alone, decide between them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..._support import checks as check
-from ..._support.types import ArrayLike
+from ..._support.types import Array, ArrayLike
 from ...errors import EstimateError, ShapeError
 from ...theory.composition.laws import accuracies
 
 FORMS = ("geometric", "logistic")
+ROUNDS = 3  # of weights from the curve fitted before
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ _NAMES = {"geometric": ("chance", "rate"), "logistic": ("chance", "time", "width
 def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int | None = None) -> CurveFit:
     """Least squares of a closed form to accuracy over training.
 
-    Points weigh by their binomial error where `n_samples` is known. The rate of "geometric" is -ln(1 - p).
+    Points weigh by the binomial error of the curve where `n_samples` is known. Where it is not, they weigh alike and
+    the standard errors are those of points of unequal scatter [@MacKinnon1985]. The rate of "geometric" is -ln(1 - p).
 
     Parameters
     ----------
@@ -123,13 +126,18 @@ def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int
     first = {"geometric": (0.1, 1 / max(middle, scale / 50)), "logistic": (0.1, middle, scale / 10)}[form]
     lowest = {"geometric": (0.0, 0.0), "logistic": (0.0, t.min() - scale, scale * 1e-4)}[form]
     highest = {"geometric": (1.0, 1e3 / scale), "logistic": (1.0, t.max() + 10 * scale, 10 * scale)}[form]
-    errors = None if n_samples is None else _errors(values, n_samples)
+    expected, best, errors = values, first, None
     try:
-        best, covariance = curve_fit(
-            function, t, values, first, errors, n_samples is not None, bounds=(lowest, highest), max_nfev=20000
-        )
+        for _ in range(1 if n_samples is None else ROUNDS):  # weights by the curve: those of the points favour low ones
+            errors = None if n_samples is None else _errors(expected, n_samples)
+            best, covariance = curve_fit(
+                function, t, values, best, errors, n_samples is not None, bounds=(lowest, highest), max_nfev=20000
+            )
+            expected = function(t, *best)
     except RuntimeError as error:
         raise EstimateError(f"no {form} fit was found: {error}") from None
+    if n_samples is None:
+        covariance = _covariance(function, t, best, values - expected)
     residual = values - function(t, *best)
     chi2 = np.nan if errors is None else float(((residual / errors) ** 2).sum() / (len(t) - len(names)))
     squares = float((residual**2).mean())
@@ -137,6 +145,15 @@ def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int
     spread = np.sqrt(np.clip(np.diag(covariance), 0, None))
     estimates = [dict(zip(names, map(float, numbers), strict=True)) for numbers in (best, spread)]
     return CurveFit(form, estimates[0], estimates[1], squares**0.5, chi2, aic, len(t))
+
+
+def _covariance(function: Callable[..., np.ndarray], t: np.ndarray, best: np.ndarray, residual: np.ndarray) -> Array:
+    """Of the parameters of a fit to points of unknown and unequal errors, from its residuals (HC3)."""
+    steps = np.diag(1e-6 * np.maximum(np.abs(best), 1e-3))
+    slopes = np.stack([(function(t, *(best + h)) - function(t, *(best - h))) / (2 * h.max()) for h in steps], axis=1)
+    inverse = np.linalg.pinv(slopes)
+    leverage = np.clip((slopes * inverse.T).sum(1), 0.0, 1 - 1e-6)
+    return (inverse * (residual / (1 - leverage)) ** 2) @ inverse.T
 
 
 def _errors(p: np.ndarray, n: int) -> np.ndarray:

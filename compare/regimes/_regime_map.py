@@ -18,6 +18,7 @@ for samples (`held_out_*`).
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 import warnings
@@ -34,12 +35,14 @@ from ..._support import results as _results
 from ..._support.cost import Plan, duration, read_duration
 from ..._support.files.lock import held
 from ..._support.types import Device, FilePath
-from ...errors import DataFileError
+from ...errors import ArgumentError, DataFileError
 from ...learned import checkpoint
+from ...learned.data._kept import keep, kept
 from ...learned.data.images import ImageData
 from ...learned.networks import EnsembleDenoiser, NetworkDenoiser
 from ...learned.training.ensemble import train_ensemble
 from ...learned.training.noise_levels import noise_from_text
+from ...sweeping._spread import Cluster, refuse_with, spread
 from ..comparison._own_levels.trained_range import noise_range
 from ..measures._memorisation import Features
 from ..measures.duplicates import exact_duplicates
@@ -60,6 +63,7 @@ def regime_map(
     *,
     features: Features | None = None,
     workers: int = 1,
+    cluster: Cluster = None,
     device: Device = "cpu",
     show: bool | None = None,
     budget: str = "",
@@ -82,6 +86,9 @@ def regime_map(
         From a batch of images to features for RP and GL (default: the centred images).
     workers : int, optional
         Processes that share the work; the result does not depend on their number.
+    cluster : str, Client or Cluster, optional
+        The workers of this Dask cluster share the work instead: the address of a scheduler, a Client or a cluster
+        object. They must see `run_dir`. It goes with neither `features` nor `budget`.
     device : torch.device or str, optional
         Where networks are trained and measured.
     show : bool, optional
@@ -114,7 +121,9 @@ def regime_map(
     ------
     ArgumentError
         If the data have fewer images than a size, `workers` is not positive, or the budget is too small for the
-        smallest map.
+        smallest map; for a cluster without `run_dir`, or with features or a budget.
+    ClusterError
+        If no scheduler answers, or a job fails on a worker; what is done is kept.
     DataFileError
         If `run_dir` holds another map.
     OutputError
@@ -137,6 +146,9 @@ def regime_map(
     plan = plan or RegimePlan()
     started = time.monotonic() if started is None else started
     workers = check.integer("workers", workers, 1)
+    refuse_with(cluster is not None, features=features, budget=budget)
+    if cluster is not None and run_dir is None:
+        raise ArgumentError("run_dir", "is missing", "pass a folder that all workers of the cluster see")
     if budget:
         read_duration("budget", budget)
     pool, held_out = plan.pool(data)
@@ -153,6 +165,8 @@ def regime_map(
         trainings = [(width, repeat) for repeat in range(plan.repeats) for width in plan.widths[::-1]]
         grounds = [(size, repeat) for repeat in range(plan.repeats) for size in plan.sizes[::-1]]
         shares = _shares(cost)
+        if cluster is not None:
+            _spread(folder, data, plan, cluster, device, show)
         with progress.overall(sum(shares), "regime map", show) as bar:
             try:
                 _share(work.train, trainings, workers, bar, shares[0] / len(trainings) / plan.steps)
@@ -173,6 +187,7 @@ def regime_map(
         }
         if run_dir is not None:
             _results.save(result, folder / "regimes.nc")
+            shutil.rmtree(folder / "jobs", ignore_errors=True)
     return result
 
 
@@ -280,6 +295,36 @@ def _share(work: Callable, jobs: Sequence[tuple], workers: int, bar: progress.Ov
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
     for units in cast("Iterable[int]", parallel(delayed(work)(*job) for job in jobs)):
         bar.update(units * unit)
+
+
+def _spread(
+    folder: Path, data: ImageData, plan: RegimePlan, cluster: Cluster, device: Device, show: bool | None
+) -> None:
+    """Train and measure on the workers of a cluster; what they leave in the folder is then not done again."""
+    jobs = folder / "jobs"
+    keep(data, jobs / "data.safetensors")
+    fixed = {"folder": str(folder.absolute()), "device": str(device)}
+    repeats = range(plan.repeats)
+    for function, axis, values in ((train_width, "width", plan.widths), (measure_size, "size", plan.sizes)):
+        grid = {"repeat": repeats, axis: values[::-1]}
+        spread(function, grid, jobs / function.__name__, fixed=fixed, cluster=cluster, show=show)
+
+
+def train_width(repeat: int, width: int, folder: str, device: str) -> int:
+    """On a worker: the networks of one width and repeat of the map in `folder`; the number of steps."""
+    return _work_of(Path(folder), device).train(width, repeat)
+
+
+def measure_size(repeat: int, size: int, folder: str, device: str) -> int:
+    """On a worker: the cells of one size and repeat of the map in `folder`; their number and one."""
+    return _work_of(Path(folder), device).measure(size, repeat)
+
+
+def _work_of(folder: Path, device: str) -> _Work:
+    """The jobs of a map, from what its folder holds."""
+    plan = RegimePlan.of(json.loads((folder / "regimes.json").read_text(encoding="utf-8"))["plan"])
+    pool, held_out = plan.pool(kept(folder / "jobs" / "data.safetensors"))
+    return _Work(plan, _on(pool, device), _on(held_out, device), folder, None)
 
 
 def _silent(units: int) -> None:

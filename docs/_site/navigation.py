@@ -39,7 +39,7 @@ SECTIONS = {
         "api/*.md",
         "bibliography.md",
     ],
-    "Results": ["evidence.md", "performance.md", "performance_*.md"],
+    "Results": ["evidence.md", "errors.md", "performance.md", "performance_*.md"],
     "Project": ["architecture.md", "contributing.md", "security.md"],
 }
 LAST = "More"

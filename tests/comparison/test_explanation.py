@@ -59,7 +59,7 @@ def test_a_combination_is_measured_on_the_points_that_it_was_not_fitted_on():
     found = explained_by_all(gram, np.ones(6))
     assert float(found.combination_explained) == pytest.approx(-3)
     assert float(found.best_explained) == pytest.approx(-3)
-    assert found.combination_weight_stderr.values == pytest.approx([0.5, 0.5])
+    assert found.combination_weight.values == pytest.approx([0.5, 0.5])
 
 
 def test_the_null_knows_mean_and_variance_alone():
