@@ -42,6 +42,7 @@ def table(found: dict[str, list[Coverage]]) -> str:
         for name in CASES
         for one in found.get(name, ())
     ]
+    lines += [f"| {name} | | {CASES[name].known} | not yet | | | |\n" for name in CASES if name not in found]
     return HEAD + "".join(lines)
 
 

@@ -30,6 +30,9 @@ def points(seed, n):
     return MIXTURE.sample(n, seed).double()
 
 
+TRAINED_ON = points(0, 2000)
+
+
 def true(measured):
     """What a long run finds, without its errors."""
     return {name: value for name, (value, _) in measured.items()}
@@ -49,7 +52,7 @@ def track_of_points(seed):
 
 
 def linear(n_pairs, seed):
-    x0 = points(0, 2000)
+    x0 = TRAINED_ON
     return pick(
         linearity(MIXTURE, x0, [0.7], n_pairs=n_pairs, seed=seed, centre=x0.mean(0), show=False).isel(
             sigma=0, alpha_squared=0
@@ -117,9 +120,6 @@ def probed_range_of_images(seed):
     return ranged(100, seed)
 
 
-TRAINED_ON = points(0, 2000)
-
-
 def handed(n, seed):
     found = handover(MIXTURE, points(seed, n), training=TRAINED_ON, sigmas=[0.7], n_images=n, seed=seed).levels
     return pick(found.isel(sigma=0), "network_error", "gaussian_error")
@@ -177,8 +177,11 @@ def local_dimension_of_probes(seed):
     return probed(24, seed)
 
 
+MANY = points(0, 4000)
+
+
 def flows(n_draws, seed):
-    found = flow_target(ROUND, points(0, 4000), [0.7], n_draws=n_draws, seed=seed, show=False)
+    found = flow_target(ROUND, MANY, [0.7], n_draws=n_draws, seed=seed, show=False)
     return pick(found.isel(sigma=0), "ratio", "energy_ratio", "gap", "loss")
 
 
@@ -194,6 +197,7 @@ SPECTRUM = np.array([9.0, 3.0, 1.0, 0.3])
     "schedule_errors",
     "exact, from the covariance",
     lambda: {"error": float(schedule_errors(np.diag(SPECTRUM), 5).error.sel(schedule="karras"))},
+    repeats=300,
 )
 def schedule_errors_of_data(seed):
     data = generator(seed, "schedule data").standard_normal((1000, 4)) * np.sqrt(SPECTRUM)

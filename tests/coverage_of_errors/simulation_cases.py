@@ -129,8 +129,8 @@ def profiles(n_grammars, seed):
 
 @case(
     "level_profile",
-    "20,000 grammars",
-    lambda: {name: value for name, (value, _) in profiles(20_000, 0).items()},
+    "5,000 grammars",
+    lambda: {name: value for name, (value, _) in profiles(5000, 0).items()},
     repeats=300,
 )
 def hierarchy_profiles(seed):
@@ -144,8 +144,8 @@ def flows(repeats, seed):
 
 @case(
     "gradient_flow",
-    "10,000 models",
-    lambda: {name: value for name, (value, _) in flows(10_000, 0).items()},
+    "5,000 models",
+    lambda: {name: value for name, (value, _) in flows(5000, 0).items()},
     repeats=300,
 )
 def random_features(seed):

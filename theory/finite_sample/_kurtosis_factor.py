@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from ..._support import checks as check
-from ..._support.estimates import mean_error
 from ..._support.types import ArrayLike
 from ...errors import EmptyDataError
 from ..covariance import Covariance, moments
@@ -25,7 +25,7 @@ class KurtosisFactor(NamedTuple):
     value : float
         The factor; 1 for Gaussian data.
     stderr : float
-        Its standard error over the data.
+        Its standard error over the data, which also set the covariance: to first order in what each datum moves.
     df1_over_n : float
         The degrees of freedom per datum, the small quantity of the expansion.
 
@@ -112,18 +112,69 @@ def factors(
     c = values[positive]
     spectrum = check_spectrum(c)
     top = float(spectrum.max())
-    kappas = [top * solve(spectrum / top, float(n), scaled_level(sigma, top)) for n, sigma in settings]
+    c = c / top
+    kappas = [solve(spectrum / top, float(n), scaled_level(sigma, top)) for n, sigma in settings]
     g = torch.stack([1 / (c + kappa) for kappa in kappas], dim=1)
-    products = []
+    sums = _Sums(len(c), len(settings), c)
     for block in points.split(BLOCK):
         centred = block.double() - mean
-        modes = (centred if basis is None else centred @ basis)[:, positive].square()
-        products.append((modes @ g) * (modes @ g.square()))
-    means, errors = mean_error(torch.cat(products).numpy(force=True))
-    crossed = (c.square()[:, None] * g**3).sum(0).numpy(force=True)
-    df1 = (c[:, None] * g).sum(0).numpy(force=True)
-    scale = df1 * (c[:, None] * g.square()).sum(0).numpy(force=True) + crossed
+        sums.add((centred if basis is None else centred @ basis)[:, positive].square() / top, g)
     return [
-        KurtosisFactor(float(value), float(error), float(used) / n)
-        for value, error, used, (n, _) in zip((means - crossed) / scale, errors / scale, df1, settings, strict=True)
+        KurtosisFactor(*_value_and_error(sums, i, c, g[:, i], kappa, n), float((c * g[:, i]).sum()) / n)
+        for i, (kappa, (n, _)) in enumerate(zip(kappas, settings, strict=True))
     ]
+
+
+class _Sums:
+    """Over the data, of squared modes m and products p = a b of each setting: what values and errors are made of."""
+
+    def __init__(self, d: int, settings: int, like: torch.Tensor) -> None:
+        self.n = 0
+        self.modes = like.new_zeros(d, d)  # m m'
+        self.products, self.squares = like.new_zeros(settings), like.new_zeros(settings)  # p, p^2
+        self.crossed = like.new_zeros(d, settings)  # m p
+        self.with_a, self.with_b = like.new_zeros(d, settings), like.new_zeros(d, settings)  # m a, m b
+
+    def add(self, m: torch.Tensor, g: torch.Tensor) -> None:
+        """The squared modes (block, d) of a block of data."""
+        a, b = m @ g, m @ g.square()
+        p = a * b
+        self.n += len(m)
+        self.modes.addmm_(m.T, m)
+        self.products += p.sum(0)
+        self.squares += p.square().sum(0)
+        self.crossed.addmm_(m.T, p)
+        self.with_a.addmm_(m.T, a)
+        self.with_b.addmm_(m.T, b)
+
+
+def _value_and_error(
+    sums: _Sums, i: int, c: torch.Tensor, g: torch.Tensor, kappa: float, n: int
+) -> tuple[float, float]:
+    """K and its error to first order: each datum moves E a b, and by its squared modes the variances c and kappa.
+
+    What a datum turns the eigenvectors by is left out; it is of no effect where their signs do not matter.
+    """
+    mean = sums.products[i] / sums.n
+    crossed = (c.square() * g**3).sum()
+    first, second = (c * g).sum(), (c * g.square()).sum()
+    scale = first * second + crossed
+    value = (mean - crossed) / scale
+    with_a, with_b = sums.with_a[:, i] / sums.n, sums.with_b[:, i] / sums.n
+
+    def slope(
+        of_mean: torch.Tensor, of_first: torch.Tensor, of_second: torch.Tensor, of_crossed: torch.Tensor
+    ) -> torch.Tensor:
+        of_scale = of_first * second + first * of_second + of_crossed
+        return (of_mean - of_crossed - value * of_scale) / scale
+
+    of_g = g.square() * with_b + 2 * g**3 * with_a
+    by_variance = slope(-of_g, g - c * g**2, g**2 - 2 * c * g**3, 2 * c * g**3 - 3 * c**2 * g**4)
+    by_kappa = slope(-of_g.sum(), -(c * g**2).sum(), -2 * (c * g**3).sum(), -3 * (c**2 * g**4).sum())
+    moved = (kappa * g) ** 2 / n / (1 - (c * g).square().sum() / n)  # d kappa / d c
+    gradient = by_variance + by_kappa * moved
+    covariance = sums.modes / sums.n - torch.outer(c, c)
+    together = sums.crossed[:, i] / sums.n - c * mean
+    variance = (sums.squares[i] / sums.n - mean**2) / scale**2
+    variance = variance + 2 * together @ gradient / scale + gradient @ covariance @ gradient
+    return float(value), math.sqrt(max(float(variance), 0.0) / (sums.n - 1))
