@@ -41,7 +41,8 @@ Closed-form theory of diffusion models next to trained networks, with error bars
 commands:
 {commands}
 
-`idealscore COMMAND --help` lists the options of one; `idealscore --version` prints the version."""
+`idealscore COMMAND --help` lists the options of one; `idealscore --version` prints the version;
+`idealscore --completion bash` (or zsh) prints what a shell needs to complete commands and options."""
 
 TRY = """four things to try:
   idealscore compare digits             train a small network and hold it against every theory (about a minute)
@@ -102,7 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage() if arguments else TRY)
+        from ._edge.terminal import folded
+
+        with folded():
+            print(usage() if arguments else TRY)
         return 0
     if arguments[0] == "--version":
         from .. import __version__
@@ -110,16 +114,25 @@ def _run(arguments: list[str]) -> int:
         print(f"idealscore {__version__}")
         return 0
     try:
+        if arguments[0] == "--completion":
+            from ._edge.completion import script
+
+            print(script(arguments[1] if len(arguments) > 1 else "", tuple(COMMANDS)), end="")
+            return 0
         if arguments[0] not in COMMANDS:
             raise UnknownNameError("command", arguments[0], COMMANDS)
         from .._support.progress import silent
         from ._edge.parse import parse
-        from ._edge.terminal import escaped
+        from ._edge.terminal import escaped, folded
 
         module = import_module(f".{arguments[0]}", __package__)
         words = [word for word in arguments[1:] if word != "--quiet"]
         command = parse(module.Command, words, f"idealscore {arguments[0]}", COMMANDS[arguments[0]])
-        with escaped(), silent(len(words) < len(arguments) - 1):
+        with (
+            folded(not {"--json", "--table", "--latex"} & set(words)),
+            escaped(),
+            silent(len(words) < len(arguments) - 1),
+        ):
             command.run()
     except IdealScoreError as error:
         print(f"idealscore: {printable(str(error))}", file=sys.stderr)

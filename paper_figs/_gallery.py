@@ -45,7 +45,7 @@ def section(name: str, dataset: xr.Dataset) -> str:
     """One figure of the page, in Markdown."""
     module = catalogue.figure_module(name)
     head, _, text = (module.__doc__ or "").strip().partition("\n")
-    title = re.sub(r"\s*\[@[^\]]*\]", "", head).rstrip(".")
+    title = re.sub(r"\s*\[@[^\]]*\](,? Figs?\. [\d, -]+)?", "", head).rstrip(".")
     found = module.findings(dataset)
     scale = dataset.attrs.get("scale", "small")
     seed = dataset.attrs.get("seed", 0)

@@ -171,7 +171,7 @@ def _entry(command: type, one: Field, hint: Any) -> tuple[str, Any, Any]:
     if one.default is MISSING and one.default_factory is MISSING:
         shown = "(required)"
     word = _metavar(one.name, hint)
-    if word and shown != "(required)" and tyro.conf.Positional in _marks(hint) and not word.startswith("["):
+    if word and shown != "(required)" and is_positional(hint) and not word.startswith("["):
         word = f"[{word}]"
     argument = tyro.conf.arg(help=told, help_behavior_hint=shown, metavar=word)
     return one.name, Annotated[hint, argument], default
@@ -181,6 +181,17 @@ def _subcommands(hint: Any) -> list[type]:
     """The dataclasses among which a field chooses, if it does."""
     parts = get_args(get_args(hint)[0]) if get_origin(hint) is Annotated else ()
     return [get_args(part)[0] for part in parts if get_origin(part) is Annotated and "subcommand" in repr(part).lower()]
+
+
+def named_subcommands(hint: Any) -> list[tuple[str, type]]:
+    """(word, dataclass) of each choice of a field that holds subcommands."""
+    parts = get_args(get_args(hint)[0]) if get_origin(hint) is Annotated else ()
+    return [(part.__metadata__[0].name, get_args(part)[0]) for part in parts if _subcommands(hint)]
+
+
+def is_positional(hint: Any) -> bool:
+    """Whether a field is told by its place."""
+    return tyro.conf.Positional in _marks(hint)
 
 
 def _metavar(name: str, hint: Any) -> str | None:

@@ -6,7 +6,9 @@ import codecs
 import io
 import os
 import re
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +35,7 @@ PLAIN = {
 }
 HANDLER = "idealscore.plain"
 MOVES = re.compile(r"(?:\r|\n|\x1b\[[AK])*")
+COLUMN = re.compile(r"\s*\S+(?: \S+)*\s{2,}")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -97,6 +100,46 @@ def escaped() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def fold(line: str, width: int) -> str:
+    """A line that is wider than the terminal, broken between words under its second column.
+
+    >>> print(fold("name    what it is, in more words than fit", 24))
+    name    what it is, in
+            more words than
+            fit
+    """
+    if len(line) <= width:
+        return line
+    first = COLUMN.match(line)
+    indent = first.end() if first and first.end() <= width // 2 else len(line) - len(line.lstrip()) + 4
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(textwrap.wrap(line, width, subsequent_indent=" " * indent, **options))
+
+
+class Folded(Escaped):
+    """A terminal of so many columns."""
+
+    def __init__(self, stream: TextIO, width: int) -> None:
+        super().__init__(stream)
+        self._width = width
+
+    def write(self, text: str) -> int:
+        self._stream.write("\n".join(fold(line, self._width) for line in text.split("\n")))
+        return len(text)
+
+
+@contextmanager
+def folded(asked: bool = True) -> Iterator[None]:
+    """Inside, what is printed fits the terminal; what a file or another program reads keeps its lines."""
+    before = sys.stdout
+    if asked and before.isatty():
+        sys.stdout = cast("TextIO", Folded(before, shutil.get_terminal_size().columns))
+    try:
+        yield
+    finally:
+        sys.stdout = before
 
 
 def told(error: Exception) -> str:

@@ -1,6 +1,6 @@
 r"""The upward map of the Random Hierarchy Model and its flow [@Sclocchi2025] [@Sclocchi2025b].
 
-Left: p_{l+1} = F(p_l) with its stable fixed points 1/v and 1 and the unstable p*. Right: the belief in the true symbol
+(a) p_{l+1} = F(p_l) with its stable fixed points 1/v and 1 and the unstable p*. (b) The belief in the true symbol
 level by level for noises on both sides of epsilon*, by iterating F (lines) and by exact belief propagation on random
 grammars (points, with standard errors over grammars).
 """

@@ -1,8 +1,8 @@
 """Real images forward and backward: which layer of a classifier still recognises them, noise by noise?
 
 The protocol of [@Sclocchi2025] for images: cosine similarity of the features of start and end at every layer, a
-classifier and a denoiser being trained here on the same images. Left: the curves, with their null, the similarity to
-the ends of unrelated images (dashed). Right: how far the noise falls, in log sigma, while the similarity above chance
+classifier and a denoiser being trained here on the same images. (a, c) The curves, with their null, the similarity to
+the ends of unrelated images (dashed). (b, d) How far the noise falls, in log sigma, while the similarity above chance
 falls from 3/4 to 1/4 of its range, and where it passes one half.
 
 The digits ship with the package. A second row is computed where the environment variable IDEALSCORE_IMAGES names

@@ -1,8 +1,8 @@
 """Which symbols survive noise and denoising, level by level: exact, mean field, and a trained network.
 
 Forward and backward again, the class is lost at once at a critical noise while the leaves change little by little
-([@Sclocchi2025], the transition in noise). Left and middle: networks trained on Gaussian and on masked strings next to
-the exact posterior, with the critical noise of an infinitely deep tree by density evolution. Right: the epsilon
+([@Sclocchi2025], the transition in noise). (a, b) Networks trained on Gaussian and on masked strings next to
+the exact posterior, with the critical noise of an infinitely deep tree by density evolution. (c) The epsilon
 device, where mean field is a closed form.
 """
 

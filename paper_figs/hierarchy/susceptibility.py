@@ -1,8 +1,8 @@
 r"""Volume of correlated change chi, and the decay of correlations, for three kinds of noise [@Sclocchi2025b].
 
-Top: chi of the forward-backward experiment against noise, by exact posterior samples (points, standard errors over
+(a-c) chi of the forward-backward experiment against noise, by exact posterior samples (points, standard errors over
 grammars) and in mean field for the epsilon device (line); vertical lines are the critical noises of an infinitely
-deep tree, shaded by their standard error. Bottom: C(k)/C(0) of leaves whose branches meet at level k, near the
+deep tree, shaded by their standard error. (d-f) C(k)/C(0) of leaves whose branches meet at level k, near the
 largest chi.
 """
 

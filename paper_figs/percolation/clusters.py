@@ -1,7 +1,8 @@
 """What percolation looks like: clusters below, at and above the threshold, and overlapping disks at theirs.
 
-Each connected cluster has one colour, the larger the brighter; empty sites are dark. At the threshold the largest
-cluster is a fractal of dimension 91/48 with holes of all sizes [@Stauffer1994]; the disks are those of [@Mertens2012].
+(a) At the threshold, (b) below and (d) above it, (c) overlapping disks at theirs. Each connected cluster has one
+colour, the larger the brighter; empty sites are dark. At the threshold the largest cluster is a fractal of dimension
+91/48 with holes of all sizes [@Stauffer1994]; the disks are those of [@Mertens2012].
 """
 
 from __future__ import annotations

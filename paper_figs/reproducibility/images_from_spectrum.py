@@ -1,8 +1,8 @@
 """What n images teach a linear denoiser, predicted from their spectrum alone and measured, on larger images.
 
 As `reproducibility_from_spectrum`, for more data sets and more noise levels [@Dobriban2018; @Hastie2022]. One row per
-data set. Left: mean cosine of the samples that the Gaussian optima of two disjoint sets of n images draw from the same
-noise (filled), the prediction (line), and the same on Gaussian data with that spectrum (open, the null). Right: the
+data set. (a, c) Mean cosine of the samples that the Gaussian optima of two disjoint sets of n images draw from the same
+noise (filled), the prediction (line), and the same on Gaussian data with that spectrum (open, the null). (b, d) The
 disagreement of the two optima over its prediction, for three noise levels, its null (open), and the kurtosis factor of
 the images (dashed, where it is valid): 1 where images behave like Gaussian data.
 
@@ -197,7 +197,7 @@ def plot_cosine_of_sets(ax: Axes, result: xr.Dataset) -> None:
 
 @panel(
     "disagreement", "disagreement_stderr", "disagreement_predicted", "kurtosis", "kurtosis_valid", "n_train", "kind",
-    "sigma", "data", loc="upper right", size=0.75,
+    "sigma", "data", loc="upper left", size=0.75,
 )  # fmt: skip
 def plot_disagreement_of_sets(ax: Axes, result: xr.Dataset) -> None:
     """Disagreement of the Gaussian optima of two disjoint sets over its prediction, and the kurtosis factor; the first

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import sys
 from importlib import import_module
 
 import pytest
@@ -9,6 +10,13 @@ import pytest
 from idealscore._support.citations import KEY, bibliography
 
 from checkout import MODULES, ROOT
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.mark.parametrize("name", ["idealscore", *MODULES])

@@ -1,6 +1,8 @@
 """The help of every command: each option has its sentence, its group, and its default once."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib import import_module
@@ -12,6 +14,7 @@ import tyro
 from idealscore.cli import COMMANDS, main
 from idealscore.cli._edge.options import GROUPS, _subcommands, flat, grouped, nested, sentence
 from idealscore.cli._edge.parse import parse
+from idealscore.paper_figs.catalogue import names
 
 
 def commands() -> Iterator[tuple[str, type]]:
@@ -111,6 +114,45 @@ def test_every_command_is_quiet_when_asked(capsys: pytest.CaptureFixture[str], m
     assert main([*command, "--quiet"]) == 0
     quiet = capsys.readouterr()
     assert quiet.err == "" and quiet.out == loud.out
+
+
+def test_on_a_terminal_lines_fit_and_in_a_pipe_they_stay_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = (["--help"], ["figures", "--list"], ["transitions", "data", "digits", "--draws", "0", "--quiet"])
+    whole = []
+    for command in commands:
+        assert main(command) == 0
+        whole.append(capsys.readouterr().out)
+    assert len(whole[1].splitlines()) == len(names())
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for command, text in zip(commands, whole, strict=True):
+        assert main(command) == 0
+        shown = capsys.readouterr().out
+        assert max(map(len, shown.splitlines())) <= 80 < max(map(len, text.splitlines()))
+        assert shown.split() == text.split()
+
+
+def test_a_shell_completes_commands_and_options(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--completion", "bash"]) == 0
+    path = tmp_path / "completion"
+    path.write_text(capsys.readouterr().out)
+
+    def completed(*typed: str) -> set[str]:
+        line = " ".join(f"'{word}'" for word in typed)
+        ask = f"source {path}; COMP_WORDS=({line}); COMP_CWORD={len(typed) - 1}; _idealscore; echo ${{COMPREPLY[@]}}"
+        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+        return set(done.stdout.split())
+
+    assert completed("idealscore", "") == set(COMMANDS)
+    assert completed("idealscore", "comp") == {"compare", "compose"}
+    assert completed("idealscore", "compare", "--mod") == {"--model", "--mode"}
+    assert {"data", "guidance", "hierarchy", "hierarchy-levels", "--quiet"} <= completed(
+        "idealscore", "transitions", ""
+    )
+    assert main(["--completion", "zsh"]) == 0 and "bashcompinit" in capsys.readouterr().out
+    assert main(["--completion", "powershell"]) == 2 and "bash, zsh" in capsys.readouterr().err
 
 
 def test_without_a_command_four_things_to_try(capsys: pytest.CaptureFixture[str]) -> None:
