@@ -68,7 +68,9 @@ sigmas = np.geomspace(0.1, 5, 3 if SMALL else 8)
 def gap(denoiser, subset):
     """Denoising error on training over that on new images."""
     seen, new = (
-        track(denoiser, {"it": denoiser}, images[:64], sigmas, show=False).denoising_error.sel(theory="it")
+        track(denoiser, {"it": denoiser}, images[:64], sigmas, hand_over=False, show=False).denoising_error.sel(
+            theory="it"
+        )
         for images in (subset.images, held_out.images)
     )
     return seen / new

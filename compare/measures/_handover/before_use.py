@@ -50,7 +50,10 @@ def tried(network: Denoiser, condition: int | None, images: torch.Tensor, seed: 
     reference = images[:REFERENCE].to(images.device if weights is None else weights.device)
     reference = reference.to(at_least_float32(precision))
     evenly = torch.linspace(0, len(reference) - 1, min(TRIED, len(reference))).long()  # also where classes lie in order
-    return list(handover(asked, reference[evenly], training=reference, seed=seed).warnings)
+    others = torch.ones(len(reference), dtype=torch.bool)
+    if len(reference) >= 2 * TRIED:  # an optimum of the very images that are noised would be too good
+        others[evenly] = False
+    return list(handover(asked, reference[evenly], training=reference[others.to(reference.device)], seed=seed).warnings)
 
 
 def tried_by_class(network: Denoiser, training: ImageData, held_out: ImageData, seed: int) -> list[str]:
