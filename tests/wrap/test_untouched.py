@@ -101,7 +101,7 @@ USES = {
     "identify, in steps": lambda net, path: wrap.identify(net, X, range=(-1, 1), clock="index", show=False),
     "track": lambda net, path: track(net, {"gaussian": GaussianDenoiser.fit(X)}, X, [1.0], show=False),
     "track, network": lambda net, path: track(
-        wrapped(net), {"gaussian": GaussianDenoiser.fit(X)}, X[:4], "network", show=False
+        wrapped(net), {"gaussian": GaussianDenoiser.fit(X)}, X[:4], "network", hand_over=False, show=False
     ),
     "known_levels": lambda net, path: known_levels(wrapped(net), [1.0]),
     "compare": lambda net, path: compare(pictures(net), *SPLIT, SMALL, show=False),
