@@ -1,7 +1,7 @@
 """All windows of all images in the leaves of a tree, with what is needed to tell how much weight a leaf will carry.
 
-The windows are projected on their first principal components, and halved along the widest of them until a leaf holds
-about `LEAF` windows. From counts, means and variances in a leaf follows the sum of the weights
+The windows are projected on their first principal components and their middle, and halved along the widest of them
+until a leaf holds about `LEAF` windows. From counts, means and variances in a leaf follows the sum of the weights
 exp(-|q - y|^2 / 2 sigma^2) of its windows y for any window q, if they are normally distributed: a model that decides
 which leaves are read, and serves as a control of the sampling.
 """
@@ -192,12 +192,16 @@ def _chunks(array: Array) -> Iterator[Array]:
 
 
 def _components(images: Array, channels: int, size: int, centre: Array) -> Array:
-    """The first principal components of the windows of some images, (window, components)."""
+    """The first principal components of the windows of some images, and the pixel in the middle as far as it lies
+    outside of them, whose mean is asked for: (window, components)."""
     maps = torch.from_numpy(images).reshape(len(images), images.shape[1], -1, channels).permute(0, 3, 1, 2)
     windows = torch.nn.functional.unfold(maps.double() - torch.from_numpy(centre)[:, None, None], size)
     flat = windows.mT.reshape(-1, channels, size**2).mT.reshape(-1, channels * size**2)
     vectors = torch.linalg.eigh(flat.T @ flat / len(flat)).eigenvectors.flip(1)
-    return vectors[:, :COMPONENTS].numpy()
+    if flat.shape[1] <= COMPONENTS or channels >= COMPONENTS:
+        return vectors[:, :COMPONENTS].numpy()
+    middle = torch.eye(flat.shape[1], dtype=torch.float64)[:, size**2 // 2 * channels :][:, :channels]
+    return torch.linalg.qr(torch.cat([vectors[:, : COMPONENTS - channels], middle], 1)).Q.numpy()
 
 
 def _projected(images: Array, channels: int, size: int, centre: Array, basis: Array) -> tuple[Array, Array]:
