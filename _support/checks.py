@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -80,6 +81,16 @@ def real(argument: str, value: Any, minimum: float = -math.inf, maximum: float =
     return value
 
 
+def ordered(
+    low_name: str, low: Any, high_name: str, high: Any, minimum: float = -math.inf, maximum: float = math.inf
+) -> tuple[float, float]:
+    """`low` <= `high`, both finite floats within [minimum, maximum]."""
+    low, high = real(low_name, low, minimum, maximum), real(high_name, high, minimum, maximum)
+    if high < low:
+        raise ArgumentError(high_name, f"is {high:g}, below {low_name} = {low:g}", f"pass {low_name} <= {high_name}")
+    return low, high
+
+
 def number(argument: str, value: Any, minimum: float = -math.inf) -> float:
     """`value`, a number or an array or tensor of one, as a float >= minimum; infinity is a number, NaN is not."""
     array = float_array(argument, value)
@@ -89,6 +100,30 @@ def number(argument: str, value: Any, minimum: float = -math.inf) -> float:
         above = "" if minimum == -math.inf else f" >= {minimum:g}"
         raise ArgumentError(argument, f"is {float(array)}", f"pass a number{above}")
     return float(array)
+
+
+def flag(argument: str, value: Any) -> bool | None:
+    """`value` if it is True, False or None, as `show` is."""
+    if value is not None and not isinstance(value, bool | np.bool_):
+        raise ArgumentError(argument, f"is a {type(value).__name__}", "pass True, False or None")
+    return None if value is None else bool(value)
+
+
+@contextmanager
+def speaking_of(argument: str, *others: str) -> Iterator[None]:
+    """What is wrong with a part that was made from `argument`, said of the argument; errors about `others` stay."""
+    try:
+        yield
+    except ArgumentError as error:
+        if error.argument in (argument, *others):
+            raise
+        raise said_of(argument, error) from None
+
+
+def said_of(argument: str, error: ArgumentError) -> ArgumentError:
+    """The same error about another argument."""
+    kind = ArgumentError if isinstance(error, UnknownNameError) else type(error)
+    return kind(argument, error.problem, error.remedy)
 
 
 def instance(argument: str, value: object, kind: type[T], *others: type[T]) -> T:
@@ -108,9 +143,16 @@ def function(argument: str, value: F, call: str) -> F:
 
 def items(argument: str, value: Any) -> list[Any]:
     """The items of a list, tuple, array or other iterable; a string is one thing and not a list of letters."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise ArgumentError(argument, f"is {value!r}", "pass a list")
-    return list(value)
+    if not isinstance(value, str | bytes) and isinstance(value, Iterable):
+        with suppress(TypeError):  # an array of one number has no items
+            return list(value)
+    raise ArgumentError(argument, f"is {value!r}", "pass a list")
+
+
+def plain(value: Any) -> Any:
+    """Arrays and lists as tuples of Python's numbers, as a configuration holds them; all else as it is."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
 def axis(argument: str, value: Any, ndim: int) -> int:
@@ -139,6 +181,34 @@ def finite(argument: str, array: T) -> T:
     if not good:
         raise NotFiniteError(argument, "holds NaN or infinite values", "remove or replace them first")
     return array
+
+
+def squarable(argument: str, array: T) -> T:
+    """`array` (NumPy or torch) if its entries are finite and can be squared and summed in their own precision."""
+    entries: Any = finite(argument, array)
+    if _is_tensor(entries):
+        import torch
+
+        largest = float(entries.detach().abs().max()) if entries.numel() else 0.0
+        limits = torch.finfo(torch.promote_types(entries.dtype, torch.float32))
+    else:
+        largest, limits = float(np.abs(entries).max(initial=0.0)), np.finfo(entries.dtype)
+    if largest > 1e-3 * limits.max**0.5 or 0 < largest < 1e3 * limits.tiny**0.5:
+        problem = f"goes up to {largest:.3g}, whose square is no number in {entries.dtype}"
+        raise NotFiniteError(argument, problem, "pass it in another unit")
+    return array
+
+
+def points(argument: str, value: Any, minimum: int = 1) -> torch.Tensor:
+    """A `dataset` that is measured: without a gradient, and its entries can be squared."""
+    return squarable(argument, dataset(argument, value, minimum).detach())
+
+
+def varied(argument: str, value: torch.Tensor) -> torch.Tensor:
+    """`value` `(n, *event)` if its rows differ."""
+    if bool((value == value[:1]).all()):
+        raise EmptyDataError(argument, "holds the same datum only", "pass data that vary")
+    return value
 
 
 def _on_a_real_device(argument: str, tensor: torch.Tensor) -> None:

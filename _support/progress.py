@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from . import checks as check
 from .cost import duration
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def bar(
 
     `show=False` is silent; `show=True` writes the first line at once.
     """
+    check.flag("show", show)
     made: type[tqdm[Any]] = _bar_type() if _looked_at() else _lines()
     options: dict[str, Any] = {"dynamic_ncols": True} if _looked_at() else {"delay": 0.0 if show else EVERY}
     items = cast("Iterable[T]", iterable)
@@ -53,6 +55,7 @@ class Overall:
     """One bar for a whole job, in any unit of work, with the time that is left; off a terminal, a line now and then."""
 
     def __init__(self, total: float, label: str, show: bool | None = None) -> None:
+        check.flag("show", show)
         make, looked_at = _bar_type(), _looked_at()
         shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left{postfix}"
         show = False if _SILENT.get() else show
@@ -100,7 +103,7 @@ def overall(total: float, label: str, show: bool | None = None) -> Overall:
 @contextmanager
 def message(text: str, show: bool | None = None) -> Iterator[None]:
     """Say what is going on (a compilation, a load) for as long as it lasts."""
-    shown = not _SILENT.get() and (sys.stderr.isatty() if show is None else show)
+    shown = not _SILENT.get() and (sys.stderr.isatty() if check.flag("show", show) is None else show)
     if shown:
         print(f"{text} ...", end="", file=sys.stderr, flush=True)
     try:

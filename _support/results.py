@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataFileError, IdealScoreError, OutputError
 from .files.leftovers import temporary_file
+from .files.netcdf_limits import check_harmless, check_sizes
 from .memory import available_memory
-from .netcdf_limits import check_harmless, check_sizes
 
 if TYPE_CHECKING:
     import xarray as xr

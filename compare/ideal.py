@@ -11,6 +11,7 @@ import xarray as xr
 from .._support import checks as check
 from .._support.display.tables import FORMS, titled
 from .._support.estimates import show
+from .._support.typed import typed
 from .._support.types import FilePath
 from ..errors import ArgumentError
 from . import plot as _plots
@@ -26,6 +27,7 @@ PANELS = [name.removeprefix("plot_") for name in dir(_plots) if name.startswith(
 MOST_ROWS = 1000
 
 
+@typed
 @xr.register_dataset_accessor("ideal")
 class IdealAccessor:
     """What this package knows to do with a result; every Dataset has it as `.ideal` once `idealscore.compare` is there.

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from .._support.typed import typed
 from .._support.types import ArrayLike, Device, FilePath
 from ..errors import ArgumentError, CheckpointError
 from ..theory.denoiser import Denoiser
@@ -25,6 +26,7 @@ SAFELY = (
 )
 
 
+@typed
 def load_network(
     source: FilePath | Denoiser | object,
     *,
@@ -167,6 +169,7 @@ def _object(source: Any, scheduler: object) -> Any:
     )
 
 
+@typed
 def describe_network(network: object) -> str:
     """One line on a network: what it is, what it predicts, its clock, its noise range, its range of data if known.
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from .._support import checks as check
 from .._support.modules import evaluating
+from .._support.typed import typed
 from .._support.types import Array, ArrayLike, Points, Record, Sigma
 from ..errors import ArgumentError
 from ..theory.denoiser import Denoiser
@@ -19,6 +20,7 @@ from ..theory.guidance._guided_shift import check_interval
 CONDITION = "pass one, on the command line --condition class (the labels of the data) or --condition 3"
 
 
+@typed
 class GuidedDenoiser(nn.Module):
     """D_u + (1 + w) (D_c - D_u), a conditional network guided with weight w [@Ho2022], at some noise levels or at all.
 
@@ -73,6 +75,9 @@ class GuidedDenoiser(nn.Module):
         super().__init__()
         if not callable(denoiser):
             raise ArgumentError("denoiser", f"expected a callable, got {type(denoiser).__name__}", "pass a network")
+        for name, given in (("condition", condition), ("null", null)):
+            if given is not None:
+                check.finite(name, check.array(name, given))
         self.denoiser: Any = denoiser
         self.condition = condition
         self.guidance = check.real("guidance", guidance)

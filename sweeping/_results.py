@@ -11,6 +11,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from .._support import results as saved
+from .._support.typed import typed
 from ..errors import DataFileError, EmptyDataError
 from ._values import ERRORS
 from .folder import SweepFolder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .._support.types import FilePath
 
 
+@typed
 def results(out: FilePath) -> xr.Dataset:
     """What a sweep has computed so far, as one labelled Dataset.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 from .._support import checks as check
 from .._support import progress as _progress
 from .._support.files.lock import held
+from .._support.typed import typed
 from . import engines, functions
 from ._drive import Drive
 from ._results import assemble
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .._support.types import FilePath
 
 
+@partial(typed, free=("function",))
 def sweep(
     function: Callable[..., object],
     grid: Mapping[str, Iterable[Value]] | Iterable[tuple[str, Iterable[Value]]],
@@ -155,7 +158,7 @@ def _finished(folder: SweepFolder, count: int) -> np.ndarray:
     damaged = [index for index in np.flatnonzero(~done).tolist() if folder.point(index).exists()]
     if damaged:
         text = f"{len(damaged)} damaged result(s) in {folder.path} are made again, the first is point {damaged[0]}"
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(text, stacklevel=5)
         for index in damaged:
             folder.point(index).unlink()
     return done
@@ -168,7 +171,7 @@ def _notice_changes(folder: SweepFolder, source: str) -> None:
         text = (
             f"the function has changed since the sweep in {folder.path} was begun; finished points are kept unchanged"
         )
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(text, stacklevel=5)
 
 
 def _stopped(folder: SweepFolder, grid: Grid) -> str:

@@ -12,12 +12,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._support import checks as check
+from .._support.typed import typed
 from ..errors import ArgumentError, EmptyDataError, UnknownNameError
 
 MOST_POINTS = 10**7
 Value: TypeAlias = bool | int | float | str
 
 
+@typed
 @dataclass(frozen=True, repr=False)
 class Grid:
     """The points of a sweep: a product of named axes, and values common to all points.

@@ -7,14 +7,14 @@ import torch
 from ..errors import CovarianceError
 
 
-def rank_cut(eigenvalues: torch.Tensor, dim: int) -> torch.Tensor:
+def rank_cut(eigenvalues: torch.Tensor, dim: int, argument: str = "covariance") -> torch.Tensor:
     """Eigenvalues below the rounding of the largest become zero; clearly negative ones are refused."""
     largest = float(eigenvalues.detach().abs().max()) if eigenvalues.numel() else 0.0
     rounding = dim * torch.finfo(eigenvalues.dtype).eps * largest
     if bool((eigenvalues < -max(rounding, 1e-10 * largest)).any()):
         lowest = float(eigenvalues.detach().min())
         raise CovarianceError(
-            "covariance",
+            argument,
             f"is not positive semi-definite (eigenvalue {lowest:.3g})",
             "pass a covariance, or clip its negative eigenvalues",
         )

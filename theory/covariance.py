@@ -89,7 +89,7 @@ class Covariance(nn.Module):
         working = matrix.float() if matrix.dtype.itemsize < 4 else matrix  # no decomposition exists in half precision
         eigenvalues, basis = (part.to(matrix.dtype) for part in torch.linalg.eigh((working + working.T) / 2))
         dim = matrix.shape[0]
-        eigenvalues = rank_cut(eigenvalues, dim).flip(0)
+        eigenvalues = rank_cut(eigenvalues, dim, argument).flip(0)
         rank = int((eigenvalues > 0).sum())
         return cls(eigenvalues[:rank], basis.flip(1)[:, :rank].contiguous(), matrix.new_zeros(()), dim)
 

@@ -14,7 +14,7 @@ import torch
 from .._support import checks as check
 from .._support.shapes import per_row
 from .._support.types import ArrayLike, Points, Sigma
-from ..errors import NoiseLevelError
+from ..errors import NoiseLevelError, ShapeError
 
 
 @runtime_checkable
@@ -74,10 +74,10 @@ def _positive(denoiser: object, sigma: Sigma, x: Points) -> torch.Tensor:
     check.function("denoiser", denoiser, "denoiser(x, sigma)")
     check.finite("x", check.batch("x", x, x.shape[1:] if isinstance(x, torch.Tensor) else ()))
     levels = per_sample(sigma, x)
-    if not bool(((levels > 0) & levels.isfinite()).all()):
-        raise NoiseLevelError(
-            "sigma", "holds 0 or inf", "pass finite noise levels > 0: the quotient has no limit there"
-        )
+    squares = levels.square()
+    if not bool(((squares > 0) & squares.isfinite()).all()):
+        problem = f"holds 0, inf, or a level whose square is none in {levels.dtype}"
+        raise NoiseLevelError("sigma", problem, "pass noise levels > 0: the quotient has no limit there")
     return levels
 
 
@@ -106,7 +106,7 @@ def score(denoiser: Denoiser, x: Points, sigma: Sigma) -> torch.Tensor:
     Examples
     --------
     >>> x = torch.ones(1, 2, dtype=torch.float64)
-    >>> score(lambda x, sigma: x / (1 + sigma**2), x, 1.0)
+    >>> score(lambda x, sigma: x / (1 + sigma[:, None] ** 2), x, 1.0)
     tensor([[-0.5000, -0.5000]], dtype=torch.float64)
     """
     level = _positive(denoiser, sigma, x)
@@ -138,7 +138,7 @@ def noise_prediction(denoiser: Denoiser, x: Points, sigma: Sigma) -> torch.Tenso
     Examples
     --------
     >>> x = torch.ones(1, 2, dtype=torch.float64)
-    >>> noise_prediction(lambda x, sigma: x / (1 + sigma**2), x, 1.0)
+    >>> noise_prediction(lambda x, sigma: x / (1 + sigma[:, None] ** 2), x, 1.0)
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
     level = _positive(denoiser, sigma, x)
@@ -174,7 +174,7 @@ def velocity(denoiser: Denoiser, x: Points, sigma: Sigma, kind: str = "flow") ->
     Examples
     --------
     >>> x = torch.ones(1, 2, dtype=torch.float64)
-    >>> velocity(lambda x, sigma: x / (1 + 3 * sigma**2), x, 1.0)
+    >>> velocity(lambda x, sigma: x / (1 + 3 * sigma[:, None] ** 2), x, 1.0)
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
     check.choice("kind", kind, ("flow", "v"))
@@ -218,6 +218,8 @@ def jacobian(denoiser: Denoiser, x: Points, sigma: Sigma, create_graph: bool = F
              [0.5000, 0.0000]]], dtype=torch.float64)
     """
     levels = check.sigmas("sigma", sigma, x)
+    if x.ndim < 2:
+        raise ShapeError("x", f"has shape {tuple(x.shape)}", "pass points (batch, *event)")
     with torch.enable_grad():
         x = x if create_graph and x.requires_grad else x.detach().requires_grad_()
         denoised = denoiser(x, levels).flatten(1)
@@ -279,7 +281,7 @@ def with_condition(denoiser: _Conditional, condition: ArrayLike) -> Denoiser:
     Raises
     ------
     ArgumentError
-        Where `denoiser` cannot be called.
+        Where `denoiser` cannot be called, or `condition` is not an array of real numbers.
 
     Examples
     --------
@@ -289,6 +291,7 @@ def with_condition(denoiser: _Conditional, condition: ArrayLike) -> Denoiser:
     """
 
     check.function("denoiser", denoiser, "denoiser(x, sigma, condition=c)")
+    check.finite("condition", check.array("condition", condition))
 
     def conditioned(x: Points, sigma: Sigma) -> Points:
         return denoiser(x, sigma, condition=condition)

@@ -66,13 +66,14 @@ def within_known_range(denoiser: object, low: float, high: float) -> tuple[float
     (0.1, 10.0)
     """
     least, most = known_range(denoiser)
+    low, high = check.number("low", low, 0.0), check.number("high", high, 0.0)
     if low > most or high < least:
         problem = f"from {low:.4g} to {high:.4g} lie beyond the network's, {least:.4g} ... {most:.4g}"
         raise NoiseLevelError("sigmas", problem, "ask for noise levels that the network knows")
     return max(low, least), min(high, most)
 
 
-def known_levels(denoiser: Denoiser, asked: ArrayLike | None = None) -> Array:
+def known_levels(denoiser: Denoiser, sigmas: ArrayLike | None = None) -> Array:
     """The noise levels nearest to those asked for that a denoiser knows.
 
     Of a network in steps (it has a `grid`) they are levels of whole steps, nearest in log sigma and each once; of any
@@ -82,7 +83,7 @@ def known_levels(denoiser: Denoiser, asked: ArrayLike | None = None) -> Array:
     ----------
     denoiser : Denoiser
         Any denoiser.
-    asked : array_like, shape (n,), optional
+    sigmas : array_like, shape (n,), optional
         Noise levels > 0 (default: 18 of [@Karras2022] within the range of the denoiser, falling).
 
     Returns
@@ -103,10 +104,10 @@ def known_levels(denoiser: Denoiser, asked: ArrayLike | None = None) -> Array:
     >>> known_levels(net, [0.001, 0.0101, 1.0]).round(4).tolist()
     [0.01, 0.9995]
     """
-    if asked is None:
+    if sigmas is None:
         low, high = within_known_range(denoiser, *WIDEST)
-        asked = karras_sigmas(18, low, high)
-    levels = check.positive_sigmas("sigmas", asked)
+        sigmas = karras_sigmas(18, low, high)
+    levels = check.positive_sigmas("sigmas", sigmas)
     grid = getattr(denoiser, "grid", None)
     if grid is None:
         low, high = known_range(denoiser)
@@ -182,9 +183,11 @@ def falling_levels(sigmas: ArrayLike, infinite: bool = False) -> Array:
     >>> falling_levels([2, 1, 0])
     array([2., 1., 0.])
     """
-    grid = check.float_array("sigmas", sigmas).reshape(-1)
+    grid = check.float_array("sigmas", sigmas).reshape(-1).copy()  # what is given may be read-only
     finite = grid[1:] if infinite and grid.size and grid[0] == math.inf else grid
     if grid.size < 2 or not np.isfinite(finite).all() or not (grid[1:] < grid[:-1]).all() or grid[-1] < 0:
         problem = "is not a strictly decreasing list of two or more finite levels >= 0"
         raise NoiseLevelError("sigmas", problem, "sort it, largest first")
+    if (finite > 0).any():
+        check.positive_sigmas("sigmas", finite[finite > 0])
     return grid

@@ -22,6 +22,8 @@ from .._support.display import boxes
 from ..errors import NoiseLevelError, ShapeError
 from .discrete_schedule import DiscreteSchedule as DiscreteSchedule
 
+LARGEST_RHO = 1e6  # beyond, rounding merges the levels
+
 if TYPE_CHECKING:
     from .._support.types import Array, ArrayLike
 
@@ -291,7 +293,7 @@ def karras_sigmas(n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0
     Raises
     ------
     ArgumentError
-        Unless n >= 2, 0 <= sigma_min <= sigma_max and rho > 0.
+        Unless n >= 2, 0 <= sigma_min <= sigma_max and 0.001 <= rho <= 10^6.
 
     Examples
     --------
@@ -299,9 +301,8 @@ def karras_sigmas(n: int = 18, sigma_min: float = 0.002, sigma_max: float = 80.0
     [80.0, 9.723, 0.47, 0.002]
     """
     n = check.integer("n", n, 2)
-    sigma_min = check.real("sigma_min", sigma_min, 0.0)
-    sigma_max = check.real("sigma_max", sigma_max, sigma_min)
-    rho = check.real("rho", rho, 1e-3)
+    sigma_min, sigma_max = check.ordered("sigma_min", sigma_min, "sigma_max", sigma_max, 0.0)
+    rho = check.real("rho", rho, 1e-3, LARGEST_RHO)
     ramp = np.linspace(0, 1, n)
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
     sigmas = (high + ramp * (low - high)) ** rho

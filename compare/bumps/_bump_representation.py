@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...learned.training.bumps import encode_centres
 from ...simulate.bumps import bump_images
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 from .studies import _attributes, _centre_errors, _folder, _right
 
 
+@typed
 def bump_representation(
     plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._support.estimates import estimates
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...simulate.bumps import BumpCanvas, stripe_labels
 from ...simulate.bumps.labels import random_share
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 from .studies import REACHED, _attributes, _folder, _right
 
 
+@typed
 def data_efficiency(
     plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._support.estimates import estimates, mean_error
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...simulate.bumps import REGIONS, stripe_labels
 from ...simulate.bumps.labels import random_share
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 from .studies import SETS, _attributes, _example, _folder, _right
 
 
+@typed
 def held_out_composition(
     plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:

@@ -10,6 +10,7 @@ import numpy as np
 from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...simulate.bumps import BumpCanvas
 from ...simulate.bumps.labels import random_share
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 from .studies import _attributes, _folder, _right
 
 
+@typed
 def percolation_of_accuracy(
     plan: BumpPlan, seed: int = 0, run_dir: FilePath | None = None, device: Device = "cpu"
 ) -> xr.Dataset:

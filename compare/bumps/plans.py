@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ...learned.training.bumps import BumpRecipe
 from ...learned.training.config import TrainConfig
 from ...simulate.bumps import BumpCanvas, HeldOut
 
 
+@typed
 @dataclass(frozen=True)
 class BumpPlan:
     """One scale: canvas and networks of each study [@Liang2024].
@@ -41,6 +43,11 @@ class BumpPlan:
     seeds : int
         Networks per setting.
 
+    Raises
+    ------
+    ArgumentError
+        Where a size or the number of seeds is not a whole number in its range.
+
     Examples
     --------
     >>> plan("small").held_out.low, plan("small").seeds
@@ -59,6 +66,13 @@ class BumpPlan:
     few: float = 0.4
     overlap: float = 0.005
     seeds: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "sizes", "counts", "widths", "shares"):
+            object.__setattr__(self, name, check.plain(getattr(self, name)))
+        for size in self.sizes:
+            check.integer("sizes", size, 2)
+        check.integer("seeds", self.seeds, 1)
 
     def with_recipe(self, **changes: object) -> BumpPlan:
         """The same plan with other options of the recipe.
@@ -115,6 +129,7 @@ PLANS = {
 }
 
 
+@typed
 def plan(scale: str) -> BumpPlan:
     """The plan of a scale.
 

@@ -14,6 +14,7 @@ import xarray as xr
 
 from ..._support.cost import duration, read_duration
 from ..._support.estimates import estimates
+from ..._support.typed import typed
 from ..._support.types import FilePath
 from ...errors import ArgumentError, CovarianceError, EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
@@ -39,6 +40,7 @@ FIXED_PANELS = ("clean", "noisy", "network")
 OF_IMAGES = ("local", "masked")
 
 
+@typed
 def compare(
     network: Denoiser,
     training: ImageData,
@@ -179,7 +181,7 @@ def warn_of_shared(training: ImageData, held_out: ImageData) -> None:
     """A word where held-out images are in the training set."""
     shared = exact_duplicates(held_out.images, training.images)
     if shared:
-        warnings.warn(f"{shared} of the held-out images are in the training set", stacklevel=3)
+        warnings.warn(f"{shared} of the held-out images are in the training set", stacklevel=4)
 
 
 def theories_for(
@@ -247,7 +249,7 @@ def left_of(config: Comparison, started: float) -> float | None:
 
 def _unless_told(left: float | None) -> Announce:
     """Where nobody listens, what a budget makes skip is a warning, and the rest is not said."""
-    return lambda text: warnings.warn(text, stacklevel=4) if left is not None and "to keep" in text else None
+    return lambda text: warnings.warn(text, stacklevel=5) if left is not None and "to keep" in text else None
 
 
 def against(

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
+from ..._support import checks as check
 from ..._support.estimates import show
+from ..._support.typed import typed
 from .options import HELD_OUT
 
 FOLLOWS, NEAREST = 0.9, 0.5
@@ -52,6 +54,7 @@ class Level:
         return replace(self, sigmas=sigmas, names=common, shares=shares, sizes=self.sizes + other.sizes)
 
 
+@typed
 def explanation(result: xr.Dataset, split: str = HELD_OUT) -> str:
     """One sentence, or a few, on which theory explains the network at which noise, from the numbers alone.
 
@@ -71,6 +74,11 @@ def explanation(result: xr.Dataset, split: str = HELD_OUT) -> str:
     str
         In plain words.
 
+    Raises
+    ------
+    UnknownNameError
+        For a split that the result does not have.
+
     Examples
     --------
     >>> from idealscore.compare import Comparison, compare
@@ -81,7 +89,7 @@ def explanation(result: xr.Dataset, split: str = HELD_OUT) -> str:
     >>> explanation(compare(GaussianDenoiser.fit(training.images), training, held_out, config, show=False))
     'From sigma = 0.05 to 0.5 the network follows the Gaussian optimum, which explains 100 % of its score.'
     """
-    part = result.sel(split=split)
+    part = result.sel(split=check.choice("split", split, map(str, result.split.values)))
     inside = ~part.outside.values if "outside" in part else np.ones(part.sizes["sigma"], dtype=bool)
     if not inside.any():
         return "No noise level lies in the range that the network was trained on: nothing can be said."

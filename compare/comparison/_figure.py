@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from ..._support.style import letters, style
+from ..._support.typed import typed
 from ..plot import plot_denoising_error, plot_examples, plot_memorisation, plot_score_gap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@typed
 def figure(result: xr.Dataset) -> Figure:
     """Draw a comparison from its Dataset alone, as `plot_score_gap` and its neighbours draw its panels.
 

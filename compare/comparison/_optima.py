@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, UnknownNameError
 from ...learned.data.images import ImageData
@@ -145,6 +146,7 @@ def build(theory: str, ground: Ground) -> Denoiser:
     return cast("Denoiser", made)
 
 
+@typed
 def optima(
     data: ImageData | ArrayLike,
     theories: tuple[str, ...] = THEORIES,
@@ -198,13 +200,13 @@ def optima(
     >>> optima(images, ("local",))["local"].patch_size(0.05)
     1
     """
-    images = data.images if isinstance(data, ImageData) else check.dataset("data", data)
+    images = data.images if isinstance(data, ImageData) else check.points("data", data)
     labels = data.labels if isinstance(data, ImageData) else None
     theories = checked_theories(theories)
     if "local" in theories and patch_size is None:
         if len(images) < 2:
             raise ArgumentError("patch_size", "cannot be chosen by a single image", "pass a patch size")
         patch_size = choose_patch_sizes(images, USUAL_LEVELS, seed=seed)
-    known = None if others is None else check.dataset("others", others).to(images)
+    known = None if others is None else check.points("others", others).to(images)
     ground = Ground(images, labels, 1 if patch_size is None else patch_size, seed, known)
     return {name_of(theory): build(theory, ground) for theory in theories}

@@ -14,6 +14,7 @@ import xarray as xr
 
 from ..._support.citations import bibliography
 from ..._support.style import style
+from ..._support.typed import typed
 from ._explanation import explanation, shares
 from ._page_parts.coloured_table import CAPTION, coloured_table
 from ._page_parts.denoised_pictures import denoised_pictures, has_pictures
@@ -150,6 +151,7 @@ def section(result: xr.Dataset, drawn: Figure, title: str = "", number: int = 0)
     )
 
 
+@typed
 def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
     """The report as one HTML page that needs no other file and no network.
 

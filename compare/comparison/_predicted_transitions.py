@@ -8,12 +8,14 @@ from dataclasses import replace
 import xarray as xr
 
 from ..._support.estimates import estimates
+from ..._support.typed import typed
 from ...learned.data.images import ImageData
 from ...theory.transition import Transition
 from ...theory.transitions import collapse, mode_emergence, speciation
 from ...theory.transitions._spectrum import spectrum
 
 
+@typed
 def predicted_transitions(training: ImageData, n_train: int) -> list[Transition]:
     """Where theory expects the first and the tenth mode, the classes and the training images to appear.
 

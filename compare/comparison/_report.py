@@ -9,12 +9,14 @@ import xarray as xr
 from ..._support import results as _results
 from ..._support.display.tables import aligned
 from ..._support.style import style
+from ..._support.typed import typed
 from ._figure import figure
 from ._page import page
 from ._table import table
 from .several_models import models_of, one_model, pair_legend, pair_rows
 
 
+@typed
 def report(result: xr.Dataset, out: str | Path) -> str:
     """Write everything that a comparison leaves behind into a folder.
 

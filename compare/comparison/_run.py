@@ -126,7 +126,7 @@ class Run:
     def _warn(self, text: str) -> None:
         """What must not pass without a word, whoever listens."""
         if self.announce is None:
-            warnings.warn(text, stacklevel=4)
+            warnings.warn(text, stacklevel=5)
         self._say(text)
 
     def _say(self, text: str) -> None:

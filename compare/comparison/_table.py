@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..._support import checks as check
 from ..._support.display.tables import aligned
 from ..._support.estimates import show
+from ..._support.typed import typed
 from ...theory.noise import DiscreteSchedule, NoiseLevel
 from ._explanation import explanation, shares
 from ._own_levels.steps import step_text, steps_legend
@@ -106,6 +108,7 @@ def paper_tables(result: xr.Dataset, split: str = HELD_OUT) -> dict[str, list[di
     return {**made, **({"Predicted transitions": predicted} if predicted else {})}
 
 
+@typed
 def table(result: xr.Dataset, split: str = HELD_OUT) -> str:
     """The table of a comparison as text: a row for each noise level, the predicted transitions between the rows.
 
@@ -122,6 +125,11 @@ def table(result: xr.Dataset, split: str = HELD_OUT) -> str:
         The rows from the largest noise level to the smallest, and below them what the columns mean; then the shares
         of the score that each theory and the best combination explain, and one sentence that sums them up.
 
+    Raises
+    ------
+    UnknownNameError
+        For a split that the result does not have.
+
     Examples
     --------
     >>> from idealscore.compare import Comparison, compare
@@ -133,6 +141,7 @@ def table(result: xr.Dataset, split: str = HELD_OUT) -> str:
     >>> text.split()[:6]
     ['sigma', 'DDPM', 'step', 'closest', 'theory', 'score']
     """
+    check.choice("split", split, map(str, result.split.values))
     cells = rows(result, split)
     line, rule, *body = aligned(cells)
     pending = transition_rows(result)

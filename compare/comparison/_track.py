@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.modules import guarded, in_evaluation
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
@@ -44,6 +46,7 @@ NONE = "none"
 ROUNDING = 1e-12  # relative: distances closer than that are equal
 
 
+@partial(typed, says={"x": "data", "covariance": "data"})
 def track(
     denoiser: Denoiser,
     theories: Mapping[str, Denoiser],
@@ -144,23 +147,22 @@ def track(
     >>> result.closest.values.tolist(), float(result.score_error.sel(theory="gaussian").max())
     (['gaussian', 'gaussian'], 0.0)
     """
-    data = check.dataset("data", data, minimum=2)
+    data = check.points("data", data, minimum=2)
     grid = check.positive_sigmas("sigmas", asked_levels(denoiser, sigmas))
     if not theories:
         raise EmptyDataError("theories", "is empty", "pass at least one {name: denoiser}")
     n_noise = check.integer("n_noise", n_noise, 1)
     batch_size = check.integer("batch_size", batch_size, 1)
-    told = None if condition is None else torch.as_tensor(condition)
-    if told is not None and len(told) != len(data):
-        raise ShapeError("condition", f"has {len(told)} rows for {len(data)} points", "pass one for each point")
+    told = None if condition is None else check.tensor("condition", condition)
+    if told is not None and tuple(told.shape[:1]) != (len(data),):
+        raise ShapeError("condition", f"has shape {tuple(told.shape)} for {len(data)} points", "pass one for each")
+    options = {"n_noise": n_noise, "seed": seed, "batch_size": batch_size, "told": told}
     null = null or featureless(data)
     wrong = _wrong_with(denoiser, data, told, seed) if hand_over else []
     if wrong:
         warnings.warn(f"the denoiser as it was handed over: {'; '.join(wrong)}", stacklevel=2)
     levels = [
-        track_level(
-            denoiser, theories, null, data, float(sigma), n_noise=n_noise, seed=seed, batch_size=batch_size, told=told
-        )
+        track_level(denoiser, theories, null, data, float(sigma), **options)
         for sigma in progress.bar(grid, label="noise levels", show=show)
     ]
     result = with_steps(joined(levels, data, n_noise, seed), denoiser)
@@ -195,7 +197,7 @@ def featureless(data: ArrayLike) -> GaussianDenoiser:
     >>> featureless(torch.tensor([[1.0, 5.0], [3.0, 1.0]]))(torch.zeros(1, 2), 5.0**0.5 / 2**0.5)
     tensor([[1.0000, 1.5000]])
     """
-    points = check.dataset("data", data).double()
+    points = check.points("data", data).double()
     variance = points.var(0, correction=0).mean()
     return GaussianDenoiser(points.mean(0), Covariance.isotropic(variance, points[0].numel()))
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..._support import checks as check
 from ..._support.labels import class_number
 from ..._support.results import write_text
+from ..._support.typed import typed
 from ...errors import ArgumentError, NoiseLevelError, ShapeError
 from ...learned import load_network
 from ...learned._classes import in_classes_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ...theory.denoiser import Denoiser
 
 
+@typed
 def run_comparison(
     comparison: Comparison | None = None,
     run_dir: FilePath | None = None,
@@ -196,7 +198,7 @@ def _known_part(comparison: Comparison, networks: Mapping[str, Denoiser], say: C
 
 def _warn(text: str) -> None:
     """Where nobody is told a plan, a warning."""
-    warnings.warn(text, stacklevel=4)
+    warnings.warn(text, stacklevel=5)
 
 
 def _told(comparison: Comparison) -> str:

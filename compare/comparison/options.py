@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from ..._support import checks as check
 from ..._support.cost import read_duration
+from ..._support.typed import typed
 from ..._support.types import Array
 from ...errors import ArgumentError
 from ...theory.levels import NETWORK
@@ -22,6 +24,7 @@ MOST_IMAGES, FEWEST_IMAGES = 360, 24
 SMALL_WORK = 2e6  # entries of a training set up to which 360 images take seconds
 
 
+@partial(typed, free=("model",))
 @dataclass(frozen=True)
 class Comparison:
     """Hold a network against the closed-form optima of its training set, noise level by noise level.
@@ -118,17 +121,21 @@ class Comparison:
     def __post_init__(self) -> None:
         if self.model is None or isinstance(self.model, str):
             object.__setattr__(self, "model", (self.model,) if self.model else ())
+        for path in check.items("model", self.model):
+            check.instance("model", path, str)
         check.integer("n_samples", self.n_samples, 2)
         if self.guidance is not None and not self.condition:
             raise ArgumentError("guidance", "is given without a condition", "pass condition='class' or a class")
         check.integer("levels", self.levels, 2)
-        check.real("sigma_max", self.sigma_max, check.real("sigma_min", self.sigma_min, 1e-6))
+        check.ordered("sigma_min", self.sigma_min, "sigma_max", self.sigma_max, 1e-6)
         if self.n_images is not None:
             check.integer("n_images", self.n_images, 2)
         check.integer("n_noise", self.n_noise, 1)
         check.integer("steps", self.steps, 1)
         checked_theories(self.theories)
         if self.patch_size is not None:
+            with check.speaking_of("patch_size"):
+                checked_sizes((self.patch_size,))
             object.__setattr__(self, "patch_sizes", (self.patch_size,))
         checked_sizes(self.patch_sizes)
         if self.noise_levels and self.noise_levels != NETWORK:

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from ..._support import checks as check
 from ..._support.cost import read_duration
 from ..._support.estimates import shown
+from ..._support.typed import typed
 from ..._support.types import FilePath
 from ...errors import EmptyDataError, ShapeError
 from ...learned.data.images import ImageData
@@ -34,6 +36,7 @@ PAIRS = {"model": "sampler", "other": "other_sampler"}
 MEASURES = {"rp": "RP", "mae": "MAE score", "cosine": "cosine", "rmse": "RMSE", "rp_chance": "RP by chance"}
 
 
+@typed
 def compare_models(
     networks: Mapping[str, Denoiser],
     training: ImageData,
@@ -201,6 +204,7 @@ def models_of(result: xr.Dataset) -> list[str]:
     return [str(name) for name in result.model.values] if "model" in result.dims else []
 
 
+@typed
 def one_model(result: xr.Dataset, name: str) -> xr.Dataset:
     """The comparison of one of several networks, as `compare` gives it.
 
@@ -216,6 +220,11 @@ def one_model(result: xr.Dataset, name: str) -> xr.Dataset:
     xarray.Dataset
         Without the dimension `model` and without what concerns pairs of models.
 
+    Raises
+    ------
+    UnknownNameError
+        For a model that the result does not have.
+
     Examples
     --------
     >>> result = xr.Dataset({"rmse": ("model", [1.0, 2.0])}, coords={"model": ["one", "two"]})
@@ -225,7 +234,7 @@ def one_model(result: xr.Dataset, name: str) -> xr.Dataset:
     >>> part.rmse.item(), part.attrs["network"]
     (2.0, 'two: another')
     """
-    part = result.sel(model=name, drop=True)
+    part = result.sel(model=check.choice("name", name, map(str, result.model.values)), drop=True)
     part = part.drop_vars([key for key in part.variables if "sampler" in part[key].dims or "side" in part[key].dims])
     low, high = result.model_trained_on.sel(model=name).values
     wrong = str(result.model_hand_over.sel(model=name).item()) if "model_hand_over" in result else ""

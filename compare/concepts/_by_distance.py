@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error
+from ..._support.typed import typed
 from ...errors import ArgumentError
 
 
+@typed
 def by_distance(result: xr.Dataset, *, concept: str | None = None) -> xr.Dataset:
     """Emergence times by concept distance, from `composition` of curves over (seed, class) with coordinate `distance`.
 
@@ -46,6 +49,8 @@ def by_distance(result: xr.Dataset, *, concept: str | None = None) -> xr.Dataset
     """
     if "distance" not in result.coords or "class" not in result.time.dims:
         raise ArgumentError("result", "has no classes with a distance", "pass composition(concept_study(...))")
+    if concept is not None:
+        check.choice("concept", concept, map(str, result.concept.values))
     time = result.time if concept is None else result.concept_time.sel(concept=concept)
     if "seed" not in time.dims:
         time = time.expand_dims("seed")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
-from ...errors import EstimateError, ShapeError
+from ...errors import ArgumentError, EstimateError, ShapeError
 from ...theory.composition.laws import accuracies
 
 
@@ -31,6 +33,7 @@ class CriticalSamples:
         return f"{self.value:.3g} ± {self.stderr:.2g} samples (between {self.low:g} and {self.high:g})"
 
 
+@typed
 def critical_samples(kept: ArrayLike, accuracy: ArrayLike, stderr: ArrayLike | None = None) -> CriticalSamples:
     """The critical number of samples of a rare class, from the accuracy against the number of its pictures.
 
@@ -69,9 +72,11 @@ def critical_samples(kept: ArrayLike, accuracy: ArrayLike, stderr: ArrayLike | N
     """
     from scipy.optimize import curve_fit
 
-    k, values = np.asarray(kept, dtype=np.float64), accuracies("accuracy", accuracy)
+    k, values = check.finite("kept", check.float_array("kept", kept)), accuracies("accuracy", accuracy)
     if k.ndim != 1 or k.shape != values.shape or len(k) < 4 or bool((np.diff(k) <= 0).any()) or k[0] < 0:
         raise ShapeError("kept", f"has shape {k.shape} for {values.shape}", "pass four or more increasing numbers >= 0")
+    if k[-1] < 1 or k[-1] > check.LARGEST_COUNT:
+        raise ArgumentError("kept", f"ends with {k[-1]:g}", "pass numbers of pictures")
     half = values.max() / 2
     after = int(np.argmax(values >= half))
     if values.max() == 0 or after == 0:
@@ -79,7 +84,11 @@ def critical_samples(kept: ArrayLike, accuracy: ArrayLike, stderr: ArrayLike | N
     if k[0] == 0 and values[0] > values.max() / 4:
         raise EstimateError(f"the accuracy is {values[0]:.2f} with no picture at all: no number is critical", values)
     low, high = float(k[after - 1]), float(k[after])
-    errors = None if stderr is None else np.maximum(np.asarray(stderr, dtype=np.float64), 1e-3)
+    errors = None
+    if stderr is not None:
+        errors = np.maximum(check.finite("stderr", check.float_array("stderr", stderr)), 1e-3)
+        if errors.shape != k.shape:
+            raise ShapeError("stderr", f"has shape {errors.shape}", f"pass one number per accuracy, {k.shape}")
 
     def law(x: np.ndarray, log_half: float, exponent: float, plateau: float) -> np.ndarray:
         from scipy.special import expit

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._support import checks as check
 from ..._support.crossing import crossing
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
+from ...errors import ShapeError
 
 
+@typed
 def crossing_time(step: ArrayLike, curve: ArrayLike, threshold: float, settled: bool = False) -> Array:
     """When curves `(..., step)` first reach `threshold`, linear between records; nan where they do not.
 
@@ -27,6 +31,11 @@ def crossing_time(step: ArrayLike, curve: ArrayLike, threshold: float, settled: 
     ndarray, shape (...)
         The times, in training steps.
 
+    Raises
+    ------
+    ShapeError
+        Where `curve` does not have one point for each step.
+
     Examples
     --------
     >>> crossing_time([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5).item()
@@ -34,8 +43,11 @@ def crossing_time(step: ArrayLike, curve: ArrayLike, threshold: float, settled: 
     >>> crossing_time([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5, settled=True).item()
     25.0
     """
-    values = np.asarray(curve, dtype=np.float64)
+    values, steps = check.float_array("curve", curve), check.finite("step", check.float_array("step", step))
+    threshold = check.real("threshold", threshold)
+    if steps.ndim != 1 or not steps.size or values.shape[-1:] != steps.shape:
+        raise ShapeError("curve", f"has shape {values.shape} for {steps.size} steps", "pass (..., step)")
     above = values >= threshold
     always = above.all(-1) if settled else above[..., 0]
-    found = crossing(step, values, threshold, direction="rising", pick="last" if settled else "first")
-    return np.where(always, np.asarray(step, dtype=np.float64)[0], found)
+    found = crossing(steps, values, threshold, direction="rising", pick="last" if settled else "first")
+    return np.where(always, steps[0], found)

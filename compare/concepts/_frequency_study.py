@@ -8,11 +8,13 @@ import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...errors import ArgumentError
 from .training import ConceptPlan, _curves
 
 
+@typed
 def frequency_study(
     plan: ConceptPlan,
     rare: str,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
+from ...errors import EmptyDataError
+from ...theory.composition.laws import accuracies
 
 
+@typed
 def independence_error(accuracy: ArrayLike, n: int) -> Array:
     """Standard deviation of joint - product over `n` samples whose concepts succeed independently, (...).
 
@@ -36,7 +40,9 @@ def independence_error(accuracy: ArrayLike, n: int) -> Array:
     >>> independence_error([[0.5], [0.5]], 100).round(4).tolist()
     [0.025]
     """
-    p = check.float_array("accuracy", accuracy)
+    p = accuracies("accuracy", accuracy)
+    if p.ndim == 0 or not p.size:
+        raise EmptyDataError("accuracy", f"has shape {p.shape}", "pass (concept, ...)")
     product = p.prod(0)
     others = np.stack([np.delete(p, i, axis=0).prod(0) for i in range(len(p))])
     variance = product * (1 - product) - (others**2 * p * (1 - p)).sum(0)

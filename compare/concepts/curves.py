@@ -13,8 +13,9 @@ import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, FilePath
-from ...errors import ArgumentError, DataFileError, ShapeError, UnknownNameError
+from ...errors import ArgumentError, DataFileError, EmptyDataError, ShapeError, UnknownNameError
 from ...learned.data.text_tables import TextTable, read_text_table
 from ...theory.composition.laws import accuracies
 
@@ -24,6 +25,7 @@ ROUNDED = 0.0101  # by which two accuracies printed with two digits may miss the
 WIDE_STEPS = ("step", "Step", "timestep", "_step", "steps", "iteration", "epoch")
 
 
+@typed
 def concept_curves(
     step: ArrayLike,
     joint: ArrayLike,
@@ -65,15 +67,21 @@ def concept_curves(
     >>> dict(curves.accuracy.sizes)
     {'concept': 2, 'step': 2}
     """
-    names, rows = list(concepts), [np.asarray(row) for row in accuracy]
-    steps = np.asarray(step)
+    names = [check.instance("concepts", name, str) for name in check.items("concepts", concepts)]
+    rows = [check.float_array("accuracy", row) for row in check.items("accuracy", accuracy)]
+    steps, joint = check.finite("step", check.array("step", step)), check.float_array("joint", joint)
+    if steps.ndim != 1:
+        raise ShapeError("step", f"has shape {steps.shape}", "pass training steps (n,)")
+    if not names:
+        raise EmptyDataError("concepts", "is empty", "pass at least one concept with its curve")
     if len(rows) != len(names):
         raise ShapeError("accuracy", f"expected {len(names)} curves, got {len(rows)}", "pass one curve per concept")
-    for name, row in (*zip(names, rows, strict=True), ("joint", np.asarray(joint))):
+    for name, row in (*zip(names, rows, strict=True), ("joint", joint)):
         if row.shape != steps.shape:
-            raise ShapeError("curves", f"{name} has {row.size} points for {steps.size} steps", "use the same steps")
+            problem = f"has {steps.size} points, and {name} has {row.size} points"
+            raise ShapeError("step", problem, "use the same steps for all curves")
     curves = xr.Dataset(
-        {"joint": ("step", np.asarray(joint, float)), "accuracy": (("concept", "step"), np.array(rows, float))},
+        {"joint": ("step", joint), "accuracy": (("concept", "step"), np.array(rows))},
         {"step": steps, "concept": names},
     )
     if n_samples is not None:
@@ -109,6 +117,7 @@ def _refuse_joint_above_a_concept(curves: xr.Dataset) -> None:
     raise ArgumentError("curves", f"{problem} at step {one.step.item():g}", "check which label is the joint one")
 
 
+@typed
 def read_curves(
     path: FilePath, *, label: str = "label", step: str = "timestep", value: str = "acc", percent: bool = False
 ) -> xr.DataArray:
@@ -157,9 +166,9 @@ def read_curves(
     wide = [name for name in (step, *WIDE_STEPS) if name in table.columns]
     if label not in table.columns and wide:
         return _wide(table, wide[0], percent)
-    for column in (label, step, value):
+    for name, column in (("label", label), ("step", step), ("value", value)):
         if column not in table.columns:
-            raise UnknownNameError(f"column of {file.name}", column, table.columns)
+            raise UnknownNameError(f"{name}, a column of {file.name}", column, table.columns)
     rows: dict[str, dict[float, float]] = {}
     cells = zip(table.lines, *(table.column(name) for name in (label, step, value)), strict=True)
     for number, name, when, what in cells:
@@ -212,6 +221,7 @@ def _array(rows: dict[str, dict[float, float]], name: str, percent: bool) -> xr.
     return xr.DataArray(values, {"label": list(rows), "step": steps}, ("label", "step"))
 
 
+@typed
 def curves_from_table(
     table: xr.DataArray, concepts: Iterable[str], joint: str, *, n_samples: int | None = None
 ) -> xr.Dataset:
@@ -248,8 +258,8 @@ def curves_from_table(
     >>> curves_from_table(table, ["shape"], "all").joint.values.tolist()
     [0.1, 0.8]
     """
-    names, known = list(concepts), [str(label) for label in table.label.values]
-    for name in (*names, joint):
-        check.choice("label", name, known)
+    known = [str(label) for label in table.label.values]
+    names = [check.choice("concepts", name, known) for name in check.items("concepts", concepts)]
+    check.choice("joint", joint, known)
     rows = [table.sel(label=name).values for name in names]
     return concept_curves(table.step.values, table.sel(label=joint).values, rows, names, n_samples=n_samples)

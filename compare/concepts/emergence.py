@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ...theory.composition._joint_bounds import joint_bounds
 from ...theory.composition.laws import additive_law, multiplicative_law
 from ._crossing_time import crossing_time
@@ -19,6 +20,7 @@ from .curves import checked
 LAWS = ("multiplicative", "additive", "slowest", "disjoint")
 
 
+@typed
 def composition(curves: xr.Dataset, *, threshold: float = 0.8, settled: bool = False) -> xr.Dataset:
     """Joint accuracy next to its laws, and emergence times of classes and concepts.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ...learned.training.config import TrainConfig
 
 
+@typed
 @dataclass(frozen=True)
 class EvenConfig(TrainConfig):
     """A training configuration whose networks are kept at even intervals.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ...learned.training.noise_levels import LogNormal, Steps
 from ...simulate.concepts.world import ConceptWorld
 from .even_config import EvenConfig
@@ -21,6 +22,7 @@ NEAR = {
 }
 
 
+@typed
 def concept_plan(
     scale: str = "small",
     *,

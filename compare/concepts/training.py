@@ -22,6 +22,7 @@ from ..._support import progress
 from ..._support import results as _results
 from ..._support.files.lock import held
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath, Record
 from ...errors import DataFileError
 from ...learned.data.images import ImageData
@@ -36,6 +37,7 @@ from ...theory.noise import karras_sigmas
 from .even_config import EvenConfig
 
 
+@typed
 @dataclass(frozen=True)
 class ConceptPlan:
     """What is trained and how it is judged.
@@ -116,6 +118,7 @@ class ConceptPlan:
         return {**asdict(self), "train": self.train.to_dict()}
 
 
+@typed
 def concept_study(
     plan: ConceptPlan, run_dir: FilePath | None = None, *, device: Device = "cpu", show: bool | None = None
 ) -> xr.Dataset:

@@ -16,6 +16,7 @@ and E tr dD/dx = mmse / sigma^2. It says nothing about the data there, but it te
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from ..._support.estimates import estimates, mean_error
 from ..._support.modules import in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
 from ...errors import CovarianceError, ShapeError
 from ...theory.denoiser import Denoiser
@@ -43,6 +45,7 @@ MEANING = {
 }
 
 
+@partial(typed, says={"x": "data", "covariance": "data"})
 def local_dimension(
     denoiser: Denoiser,
     data: ArrayLike,
@@ -106,7 +109,7 @@ def local_dimension(
     >>> found.mean_dimension.round(6).values.tolist(), found.attrs["d"]
     ([0.0], 2)
     """
-    images, grid = check.dataset("data", data, minimum=2), check.positive_sigmas("sigmas", sigmas)
+    images, grid = check.points("data", data, minimum=2), check.positive_sigmas("sigmas", sigmas)
     n_probes, batch_size = check.integer("n_probes", n_probes, 2), check.integer("batch_size", batch_size, 1)
     whole = population_of(images, population)
     null = gaussian_dimension(GaussianDenoiser.fit(whole), images, grid)
@@ -138,7 +141,7 @@ def local_dimension(
 
 def population_of(images: torch.Tensor, population: ArrayLike | None) -> torch.Tensor:
     """The data that the Gaussian null is made of: as the images, and they vary."""
-    whole = images if population is None else check.dataset("population", population, minimum=2)
+    whole = images if population is None else check.points("population", population, minimum=2)
     name = "data" if population is None else "population"
     if whole.shape[1:] != images.shape[1:]:
         raise ShapeError(name, f"has events {tuple(whole.shape[1:])}", f"pass {tuple(images.shape[1:])}")

@@ -8,6 +8,8 @@ spectrum.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 import xarray as xr
@@ -17,6 +19,7 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error
 from ..._support.modules import in_evaluation
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
 from ...errors import DenoiserContractError
 from ...theory.denoiser import Denoiser, jacobian
@@ -30,6 +33,7 @@ MEANING = {
 }
 
 
+@partial(typed, says={"x": "data", "covariance": "data"})
 def spectral_gaps(
     denoiser: Denoiser,
     data: ArrayLike,
@@ -81,7 +85,7 @@ def spectral_gaps(
     >>> spectral_gaps(plane, plane.sample(4), [0.01]).gap_dimension.values
     array([2.])
     """
-    images, grid = check.dataset("data", data, minimum=2), check.positive_sigmas("sigmas", sigmas)
+    images, grid = check.points("data", data, minimum=2), check.positive_sigmas("sigmas", sigmas)
     whole = population_of(images, population)
     d = images[0].numel()
     gaussian = GaussianDenoiser.fit(whole)

@@ -12,6 +12,7 @@ generalise [@Bertrand2025]. The null is the Gaussian of the same mean and covari
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.modules import in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ...theory.denoiser import Denoiser, velocity
@@ -51,6 +53,7 @@ def _measured(target: torch.Tensor, predicted: torch.Tensor) -> dict[str, tuple[
     }
 
 
+@typed
 def flow_target_of_pairs(target: ArrayLike, predicted: ArrayLike) -> xr.Dataset:
     """The share of a flow-matching target that a network predicts, from the pairs of one's own training loop.
 
@@ -85,7 +88,7 @@ def flow_target_of_pairs(target: ArrayLike, predicted: ArrayLike) -> xr.Dataset:
     """
     import xarray as xr
 
-    u, v = check.dataset("target", target, minimum=2), check.dataset("predicted", predicted, minimum=2)
+    u, v = check.points("target", target, minimum=2), check.points("predicted", predicted, minimum=2)
     if u.shape != v.shape:
         raise ShapeError("predicted", f"has shape {tuple(v.shape)}", f"pass that of the targets {tuple(u.shape)}")
     if not bool(u.any()):
@@ -94,6 +97,7 @@ def flow_target_of_pairs(target: ArrayLike, predicted: ArrayLike) -> xr.Dataset:
     return _explained(result)
 
 
+@partial(typed, says={"x": "data", "covariance": "data"})
 def flow_target(
     denoiser: Denoiser,
     data: ArrayLike,
@@ -150,7 +154,7 @@ def flow_target(
     """
     import xarray as xr
 
-    points = check.dataset("data", data, minimum=2)
+    points = check.points("data", data, minimum=2)
     grid = check.positive_sigmas("sigmas", sigmas)
     n_draws, batch_size = check.integer("n_draws", n_draws, 2), check.integer("batch_size", batch_size, 1)
     null = gaussian_flow_target_ratio(points.flatten(1) if points.ndim != 2 else points[:, None], grid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, DenoiserContractError, EmptyDataError, NoiseLevelError
 from ...simulate.diffusion import starting_noise
@@ -97,6 +99,7 @@ class _Judge:
         return values
 
 
+@partial(typed, says={"sigma": "sigma_max", "sigmas": "sigma_max"})
 def hierarchy_track(
     network: Denoiser | Predictor,
     grammar: Grammar,
@@ -199,6 +202,7 @@ def hierarchy_track(
     return result
 
 
+@typed
 def hierarchy_progress(
     snapshots: Mapping[int, Denoiser | Predictor],
     grammar: Grammar,

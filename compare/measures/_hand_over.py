@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.estimates import show
 from ..._support.modules import in_evaluation
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
 from ...theory.denoiser import Denoiser
 from ...theory.gaussian import GaussianDenoiser
@@ -63,6 +65,7 @@ class HandOver:
         return "\n".join([self.table, *self.warnings])
 
 
+@partial(typed, says={"x": "data", "covariance": "data"})
 def handover(
     network: Denoiser,
     data: ArrayLike,
@@ -119,8 +122,8 @@ def handover(
     >>> "range=(0, 1)" in found.warnings[-1]
     True
     """
-    data = check.dataset("data", data, minimum=2)
-    reference = data if training is None else check.dataset("training", training, minimum=2)
+    data = check.points("data", data, minimum=2)
+    reference = data if training is None else check.points("training", training, minimum=2)
     mean, std = float(reference.double().mean()), float(reference.double().std(correction=0)) or 1.0
     levels = _levels(network, std) if sigmas is None else np.sort(check.positive_sigmas("sigmas", sigmas))
     images = data[: check.integer("n_images", n_images, 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from ..._support.estimates import estimates, mean_error
 from ..._support.modules import in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import NoiseLevelError
 from ...theory.denoiser import Denoiser
@@ -51,6 +53,7 @@ def _relative_distance(u: torch.Tensor, v: torch.Tensor) -> np.ndarray:
     return torch.where(distance > 0, distance / norm, torch.zeros_like(norm)).numpy(force=True)
 
 
+@partial(typed, says={"x": "data"})
 def linearity(
     denoiser: Denoiser,
     data: ArrayLike,
@@ -119,7 +122,7 @@ def linearity(
     >>> [round(linearity(gaussian, x0, [1.0], variant=v).linearity.item(), 6) for v in ("centred", "raw")]
     [1.0, 0.998423]
     """
-    data = check.dataset("data", data, minimum=2)
+    data = check.points("data", data, minimum=2)
     grid = check.positive_sigmas("sigmas", sigmas)
     shares = check.positive_sigmas("alpha_squared", alpha_squared)
     if (shares >= 1).any():

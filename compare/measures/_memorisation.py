@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error, wilson_interval
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...learned.data.ranges import same_range
 from .duplicates import distinct, exact_duplicates
@@ -52,6 +54,7 @@ def _closest_cosine(features: torch.Tensor, reference: torch.Tensor) -> np.ndarr
     return torch.cat(parts).numpy(force=True)
 
 
+@partial(typed, says={"queries": "samples"})
 def memorisation(
     samples: ArrayLike,
     training: ArrayLike,
@@ -114,17 +117,17 @@ def memorisation(
     (0.5, 0.5, [0, 0])
     """
     same_range(samples=samples, training=training, **({} if held_out is None else {"held_out": held_out}))
-    training = check.dataset("training", training, minimum=2)
-    sets = {"samples": check.dataset("samples", samples, minimum=2)}
+    training = check.points("training", training, minimum=2)
+    sets = {"samples": check.points("samples", samples, minimum=2)}
     if held_out is not None:
-        sets["held-out"] = check.dataset("held_out", held_out, minimum=2)
+        sets["held-out"] = check.points("held_out", held_out, minimum=2)
         shared = exact_duplicates(held_out, training)
         if shared:
-            warnings.warn(f"{shared} of the held-out images are in the training set", stacklevel=2)
+            warnings.warn(f"{shared} of the held-out images are in the training set", stacklevel=3)
     ratio, threshold = check.real("ratio", ratio, 0.0, 1.0), check.real("threshold", threshold, -1.0, 1.0)
     grey_level = check.real("grey_level", grey_level, 0.0)
     kept = distinct(training)
-    reference = check.dataset("training", training[kept], minimum=2)
+    reference = check.points("training", training[kept], minimum=2)
     described = None if features is None else unit_features(features, reference)
     parts, neighbours = [], None
     for name, images in sets.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from functools import partial as partial_call
 from pathlib import Path
 from typing import cast
@@ -22,8 +23,9 @@ from ..._support.labels import class_number
 from ..._support.modules import at_least_float32, floating_dtype, in_double, in_evaluation
 from ..._support.results import provenance
 from ..._support.streams import normal_batch, stream
+from ..._support.typed import typed
 from ..._support.types import Array, FilePath, Record
-from ...errors import ArgumentError, NoiseLevelError
+from ...errors import ArgumentError, EmptyDataError, NoiseLevelError
 from ...learned._classes import class_of
 from ...learned.data.images import ImageData
 from ...learned.networks.ensemble import EnsembleDenoiser
@@ -35,6 +37,7 @@ from ._handover.before_use import tried
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
 
 
+@partial(typed, says={"label": "condition"})
 def network_identities(
     network: Denoiser | torch.nn.Module,
     data: ImageData | None,
@@ -111,7 +114,9 @@ def network_identities(
     ('identity', 'sigma')
     """
     levels = check_argument.positive_sigmas("sigmas", list(sigmas))
-    n_points = check_argument.integer("points", n_points, 2)
+    n_points, seed = check_argument.integer("n_points", n_points, 2), check_argument.seed("seed", seed)
+    if identities is not None and not (identities := list(identities)):
+        raise EmptyDataError("identities", "is empty", "name at least one, or leave it out")
     denoiser = _single(network, member)
     shape, device = _place(denoiser, data)
     levels = _known(denoiser, levels)
@@ -239,6 +244,7 @@ def rows(result: xr.Dataset) -> list[Record]:
     ]
 
 
+@typed
 def identities_table(result: xr.Dataset) -> str:
     """The table of violated identities as text: a line for each identity, a column for each noise level.
 

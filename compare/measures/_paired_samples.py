@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypedDict
 
-import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Device
 from ...errors import EmptyDataError
 from ...simulate.diffusion import sample, starting_noise
 from ...theory.denoiser import Denoiser
+from ...theory.levels import falling_levels
 from ...theory.noise import karras_sigmas
 
 METHODS = ("heun", "euler", "ddim")
@@ -28,6 +30,7 @@ class SamplingOptions(TypedDict, total=False):
     show: bool | None
 
 
+@partial(typed, says={"x": "event_shape"})
 def paired_samples(
     models: Mapping[str, Denoiser],
     event_shape: Sequence[int],
@@ -85,6 +88,6 @@ def paired_samples(
     if not models:
         raise EmptyDataError("models", "is empty", "pass {name: denoiser}")
     check.choice("method", method, METHODS)
-    grid = [*karras_sigmas(), 0.0] if sigmas is None else sigmas
-    noise = starting_noise(n, event_shape, float(np.asarray(grid)[0]), seed, dtype).to(device)
+    grid = falling_levels([*karras_sigmas(), 0.0] if sigmas is None else sigmas)
+    noise = starting_noise(n, event_shape, float(grid[0]), seed, dtype).to(device)
     return {name: sample(model, noise, grid, method, show=show) for name, model in models.items()}

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..._support import checks as check
+from ..._support.typed import typed
+from ...errors import NotFiniteError, ShapeError
+
 if TYPE_CHECKING:
     from ..._support.types import ArrayLike
 
 
+@typed
 def power_law(x: ArrayLike, y: ArrayLike, y_stderr: ArrayLike) -> tuple[float, float]:
     """The exponent of y ~ x^a by least squares in logarithms, with its error.
 
@@ -27,7 +32,12 @@ def power_law(x: ArrayLike, y: ArrayLike, y_stderr: ArrayLike) -> tuple[float, f
     Returns
     -------
     exponent, stderr : float
-        Both nan where fewer than two points are left.
+        Both nan where fewer than two different places are left.
+
+    Raises
+    ------
+    ShapeError, NotFiniteError
+        Unless all three are (n,), and the errors finite or nan.
 
     Examples
     --------
@@ -35,9 +45,15 @@ def power_law(x: ArrayLike, y: ArrayLike, y_stderr: ArrayLike) -> tuple[float, f
     >>> round(exponent, 6), error < 1e-9
     (2.0, True)
     """
-    x, y, y_stderr = (np.asarray(values, dtype=np.float64) for values in (x, y, y_stderr))
+    x = check.positive_sigmas("x", x)
+    y, y_stderr = (check.float_array(name, values) for name, values in (("y", y), ("y_stderr", y_stderr)))
+    if np.isinf(y_stderr).any():
+        raise NotFiniteError("y_stderr", "holds infinite values", "leave these points out")
+    for name, values in (("y", y), ("y_stderr", y_stderr)):
+        if values.shape != x.shape:
+            raise ShapeError(name, f"has shape {values.shape}", f"pass one number per x, {x.shape}")
     held = np.isfinite(y) & (y > 0)
-    if held.sum() < 2:
+    if np.unique(x[held]).size < 2:
         return np.nan, np.nan
     u, v = np.log(x[held]), np.log(y[held])
     own = np.nan_to_num(y_stderr[held] / y[held])

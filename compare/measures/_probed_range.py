@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 import xarray as xr
@@ -9,6 +11,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.modules import in_evaluation
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
@@ -18,6 +21,7 @@ CLEAR = 3.0  # standard errors of the paired difference
 SHOWN = 3
 
 
+@partial(typed, says={"x": "data"})
 def probed_range(
     network: Denoiser, data: ArrayLike, sigmas: ArrayLike, *, n_images: int = 16, seed: int = 0
 ) -> xr.Dataset:
@@ -64,7 +68,7 @@ def probed_range(
     >>> found.failed.values.tolist()
     [False, False, True]
     """
-    data = check.dataset("data", data, minimum=2)
+    data = check.varied("data", check.points("data", data, minimum=2))
     levels = check.positive_sigmas("sigmas", sigmas)
     images, safe = data[: check.integer("n_images", n_images, 2)], in_evaluation(network)
     rows = []

@@ -15,6 +15,7 @@ of the other: samples of the same two models that have nothing in common but the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error, wilson_interval
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Device, Record
 from ...errors import EmptyDataError, ShapeError
 from ...theory.denoiser import Denoiser
@@ -32,6 +34,7 @@ from ._paired_samples import paired_samples
 SHARES = ("rp", "mae", "rp_chance")
 
 
+@typed
 def pairwise_reproducibility(
     samples: Mapping[str, torch.Tensor],
     *,
@@ -79,13 +82,18 @@ def pairwise_reproducibility(
     """
     if len(samples) < 2:
         raise EmptyDataError("samples", f"expected two models or more, got {len(samples)}", "pass more samples")
-    checked = {name: check.dataset("samples", x, minimum=2).double() for name, x in samples.items()}
+    checked = {name: check.points("samples", x, minimum=2).double() for name, x in samples.items()}
     shapes = {tuple(x.shape) for x in checked.values()}
     if len(shapes) > 1:
         raise ShapeError("samples", f"have the shapes {sorted(shapes)}", "pass models of one event shape")
     threshold = check.real("threshold", threshold, -1.0, 1.0)
     limit = check.real("grey_values", grey_values, 0.0) * 2 / 255
-    mu = torch.stack([x.mean(0) for x in checked.values()]).mean(0) if centre is None else torch.as_tensor(centre)
+    mu = torch.stack([x.mean(0) for x in checked.values()]).mean(0)
+    if centre is not None:
+        given = check.as_float_tensor("centre", centre).to(mu)
+        if given.ndim and given.shape != mu.shape:
+            raise ShapeError("centre", f"has shape {tuple(given.shape)}", f"pass one point, {tuple(mu.shape)}")
+        mu = given
     centred = {name: torch.nn.functional.normalize((x - mu).flatten(1), dim=1) for name, x in checked.items()}
     described = centred if features is None else {n: unit_features(features, x) for n, x in samples.items()}
     views = {name: (checked[name], centred[name], described[name]) for name in samples}
@@ -128,6 +136,7 @@ def _cosines(u: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
     return (u * v).sum(1), torch.stack([(u * v.roll(1, 0)).sum(1), (u.roll(1, 0) * v).sum(1)])
 
 
+@partial(typed, says={"x": "event_shape"})
 def reproducibility(
     models: Mapping[str, Denoiser],
     event_shape: Sequence[int],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from ..._support import checks as check
 from ..._support.modules import in_evaluation
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Points, Sigma
-from ...errors import EmptyDataError, NoiseLevelError
+from ...errors import EmptyDataError, NoiseLevelError, ShapeError
 from ...simulate.diffusion import noised
 from ...theory.denoiser import Denoiser
 
@@ -18,6 +20,7 @@ GROUPS = 8
 SAME_LEVEL = 1e-6  # relative: a level in single precision is still the level of the fit
 
 
+@typed
 @dataclass(frozen=True)
 class AffineDenoiser:
     """The affine denoiser D_L(x) = W x + b of one noise level; it refuses others.
@@ -46,6 +49,16 @@ class AffineDenoiser:
     weight: torch.Tensor
     bias: torch.Tensor
     sigma: float
+
+    def __post_init__(self) -> None:
+        check.positive_sigma("sigma", self.sigma)
+        weight, bias = (check.as_float_tensor(name, getattr(self, name)) for name in ("weight", "bias"))
+        if bias.ndim != 1 or weight.shape != (len(bias), len(bias)):
+            raise ShapeError(
+                "weight", f"has shape {tuple(weight.shape)}, bias {tuple(bias.shape)}", "pass (d, d), (d,)"
+            )
+        object.__setattr__(self, "weight", weight)
+        object.__setattr__(self, "bias", bias)
 
     def __call__(self, x: Points, sigma: Sigma) -> Points:
         levels = check.sigmas("sigma", sigma, x.double())
@@ -113,6 +126,7 @@ def enough(n: int, dim: int) -> None:
         raise EmptyDataError("data", f"give {n} noised points for {dim} dimensions", "raise n_noise, or pass more data")
 
 
+@partial(typed, says={"x": "data", "weight": "data"})
 def fit_affine(
     denoiser: Denoiser, data: ArrayLike, sigma: float, *, n_noise: int = 1, seed: int = 0, batch_size: int = 1024
 ) -> AffineDenoiser:
@@ -152,7 +166,7 @@ def fit_affine(
     >>> bool(torch.allclose(fitted.weight, -torch.eye(2).double() / 2)), fitted.bias.round(decimals=6).tolist()
     (True, [1.0, 1.0])
     """
-    data = check.dataset("data", data, minimum=2)
+    data = check.points("data", data, minimum=2)
     sigma = check.positive_sigma("sigma", sigma)
     n_noise = check.integer("n_noise", n_noise, 1)
     enough(len(data) * n_noise, data[0].numel())

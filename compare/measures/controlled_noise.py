@@ -11,11 +11,13 @@ is therefore held here against two nulls,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Unpack
 
 import xarray as xr
 
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...theory.denoiser import Denoiser
 from ._memorisation import Features
@@ -25,6 +27,7 @@ from ._reproducibility import SHARES, pairwise_reproducibility
 MEASURES = ("rp", "mae", "cosine", "rmse")
 
 
+@partial(typed, says={"x": "event_shape"})
 def controlled_reproducibility(
     models: Mapping[str, Denoiser],
     event_shape: Sequence[int],

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from ..._support import checks as check
 from ..._support import crossing as _crossing
 from ..._support.crossing import Resample
 from ..._support.streams import stream
+from ..._support.typed import typed
+from ...errors import ShapeError
 
 if TYPE_CHECKING:
     from ..._support.types import Array, ArrayLike
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 BOOTSTRAPS = 400
 
 
+@typed
 def mean_crossing(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, float]:
     """Where the mean of several curves first reaches a level, with the error from their scatter.
 
@@ -36,15 +40,24 @@ def mean_crossing(x: ArrayLike, y: ArrayLike, level: float) -> tuple[float, floa
     place, stderr : float
         nan where the mean starts above the level or never reaches it; the error also where there is one seed.
 
+    Raises
+    ------
+    ShapeError
+        Unless `x` is (n,) and `y` is (n, k).
+
     Examples
     --------
     >>> value, error = mean_crossing([1.0, 10.0], [[0.0, 0.2], [1.0, 0.8]], 0.5)
     >>> round(value, 4), error < 1e-9
     (3.1623, True)
     """
+    y, x = check.float_array("y", y), check.finite("x", check.float_array("x", x))
+    level = check.real("level", level)
+    if y.ndim != 2 or not y.size or x.shape != y.shape[:1]:
+        raise ShapeError("y", f"has shape {y.shape} for x of shape {x.shape}", "pass x (n,) and y (n, k)")
     place, error = _crossing.with_error(
         lambda curves: _crossing.crossing(x, curves, level, direction="rising", log_x=True),
-        Resample.jackknife(np.asarray(y).T),
+        Resample.jackknife(y.T),
         log_x=True,
     )
     return float(place), float(error)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
-from ...errors import EstimateError, ShapeError
+from ...errors import ArgumentError, EstimateError, ShapeError
 from ...theory.composition.laws import accuracies
 
 FORMS = ("geometric", "logistic")
@@ -76,6 +77,7 @@ _FUNCTIONS = {"geometric": _geometric, "logistic": _logistic}
 _NAMES = {"geometric": ("chance", "rate"), "logistic": ("chance", "time", "width")}
 
 
+@typed
 def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int | None = None) -> CurveFit:
     """Least squares of a closed form to accuracy over training.
 
@@ -122,6 +124,8 @@ def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int
     if t.ndim != 1 or t.shape != values.shape or len(t) <= len(names):
         raise ShapeError("accuracy", f"has shape {values.shape} for {t.shape} steps", f"pass more than {len(names)}")
     scale = float(t.max() - t.min())
+    if not check.SMALLEST_SIGMA <= scale <= check.LARGEST_SIGMA:
+        raise ArgumentError("step", f"goes from {t.min():g} to {t.max():g}", "pass different training steps")
     middle = float(t[np.argmin(np.abs(values - (values.min() + values.max()) / 2))])
     first = {"geometric": (0.1, 1 / max(middle, scale / 50)), "logistic": (0.1, middle, scale / 10)}[form]
     lowest = {"geometric": (0.0, 0.0), "logistic": (0.0, t.min() - scale, scale * 1e-4)}[form]

@@ -18,6 +18,7 @@ passed as `theories` what it does to the network.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -28,8 +29,9 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error
 from ..._support.modules import in_evaluation
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
-from ...errors import CovarianceError, UnknownNameError
+from ...errors import CovarianceError, NoiseLevelError, UnknownNameError
 from ...theory.denoiser import Denoiser
 from ...theory.gaussian import GaussianDenoiser
 from .affine import AffineDenoiser, absolute, batches, enough, moments
@@ -127,6 +129,7 @@ def _pointwise(
     return {name: np.concatenate(parts).reshape(n_noise, len(data)).mean(0) for name, parts in draws.items()}
 
 
+@partial(typed, says={"x": "training", "covariance": "training"})
 def distill_linear(
     denoiser: Denoiser,
     training: ArrayLike,
@@ -196,7 +199,7 @@ def distill_linear(
     >>> bool(found.weight_distance < 1e-12), bool(found.rmse_model_linear < 1e-12)
     (True, True)
     """
-    training = check.dataset("training", training, minimum=2)
+    training = check.points("training", training, minimum=2)
     grid = check.positive_sigmas("sigmas", sigmas)
     n_noise = check.integer("n_noise", n_noise, 4)
     denoiser = in_evaluation(denoiser)
@@ -206,6 +209,8 @@ def distill_linear(
         sets["held-out"] = check.batch("held_out", held_out, training.shape[1:])
     if bool((training == training[0]).all()):
         raise CovarianceError("training", f"holds {len(training)} equal points", "pass data that differ")
+    if len(np.unique(grid)) < len(grid):
+        raise NoiseLevelError("sigmas", "repeat a level", "pass each once")
     for data in sets.values():
         enough(len(data) * n_noise, training[0].numel())
     models = {"network": denoiser, **(theories or {})}

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 
 
+@typed
 def exact_duplicates(images: ArrayLike, training: ArrayLike) -> int:
     """How many of some images are, bit for bit, in the training set.
 
@@ -36,7 +38,7 @@ def exact_duplicates(images: ArrayLike, training: ArrayLike) -> int:
     >>> exact_duplicates([[0.0], [1.0], [1.0]], [[1.0], [2.0]])
     2
     """
-    images, training = check.dataset("images", images), check.dataset("training", training)
+    images, training = check.points("images", images), check.points("training", training)
     seen = set(_digests(training))
     return sum(digest in seen for digest in _digests(images))
 

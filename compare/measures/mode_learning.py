@@ -9,6 +9,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.crossing import crossing
 from ..._support.modules import in_evaluation
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, EstimateError, ShapeError
 from ...theory.denoiser import Denoiser
@@ -16,6 +17,7 @@ from ...theory.identities.derivatives import along
 from ...theory.learning.linear import LinearLearning
 
 
+@typed
 def mode_gains(denoiser: Denoiser, basis: torch.Tensor, x: torch.Tensor, sigma: float) -> torch.Tensor:
     """How much of each mode a denoiser lets through: u_k . J u_k averaged over points.
 
@@ -48,6 +50,8 @@ def mode_gains(denoiser: Denoiser, basis: torch.Tensor, x: torch.Tensor, sigma: 
     >>> mode_gains(halve, torch.eye(3), torch.ones(1, 3), 1.0)
     tensor([0.5000, 0.5000, 0.5000])
     """
+    basis, x = check.as_float_tensor("basis", basis), check.points("x", x)
+    sigma = check.positive_sigma("sigma", sigma)
     if basis.ndim != 2 or basis.shape[0] != x[0].numel():
         raise ShapeError("basis", f"has shape {tuple(basis.shape)}", f"pass eigenvectors ({x[0].numel()}, k)")
 
@@ -72,6 +76,7 @@ def crossing_times(times: ArrayLike, progress: np.ndarray, fraction: float) -> n
     return np.where(left[0] >= wanted, times[0], found)
 
 
+@typed
 def learning_curves(times: ArrayLike, gains: ArrayLike, theory: LinearLearning, fraction: float = 0.5) -> xr.Dataset:
     """Measured and predicted learning time of each eigenmode.
 
@@ -133,7 +138,7 @@ def learning_curves(times: ArrayLike, gains: ArrayLike, theory: LinearLearning, 
     )
     learned = np.isfinite(measured) & (measured > 0)
     if int(learned.sum()) < 3:
-        raise EstimateError(f"only {int(learned.sum())} modes were learned: a slope needs three", result)
+        raise EstimateError(f"gains show {int(learned.sum())} modes that were learned: a slope needs three", result)
     slope, error = _slope(np.log(theory.curvature[learned]), np.log(measured[learned]))
     return result.assign_attrs(slope=slope, slope_stderr=error, n_learned=int(learned.sum()), fraction=fraction)
 

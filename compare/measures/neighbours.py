@@ -6,12 +6,14 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ShapeError
 
 CANDIDATES = 8
 
 
+@typed
 def nearest_neighbours(
     queries: ArrayLike, reference: ArrayLike, k: int = 2, exclude_self: bool = False, batch_size: int = 256
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -50,11 +52,12 @@ def nearest_neighbours(
     >>> nearest_neighbours([[0.0], [3.0]], [[0.0], [1.0], [5.0]])[0].tolist()
     [[0.0, 1.0], [2.0, 2.0]]
     """
-    queries, reference = check.dataset("queries", queries), check.dataset("reference", reference)
+    queries, reference = check.points("queries", queries), check.points("reference", reference)
     if queries.shape[1:] != reference.shape[1:]:
         raise ShapeError(
             "queries", f"have shape {tuple(queries.shape[1:])}", f"pass events {tuple(reference.shape[1:])}"
         )
+    batch_size = check.integer("batch_size", batch_size, 1)
     k = check.integer("k", k, 1, len(reference) - int(exclude_self))
     points = reference.double().flatten(1)
     centre = points.mean(0)

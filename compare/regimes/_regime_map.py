@@ -34,6 +34,7 @@ from ..._support import progress
 from ..._support import results as _results
 from ..._support.cost import Plan, duration, read_duration
 from ..._support.files.lock import held
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...errors import ArgumentError, DataFileError
 from ...learned import checkpoint
@@ -56,6 +57,7 @@ from .plan import RegimePlan
 __all__ = ["RegimePlan", "regime_map", "regime_networks"]
 
 
+@typed
 def regime_map(
     data: ImageData,
     plan: RegimePlan | None = None,
@@ -154,7 +156,7 @@ def regime_map(
     pool, held_out = plan.pool(data)
     shared = exact_duplicates(held_out.images, pool.images)
     if shared:
-        warnings.warn(f"{shared} of the held-out images are among those to train on", stacklevel=2)
+        warnings.warn(f"{shared} of the held-out images are among those to train on", stacklevel=3)
     with tempfile.TemporaryDirectory() as temporary, held(Path(run_dir or temporary)):
         folder = Path(run_dir or temporary)
         if not budget:  # before any work; a budget settles which map it is only after a probe
@@ -191,6 +193,7 @@ def regime_map(
     return result
 
 
+@typed
 def regime_networks(
     data: ImageData, plan: RegimePlan, run_dir: FilePath, size: int, width: int, repeat: int = 0
 ) -> list[tuple[ImageData, NetworkDenoiser]]:
@@ -248,7 +251,7 @@ def _planned(
 ) -> tuple[RegimePlan, Plan | None]:
     """The map that there is time for, and its cost where somebody is told of it."""
     file, asked = folder / "budget.json", json.dumps({"plan": plan.describe(), "budget": budget})
-    say = announce or (lambda text: warnings.warn(text, stacklevel=4))
+    say = announce or (lambda text: warnings.warn(text, stacklevel=5))
     settled = json.loads(file.read_text(encoding="utf-8")) if budget and file.is_file() else None
     if settled is not None and settled["asked"] == asked:
         smaller = RegimePlan.of(settled["settled"])

@@ -9,6 +9,7 @@ import xarray as xr
 
 from ..._support.display.tables import aligned
 from ..._support.estimates import shown
+from ..._support.typed import typed
 from ..comparison._table import closest
 from ._regime_map import RegimePlan
 
@@ -128,6 +129,7 @@ def legend(result: xr.Dataset) -> list[str]:
     return lines
 
 
+@typed
 def table(result: xr.Dataset) -> str:
     """The table of a regime map as text: a row for each training-set size of each width, at the last step.
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from ..._support.style import colours, letters, style
+from ..._support.typed import typed
 from ..plot import plot_agreement, plot_copies, plot_crossovers, plot_regime_map, plot_test_train_gap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@typed
 def regime_figure(result: xr.Dataset) -> Figure:
     """Draw a regime map from its Dataset alone.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Record
 from ...errors import ArgumentError, NoiseLevelError
 from ...learned.data.images import ImageData
@@ -21,6 +22,7 @@ SAMPLING_LEVELS, SAMPLING_RHO = 12, 7.0
 NETWORKS_PER_REPEAT = 3
 
 
+@typed
 @dataclass(frozen=True)
 class RegimePlan:
     """Networks of several widths on training sets of several sizes, and what to measure on them while they train.

@@ -10,6 +10,7 @@ import torch
 
 from ..._support import checks as check
 from ..._support.modules import evaluating
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ._persistence import persistence
@@ -30,6 +31,7 @@ BINS = np.linspace(-1.0, 1.0, 42)
 COMPONENTS, AXES = 15, 4
 
 
+@typed
 def representation_layers(network: torch.nn.Module) -> list[str]:
     """The names of all layers, as `factorisation` takes them.
 
@@ -79,6 +81,7 @@ def layer_values(
     return last.flatten(1).double().numpy(force=True)
 
 
+@typed
 def factorisation(
     network: torch.nn.Module,
     layer: str,
@@ -138,6 +141,9 @@ def factorisation(
     >>> round(float(found.additive_share), 6), round(float(found.participation_ratio)) <= 2
     (1.0, True)
     """
+    check.choice("layer", layer, representation_layers(network))
+    sigma, x = check.positive_sigma("sigma", sigma), check.points("x", x)
+    condition = None if condition is None else check.as_float_tensor("condition", condition)
     if x.ndim < 3 or (condition is not None and condition.shape[:2] != x.shape[:2]):
         raise ShapeError("x", f"has shape {tuple(x.shape)}", "pass (n_x, n_y, *event), and a condition (n_x, n_y, k)")
     code = None if condition is None else condition.flatten(0, 1)
@@ -146,6 +152,7 @@ def factorisation(
     return factorisation_of_values(values, periodic=periodic, ratio=ratio, topology=topology)
 
 
+@typed
 def factorisation_of_values(
     values: ArrayLike,
     *,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
-from ...errors import MissingDependencyError
+from ...errors import EmptyDataError, MissingDependencyError
 
 LONG = (3.0, 2.0, 1.25)  # death over birth (dimension 0: over the next shorter death) beyond which a class counts
 
@@ -37,6 +38,7 @@ class Persistence:
         return _components(components[:, 1]), lasting[0], lasting[1]
 
 
+@typed
 def persistence(points: ArrayLike, n_landmarks: int = 100) -> Persistence:
     """Persistent homology over Z/2 of up to `n_landmarks` of the points, spread by farthest-point sampling.
 
@@ -71,7 +73,9 @@ def persistence(points: ArrayLike, n_landmarks: int = 100) -> Persistence:
         from ripser import ripser
     except ImportError:
         raise MissingDependencyError("ripser", "topology") from None
-    cloud = check.finite("points", check.float_array("points", points))
+    cloud = check.squarable("points", check.float_array("points", points))
+    if cloud.ndim != 2 or len(np.unique(cloud, axis=0)) < 2:
+        raise EmptyDataError("points", f"has shape {cloud.shape}", "pass (n, d) with two or more different points")
     chosen = cloud[_spread(cloud, check.integer("n_landmarks", n_landmarks, 4))]
     apart = np.linalg.norm(chosen[:, None] - chosen, axis=-1)
     with warnings.catch_warnings():

@@ -9,20 +9,26 @@ from __future__ import annotations
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
-from ...errors import EmptyDataError, ShapeError
+from ...errors import ArgumentError, EmptyDataError, ShapeError
 from .torus import clifford_torus, three_torus
 
 TESTS = ("x_on_y", "x_on_x", "y_on_y", "x_parallel", "y_parallel")
+LARGEST = 1e70
 TELLING = ("x_on_y", "x_parallel", "y_parallel")  # the tests in which the two tori differ
 
 
 def grid_values(given: ArrayLike) -> np.ndarray:
     """`given` as a finite float64 array `(n_x, n_y, d)` of at least 5 x 5 points that are not all the same."""
-    values = check.finite("values", check.float_array("given", given))
+    values = check.finite("values", check.float_array("values", given))
     if values.ndim != 3 or min(values.shape[:2]) < 5:
         raise ShapeError("values", f"has shape {values.shape}", "pass (n_x, n_y, d) with at least 5 x 5 points")
-    if np.ptp(values.reshape(-1, values.shape[2]), axis=0).max() == 0:
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > LARGEST:
+        raise ArgumentError("values", f"holds {largest:.3g}, whose fourth power is no number", "pass another unit")
+    spread = float(np.ptp(values.reshape(-1, values.shape[2]), axis=0).max(initial=0.0))
+    if spread < 1 / LARGEST:
         raise EmptyDataError("values", "is the same at every point", "pass a layer that sees the condition")
     return values
 
@@ -37,6 +43,7 @@ def tangents(values: np.ndarray, periodic: bool) -> tuple[np.ndarray, np.ndarray
     return found[0], found[1]
 
 
+@typed
 def tangent_cosines(values: ArrayLike, periodic: bool = True) -> dict[str, np.ndarray]:
     """All cosines of each test of `TESTS`, over all pairs of grid points [@Liang2024].
 
@@ -77,6 +84,7 @@ def tangent_cosines(values: ArrayLike, periodic: bool = True) -> dict[str, np.nd
     return {name: np.clip(found[name], -1.0, 1.0) for name in TESTS}
 
 
+@typed
 def participation_ratio(values: ArrayLike) -> float:
     """(sum l)^2 / sum l^2 of the eigenvalues l of the covariance over the grid, by traces [@Liang2024].
 
@@ -101,6 +109,7 @@ def participation_ratio(values: ArrayLike) -> float:
     return float(np.trace(gram) ** 2 / (gram**2).sum())
 
 
+@typed
 def additive_share(values: ArrayLike) -> float:
     """The share of the variance over the grid that is a sum f(x) + g(y): main effects over all [@Liang2024].
 
@@ -125,6 +134,7 @@ def additive_share(values: ArrayLike) -> float:
     return float(sum(effects) / (grid**2).sum(axis=-1).mean())
 
 
+@typed
 def winding(values: ArrayLike) -> tuple[int, int]:
     """How often the mean over the other feature turns around its own centre as a periodic x (y) runs once round.
 

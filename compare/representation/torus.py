@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ...errors import ArgumentError
 
 
@@ -33,6 +34,7 @@ def _angles(n: int) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
+@typed
 def clifford_torus(n: int) -> np.ndarray:
     """The factorised torus on an n x n grid of angles: `(n, n, 4)` [@Liang2024].
 
@@ -55,6 +57,7 @@ def clifford_torus(n: int) -> np.ndarray:
     return np.stack([np.cos(x), np.sin(x), np.cos(y), np.sin(y)], axis=-1) / np.sqrt(2)
 
 
+@typed
 def three_torus(n: int, ratio: float = 0.5) -> np.ndarray:
     """The torus in three dimensions with r / R = `ratio` on an n x n grid of angles: `(n, n, 3)` [@Liang2024].
 
@@ -102,6 +105,7 @@ class TorusValues:
 CLIFFORD = TorusValues(0.0, 1.0, 1.0, 4.0, 1.0)
 
 
+@typed
 def three_torus_values(ratio: float = 0.5) -> TorusValues:
     """The exact values of the three-torus with r / R = `ratio` [@Liang2024].
 

@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.optimize import curve_fit
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Array
 from ...errors import ArgumentError, EmptyDataError
 
@@ -20,6 +21,7 @@ def _share(log_ratio: Array, log_middle: Array | float, steepness: Array | float
     return 1 / (1 + np.exp(-np.clip(steepness * (log_ratio - log_middle), -700, 700)))
 
 
+@typed
 @dataclass(frozen=True)
 class CopyLaw:
     r"""share = 1 / (1 + (c n / steps)^k): if memorisation takes c steps per image, n and steps enter by their ratio.

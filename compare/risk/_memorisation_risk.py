@@ -13,6 +13,7 @@ import xarray as xr
 from ..._support.estimates import estimates
 from ..._support.results import provenance
 from ..._support.streams import stream
+from ..._support.typed import typed
 from ...errors import ArgumentError
 from ...learned.data.images import ImageData
 from ...learned.networks import NETWORKS, NetworkDenoiser
@@ -33,6 +34,7 @@ RATIO = 1 / 3
 SAMPLER = (18, 0.002, 80.0, 7.0)
 
 
+@typed
 def memorisation_risk(
     data: ImageData,
     law: CopyLaw,

@@ -9,12 +9,14 @@ from ..._support import checks as check
 from ..._support.crossing import Resample, crossing, with_error
 from ..._support.estimates import estimates
 from ..._support.streams import stream
+from ..._support.typed import typed
 from ...errors import ArgumentError, EmptyDataError, ShapeError
 from ...theory.transitions import OnsetLaw
 
 DRAWS = 400
 
 
+@typed
 def memorisation_times(result: xr.Dataset, level: float = 0.1, seed: int = 0) -> xr.Dataset:
     r"""The training step at which a share of the samples are copies, of each size, against tau_mem = c n.
 

@@ -11,6 +11,7 @@ import xarray as xr
 from ..._support import results as _results
 from ..._support.citations import bibliography
 from ..._support.estimates import shown
+from ..._support.typed import typed
 from ..._support.types import FilePath
 
 CITED = ("Bonnaire2025", "Biroli2024")
@@ -152,6 +153,7 @@ def sentence(result: xr.Dataset) -> str:
     )
 
 
+@typed
 def risk_table(result: xr.Dataset) -> str:
     """The page as text: each number with its error, below it what it assumes, and the sentence at the end.
 
@@ -185,6 +187,7 @@ def risk_table(result: xr.Dataset) -> str:
     return "\n".join([*lines, "", sentence(result)])
 
 
+@typed
 def risk_report(result: xr.Dataset, out: FilePath) -> str:
     """Write `risk.nc` and `risk.html` into a folder.
 

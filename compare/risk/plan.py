@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ...learned.networks import NETWORKS
 
 
+@typed
 @dataclass(frozen=True)
 class RiskPlan:
     """A training that has not happened yet.

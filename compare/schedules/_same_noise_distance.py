@@ -6,12 +6,16 @@ import math
 
 import numpy as np
 
+from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import NoiseLevelError
 from ...theory.gaussian import GaussianDenoiser
-from ...theory.schedules import sampled_gain
+from ...theory.levels import falling_levels
+from ...theory.schedules import SOLVERS, sampled_gain
 
 
+@typed
 def same_noise_distance(
     gaussian: GaussianDenoiser,
     sigmas: ArrayLike,
@@ -54,7 +58,10 @@ def same_noise_distance(
     >>> round(same_noise_distance(gaussian, [1.0, 0.0], [1.0, 0.5, 0.0], "euler", "euler"), 6)  # 0.5 and 0.6
     0.1
     """
-    one, two = (np.asarray(grid, dtype=np.float64).reshape(-1) for grid in (sigmas, others))
+    check.choice("other_solver", other_solver, SOLVERS)
+    one = falling_levels(sigmas)
+    with check.speaking_of("others"):
+        two = falling_levels(others)
     c = gaussian.covariance.eigenvalues.double() + gaussian.covariance.floor.double()
     gains = [sampled_gain(c, grid, name) for grid, name in ((one, solver), (two, other_solver))]
     if one[0] != two[0] or one[-1] != 0 or two[-1] != 0:

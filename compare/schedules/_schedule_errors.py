@@ -8,12 +8,14 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.estimates import estimates
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ...theory.discrete_schedule import DiscreteSchedule
 from ...theory.noise import NoiseLevel
 from ...theory.schedules import ddpm_schedule_steps, named_schedules, sampling_error, sampling_error_slopes
 from ...theory.transitions._spectrum import Source, spectrum
 
 
+@typed
 def schedule_errors(
     source: Source, steps: int, solver: str = "heun", *, sigma_max: float = 80.0, sigma_min: float = 0.0
 ) -> xr.Dataset:

@@ -14,6 +14,7 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error, ratio_error
 from ..._support.modules import in_evaluation
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike, Device, Points
 from ...errors import ArgumentError
 from ...simulate.diffusion import sample, starting_noise
@@ -31,6 +32,7 @@ COMPARED = ("optimal", "best karras", "karras", "trailing", "cosine")
 AGAINST = "karras"
 
 
+@typed
 def schedule_gain(
     denoiser: Denoiser,
     data: ArrayLike | GaussianDenoiser,

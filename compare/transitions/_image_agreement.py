@@ -9,10 +9,12 @@ import torch
 
 from ..._support import checks as check
 from ..._support.streams import normal_batch, stream
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...theory.empirical.optimum import EmpiricalDenoiser
 
 
+@typed
 def image_agreement(
     training: ArrayLike, sigma: ArrayLike, n_draws: int = 512, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:

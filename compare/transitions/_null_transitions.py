@@ -25,6 +25,7 @@ from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, show
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, CovarianceError, ShapeError
 from ...simulate.nulls import gaussian_null, permuted_pixel_null, phase_null, shuffled_label_null
@@ -38,6 +39,7 @@ NULLS = ("gaussian", "phases", "labels", "pixels")
 NULL_DRAWS = 250
 
 
+@typed
 def null_transitions(
     data: ArrayLike,
     labels: ArrayLike | None = None,
@@ -104,7 +106,8 @@ def null_transitions(
     >>> found.place.sel(transition="speciation 0 | 1", clock="sigma").round(3).values
     array([4. , 0.5])
     """
-    points, classes = check.dataset("data", data, minimum=2), _classes(labels, data)
+    points = check.points("data", data, minimum=2)
+    classes = _classes(labels, points)
     if bool((points == points[:1]).all()):
         raise CovarianceError("data", "holds the same datum only", "pass data that vary")
     chosen = _chosen(nulls, classes, points)
@@ -129,14 +132,12 @@ def null_transitions(
     return _table(found, schedule or DiscreteSchedule.linear(1000, 1e-4, 0.02), len(points), seed)
 
 
-def _classes(labels: ArrayLike | None, data: ArrayLike) -> torch.Tensor | None:
+def _classes(labels: ArrayLike | None, points: torch.Tensor) -> torch.Tensor | None:
     if labels is None:
         return None
-    found = torch.as_tensor(labels)
-    if tuple(found.shape) != (len(torch.as_tensor(data)),):
-        raise ShapeError(
-            "labels", f"has shape {tuple(found.shape)}", f"pass one per datum ({len(torch.as_tensor(data))},)"
-        )
+    found = check.finite("labels", check.tensor("labels", labels))
+    if tuple(found.shape) != (len(points),):
+        raise ShapeError("labels", f"has shape {tuple(found.shape)}", f"pass one per datum ({len(points)},)")
     return found if len(found.unique()) > 1 else None
 
 
@@ -215,6 +216,7 @@ def _table(found: dict[str, dict[str, Transition]], schedule: DiscreteSchedule, 
     return result
 
 
+@typed
 def null_transitions_text(table: xr.Dataset) -> str:
     """The table of `null_transitions` in words: sigma with its error, a column for the data and for each null.
 
@@ -257,6 +259,7 @@ def null_transitions_text(table: xr.Dataset) -> str:
     return "\n".join(text)
 
 
+@typed
 def null_transitions_json(table: xr.Dataset) -> str:
     """The table of `null_transitions` as JSON, for programs.
 

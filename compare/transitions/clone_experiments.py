@@ -24,6 +24,7 @@ from ..._support import progress
 from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError, ShapeError
 from ...simulate.diffusion import noised, sample
@@ -55,6 +56,7 @@ def labels_of(labeller: Labeller, images: torch.Tensor) -> np.ndarray:
     return found.cpu().numpy()
 
 
+@typed
 def clones(
     denoiser: Denoiser, images: torch.Tensor, sigma: float, n_clones: int = 2, n_steps: int = 40, seed: int = 0
 ) -> torch.Tensor:
@@ -91,6 +93,8 @@ def clones(
     >>> clones(D, torch.zeros(3, 2), 1.0, n_clones=4, n_steps=5).shape
     torch.Size([4, 3, 2])
     """
+    sigma, n_clones = check.positive_sigma("sigma", sigma), check.integer("n_clones", n_clones, 1)
+    n_steps, images = check.integer("n_steps", n_steps, 2), check.points("images", images)
     noisy = noised(images, sigma, seed)
     grid = [*karras_sigmas(n_steps, min(0.002, sigma / 2), sigma), 0.0]
     ends = [sample(denoiser, noisy, grid, "ddpm", stream_seed(seed, "clone", c), show=False) for c in range(n_clones)]
@@ -100,6 +104,7 @@ def clones(
     return found
 
 
+@typed
 def clone_experiment(
     denoiser: Denoiser,
     images: ArrayLike,
@@ -156,11 +161,11 @@ def clone_experiment(
     >>> found.agreement[0].item(), bool(abs(found.agreement[1] - 0.5) < 0.25)
     (1.0, True)
     """
-    images, grid = check.dataset("images", images, minimum=2), check.positive_sigmas("sigmas", sigmas)
+    images, grid = check.points("images", images, minimum=2), check.positive_sigmas("sigmas", sigmas)
     n_clones, n_steps = check.integer("n_clones", n_clones, 2), check.integer("n_steps", n_steps, 2)
     readers = {"": lambda x: labels_of(labeller, x)}
     if training is not None:
-        training = check.dataset("training", training, minimum=2)
+        training = check.points("training", training, minimum=2)
         readers["image_"] = lambda x: nearest_neighbours(x, training, 1)[1][:, 0]
     starts = {name: read(images) for name, read in readers.items()}
     columns: dict[str, list[np.ndarray]] = {}

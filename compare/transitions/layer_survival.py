@@ -21,6 +21,7 @@ from ..._support import progress
 from ..._support.crossing import with_error
 from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import DenoiserContractError
 from ...simulate.diffusion import METHODS, forward_backward
@@ -62,6 +63,7 @@ class _Standardised:
         return found
 
 
+@typed
 def feature_survival(
     denoiser: Denoiser,
     images: ArrayLike,
@@ -126,8 +128,8 @@ def feature_survival(
     >>> found.layer.values.tolist(), found.cosine.sel(layer="pixels")[0].round(2).item()
     (['pixels', 'squares'], 1.0)
     """
-    images, grid = check.dataset("images", images, minimum=2), check.positive_sigmas("sigmas", sigmas)
-    reference = images if reference is None else check.dataset("reference", reference, minimum=2)
+    images, grid = check.points("images", images, minimum=2), check.positive_sigmas("sigmas", sigmas)
+    reference = images if reference is None else check.points("reference", reference, minimum=2)
     check.choice("method", method, METHODS)
     read = _Standardised(extractor, reference, check.integer("batch_size", batch_size, 1))
     start, cosines, chances, kept, kept_chance = read(images), [], [], [], []

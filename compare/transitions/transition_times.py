@@ -22,6 +22,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.crossing import with_error
 from ..._support.results import provenance
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ...theory.denoiser import Denoiser
@@ -47,6 +48,7 @@ CLOCKS = ("sigma", "SNR", "alpha_bar", "OU time", "flow time", "DDPM step")
 RANGE = (1e-3, 1e3)
 
 
+@typed
 def predicted_transition_times(
     data: ArrayLike, labels: ArrayLike, training: ArrayLike | None = None, *, n_draws: int = 512, seed: int = 0
 ) -> dict[str, tuple[str, float, Transition]]:
@@ -90,8 +92,8 @@ def predicted_transition_times(
     >>> curve, round(level, 2), transition.unit
     ('agreement', 0.55, 'sigma')
     """
-    data = check.dataset("data", data, minimum=2).double()
-    labels = torch.as_tensor(labels)
+    data = check.points("data", data, minimum=2).double()
+    labels = check.finite("labels", check.tensor("labels", labels))
     if tuple(labels.shape) != (len(data),):
         raise ShapeError("labels", f"has shape {tuple(labels.shape)}", f"pass one per datum ({len(data)},)")
     if len(labels.unique()) < 2:
@@ -103,7 +105,7 @@ def predicted_transition_times(
     for name, level in (("speciation level", SPECIATION), ("half-clone", HALF)):
         rows[f"classes: Gaussian clones, {name}"] = ("agreement", level, _clone_time(mixture, level, n_draws, seed))
     if training is not None:
-        training = check.dataset("training", training, minimum=2).double()
+        training = check.points("training", training, minimum=2).double()
         rows["images: Gaussian bound"] = ("image_agreement", HALF, collapse(training))
         half_entropy = collapse(training, criterion="entropy", n_draws=n_draws, seed=seed)
         rows["images: half the entropy"] = ("image_agreement", HALF, half_entropy)
@@ -141,6 +143,7 @@ def _falls(name: str, above: Callable[[float], tuple[float, float]], equation: s
     return law.at(sigma, above(sigma)[1] / abs(slope(value, sigma)))
 
 
+@typed
 def measured_transitions(
     denoiser: Denoiser,
     data: ArrayLike,
@@ -210,7 +213,7 @@ def measured_transitions(
     >>> 0.5 < ratio < 1.5
     True
     """
-    data = check.dataset("data", data, minimum=2)
+    data = check.points("data", data, minimum=2)
     starts = data[: check.integer("n_starts", n_starts, 2)]
     grid = np.geomspace(0.1, 10, 12) if sigmas is None else check.positive_sigmas("sigmas", sigmas)
     if len(grid) < 2 or not bool((np.diff(grid) > 0).all()):

@@ -14,6 +14,7 @@ import torch
 
 from ..._support import checks as check
 from ..._support.memory import available_memory
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, FilePath
 from ...errors import DataFileError, DataWarning, IdealScoreError, UnknownNameError
 from .arrays import read_array, read_mapping, read_npy, read_npz, read_safetensors
@@ -117,6 +118,7 @@ def _unreadable(source: object, error: Exception) -> DataFileError:
     return DataFileError("data", problem, "pass an array, a dict of arrays, or a Dataset of (image, label)")
 
 
+@typed
 def load(
     source: FilePath | ArrayLike | torch.utils.data.Dataset | object,
     *,
@@ -200,7 +202,8 @@ def load(
     options: dict[str, Any] = {"scale": scale, "mode": mode, "alpha": alpha, "on_error": on_error}
     for option, known in CHOICES.items():
         check.choice(option, options[option], known)
-    given = None if values is None else Range(*values, "given")
+    with check.speaking_of("values"):
+        given = None if values is None else Range(*values, "given")
     options |= {"layout": layout, "column": column, "label_column": label_column, "split": split}
     reading = Reading(values, limit=limit, **options)
     if isinstance(source, ImageData):
@@ -213,7 +216,7 @@ def load(
         raise _unreadable(source, error) from error
     data = _scaled(raw, name, given, scale, reading.unused())
     if data.understood.warnings:
-        warnings.warn(f"{name}: {'. '.join(data.understood.warnings)}", DataWarning, stacklevel=2)
+        warnings.warn(f"{name}: {'. '.join(data.understood.warnings)}", DataWarning, stacklevel=3)
     return data
 
 

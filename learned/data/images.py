@@ -14,7 +14,8 @@ from ..._support import checks as check
 from ..._support import streams as _streams
 from ..._support.display import boxes
 from ..._support.labels import class_number
-from ..._support.types import Array, Record
+from ..._support.typed import typed
+from ..._support.types import Array, ArrayLike, Record
 from ...errors import ArgumentError, ShapeError
 from .layout import Layout
 from .ranges import IDENTITY, Normalisation, Range
@@ -24,6 +25,7 @@ MOST_CLASSES = 12
 SHOWN = 10  # images in a notebook
 
 
+@typed
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """Images, points or any other items, with their range, and their classes where they are known.
@@ -70,7 +72,7 @@ class ImageData:
     understood: Understood = field(default_factory=Understood)
 
     def __post_init__(self) -> None:
-        images = check.dataset("images", self.images, dtype=torch.float32)
+        images = check.dataset("images", self.images, dtype=torch.float32).detach()
         object.__setattr__(self, "images", images)
         if self.range is None:
             object.__setattr__(self, "range", Range.of(images.numpy(force=True), pixels=False))
@@ -78,7 +80,7 @@ class ImageData:
             object.__setattr__(self, "layout", Layout("nchw" if images.ndim == 4 else "n*", "as it was made"))
         if self.labels is None:
             return
-        labels = torch.as_tensor(self.labels)
+        labels = check.tensor("labels", self.labels)
         if labels.shape != images.shape[:1]:
             problem = f"expected one class per image ({len(images)}), got shape {tuple(labels.shape)}"
             raise ShapeError("labels", problem, "pass labels of shape (n,)")
@@ -311,3 +313,11 @@ class ImageData:
             "layout": self.layout.axes,
             "class_names": list(self.class_names),
         }
+
+
+def image_data(data: ImageData | ArrayLike, argument: str = "data") -> ImageData:
+    """`data` as they are, or an array as `ImageData`."""
+    if isinstance(data, ImageData):
+        return data
+    with check.speaking_of(argument):
+        return ImageData(check.as_float_tensor(argument, data))

@@ -7,6 +7,7 @@ from math import isqrt
 
 import numpy as np
 
+from ..._support.typed import typed
 from ..._support.types import Array
 from ...errors import ArgumentError, DataFileError
 
@@ -15,6 +16,7 @@ STRIP = 8
 USUAL = ("nhw", "nchw", "nhwc", "hwcn", "nd", "ntd")
 
 
+@typed
 @dataclass(frozen=True)
 class Layout:
     """The axes of an array as it was stored.
@@ -48,7 +50,9 @@ class Layout:
         plain = letters.removesuffix("*")
         if not plain or not plain.isalpha() or len(set(plain)) != len(plain) or ("*" in letters and plain != "n"):
             usual = ", ".join(USUAL)
-            raise ArgumentError("layout", f"is '{self.axes}'", f"name each axis once by a letter: {usual}, n*")
+            raise ArgumentError(
+                "layout", f"has the axes '{self.axes}'", f"name each axis once by a letter: {usual}, n*"
+            )
         object.__setattr__(self, "axes", letters)
 
     def __repr__(self) -> str:

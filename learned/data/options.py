@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..._support import checks as check
+from ..._support.typed import typed
 
+
+@typed
 @dataclass(frozen=True)
 class DataOptions:
     """What the reader is told where it shall not find out, or find out otherwise, what the data are.
@@ -31,6 +35,11 @@ class DataOptions:
     on_error : str
         What a broken picture does: stop, or be skipped and counted.
 
+    Raises
+    ------
+    ArgumentError, UnknownNameError
+        For an option of another kind, or a word that is none of those listed.
+
     Examples
     --------
     >>> DataOptions(values=(0, 4095)).scale
@@ -46,3 +55,6 @@ class DataOptions:
     mode: Literal["auto", "gray", "rgb"] = "auto"
     alpha: Literal["drop", "white", "black", "keep"] = "drop"
     on_error: Literal["stop", "skip"] = "stop"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", check.plain(self.values))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Array, Points, Record
 from ...errors import ArgumentError, DataWarning
 
@@ -17,6 +18,7 @@ HAIR = 0.01
 """How far values may leave [0, 1] or [-1, 1], by resizing say, and still be of that range."""
 
 
+@typed
 @dataclass(frozen=True)
 class Range:
     """The values that data can take, and how that is known.
@@ -49,9 +51,9 @@ class Range:
     measured: bool = False
 
     def __post_init__(self) -> None:
-        low, high = check.real("values", self.low), check.real("values", self.high)
+        low, high = check.real("low", self.low), check.real("high", self.high)
         if not low < high:
-            raise ArgumentError("values", f"are ({self.low}, {self.high})", "pass (low, high) with low < high")
+            raise ArgumentError("low", f"is {low:g}, high is {high:g}", "pass values (low, high) with low < high")
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
 
@@ -133,6 +135,7 @@ class Range:
         return {"low": self.low, "high": self.high, "found": self.found, "measured": self.measured}
 
 
+@typed
 @dataclass(frozen=True)
 class Normalisation:
     """x = scale * raw + shift takes raw values to those of the images.
@@ -144,6 +147,11 @@ class Normalisation:
     shift : float
         What is added afterwards.
 
+    Raises
+    ------
+    ArgumentError
+        Where `scale` is 0, or one of the two is not finite.
+
     Examples
     --------
     >>> Normalisation.onto(Range(0, 255), -1, 1).undo(1.0)
@@ -152,6 +160,11 @@ class Normalisation:
 
     scale: float
     shift: float
+
+    def __post_init__(self) -> None:
+        check.real("shift", self.shift)
+        if check.real("scale", self.scale) == 0:
+            raise ArgumentError("scale", "is 0", "pass what raw values are multiplied by")
 
     def undo(self, x: Points) -> Points:
         """The raw values of `x`.

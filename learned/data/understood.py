@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..._support.typed import typed
 from .ranges import Range
 
 
+@typed
 @dataclass(frozen=True)
 class Understood:
     """What was found in a source and done to it, beside the data themselves.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Record
 from .base import NetworkDenoiser
 from .ensemble import EnsembleDenoiser
@@ -17,6 +18,7 @@ NETWORKS: dict[str, type[NetworkDenoiser]] = {
 }
 
 
+@typed
 def build(description: Record, seed: int = 0) -> NetworkDenoiser | EnsembleDenoiser:
     """The network, or the ensemble of equal starts, that `describe()` described, at its seeded start.
 

@@ -13,12 +13,14 @@ from typing_extensions import TypeVar
 from ..._support import checks as check
 from ..._support.display import boxes
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Points, Record, Sigma
 from ...errors import ArgumentError, UnknownNameError
 from .layers import ConditionEmbedding, Dropout, initialise
 from .preconditioning import Preconditioning
 
 
+@typed
 @dataclass(frozen=True)
 class NetworkConfig:
     """Options that every network has; a network's own configuration adds to them.
@@ -117,6 +119,7 @@ def place_text(module: nn.Module) -> str:
     return "no weights" if weight is None else f"{str(weight.dtype).removeprefix('torch.')}, {weight.device}"
 
 
+@typed
 class NetworkDenoiser(nn.Module, Generic[C]):
     """A network that obeys `denoiser(x, sigma, condition=None) -> E[x0 | x]` for x = x0 + sigma n.
 

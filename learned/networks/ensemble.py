@@ -11,6 +11,7 @@ from torch import nn
 from torch.func import functional_call
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Points, Record, Sigma
 from ...errors import ArgumentError, ShapeError
 from .base import NetworkDenoiser, place_text, size_text
@@ -26,6 +27,7 @@ class _Unchecked(nn.Module):
         return self.network.denoise(*arguments)
 
 
+@typed
 class EnsembleDenoiser(nn.Module):
     """Networks of one configuration as one: `(replicas, batch, *shape)` to the same shape.
 

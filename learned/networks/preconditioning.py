@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 
 HEADS = ("edm", "eps", "v")
 LOWEST, HIGHEST = 1e-6, 1e6
@@ -32,6 +33,7 @@ class Coefficients(NamedTuple):
     noise: torch.Tensor
 
 
+@typed
 @dataclass(frozen=True)
 class Preconditioning:
     """The factors of a head: D(x, sigma) = c_skip x + c_out F(c_in x; c_noise) [@Karras2022].

@@ -11,12 +11,14 @@ from ..._support import checks as check
 from ..._support import progress as _progress
 from ..._support import streams as _streams
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import Device
 from ...errors import ArgumentError, TrainingError
 from ..data.images import ImageData
 from .classifier import Classifier
 
 
+@typed
 def train_classifier(
     data: ImageData,
     held_out: ImageData | None = None,
@@ -85,7 +87,8 @@ def train_classifier(
     if data.labels is None or data.n_classes < 2:
         raise ArgumentError("data", "has no labels of two or more classes", "load it with a label column")
     steps, batch, shift = check.integer("steps", steps, 1), check.integer("batch", batch, 1), _shift(shift, data.shape)
-    learning_rate, jitter = check.real("learning_rate", learning_rate, 0.0), check.real("jitter", jitter, 0.0)
+    learning_rate, jitter = check.real("learning_rate", learning_rate, 0.0, 1e30), check.real("jitter", jitter, 0.0)
+    weight_decay = check.real("weight_decay", weight_decay, 0.0, 1e30)
     if "kind" not in options and (len(data.shape) != 3 or data.shape[1] * data.shape[2] <= 256):
         options = {"kind": "mlp", "width": 128, "depth": 2} | options
     model = Classifier(data.shape, data.n_classes, seed=seed, **options).to(device)
@@ -97,7 +100,9 @@ def train_classifier(
         x = _augment(images[rows], jitter, shift, flip, generator)
         loss = nn.functional.cross_entropy(model(x), labels[rows])
         if not bool(loss.isfinite()):
-            raise TrainingError(f"the classifier's loss is not finite in step {step + 1}; lower learning_rate")
+            raise TrainingError(
+                f"the classifier's loss is not finite in step {step + 1}; lower learning_rate, jitter or weight_decay"
+            )
         optimiser.param_groups[0]["lr"] = learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
         optimiser.zero_grad()
         loss.backward()

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
-from ...errors import ArgumentError, ShapeError
+from ..._support.typed import typed
+from ...errors import ArgumentError, EmptyDataError, ShapeError
 from ...simulate.bumps import BumpCanvas, bump_images
 from ...simulate.bumps._bump_images import KINDS
 
@@ -118,6 +119,7 @@ class CentreFit:
         return near & (self.similarity >= similarity - ROUNDING)
 
 
+@typed
 def fit_centres(images: ArrayLike, canvas: BumpCanvas, kind: str = "bump") -> CentreFit:
     """Fit the centre of the bump in each image in closed form.
 
@@ -157,7 +159,9 @@ def fit_centres(images: ArrayLike, canvas: BumpCanvas, kind: str = "bump") -> Ce
     ([[2.3, 6.1]], True)
     """
     check.choice("kind", kind, KINDS)
-    images = check.finite("images", check.float_array("images", images))
+    images = check.squarable("images", check.float_array("images", images))
+    if len(images) == 0:
+        raise EmptyDataError("images", "holds no image", "pass at least one")
     if images.ndim != 4 or images.shape[1:] != (1, canvas.size, canvas.size):
         raise ShapeError("images", f"has shape {images.shape}", f"pass (n, 1, {canvas.size}, {canvas.size})")
     if canvas.width < 0.25:

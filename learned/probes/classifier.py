@@ -17,6 +17,7 @@ from torch import nn
 
 from ..._support import checks as check
 from ..._support.estimates import mean_error
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath, Points, Record
 from ...errors import ArgumentError, CheckpointError
 from .._tensor_files import fill, read_tensors, write_tensors
@@ -47,7 +48,9 @@ class ClassifierConfig:
         halvings = 2 ** (check.integer("depth", self.depth, 1) - 1)
         if self.kind == "conv" and (len(shape) != 3 or any(size % halvings for size in shape[1:])):
             raise ArgumentError(
-                "depth", f"{self.depth} halves {shape} {self.depth - 1} times", "pass fewer stages, or the kind 'mlp'"
+                "depth",
+                f"{self.depth} halves the shape {shape} {self.depth - 1} times",
+                "pass fewer stages, or the kind 'mlp'",
             )
 
 
@@ -59,6 +62,7 @@ def _stage(inputs: int, outputs: int, halve: bool) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+@typed
 class Classifier(nn.Module):
     """Class probabilities and features of images `(batch, *shape)`.
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from torch import nn
 
+from ..._support.typed import typed
 from ..._support.types import FilePath
 from ...errors import CheckpointError
 from .._tensor_files import fill, read_tensors
@@ -33,6 +34,7 @@ def is_torchscript(path: FilePath) -> bool:
         return any("/code/" in name for name in archive.namelist())
 
 
+@typed
 def load_weights(module: Module, path: FilePath) -> Module:
     """Fill a module with weights of a safetensors file.
 

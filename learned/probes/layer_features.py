@@ -10,12 +10,14 @@ from torch import nn
 
 from ..._support import checks as check
 from ..._support.modules import evaluating
+from ..._support.typed import typed
 from ..._support.types import Points
 from ...errors import ArgumentError
 
 Prepare: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
+@typed
 class LayerFeatures:
     """`extractor(x) -> {layer: activation}` of any torch module, by the names of its submodules.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ...errors import ArgumentError, EmptyDataError, EstimateError, ShapeError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class ProbeAccuracy:
         return f"{self.concept}: {self.accuracy:.4f} [{self.low:.4f}, {self.high:.4f}] (n = {self.n})"
 
 
+@typed
 class LinearProbe:
     """One multinomial logistic regression on the pixels for each concept [@Okawa2023]; `fit` makes it.
 
@@ -78,8 +80,14 @@ class LinearProbe:
 
     def __init__(self, concepts: list[str], weights: list[np.ndarray], biases: list[np.ndarray]) -> None:
         self.concepts: list[str] = concepts
-        self.weights: list[np.ndarray] = weights
-        self.biases: list[np.ndarray] = biases
+        self.weights: list[np.ndarray] = [check.finite("weights", check.float_array("weights", w)) for w in weights]
+        self.biases: list[np.ndarray] = [check.finite("biases", check.float_array("biases", b)) for b in biases]
+        for name, given, ndim in (("weights", self.weights, 2), ("biases", self.biases, 1)):
+            if len(given) != len(concepts) or any(one.ndim != ndim for one in given):
+                shapes = [one.shape for one in given]
+                raise ShapeError(name, f"have the shapes {shapes}", "pass (values, pixels) and (values,) per concept")
+        if any(w.shape[:1] != b.shape for w, b in zip(self.weights, self.biases, strict=True)):
+            raise ShapeError("biases", "are not as many as the rows of weights", "pass one for each value of a concept")
 
     def __repr__(self) -> str:
         return f"LinearProbe(concepts={self.concepts}, pixels={self.weights[0].shape[1]})"
@@ -228,15 +236,14 @@ class LinearProbe:
 
 
 def _pixels(images: ArrayLike) -> Array:
-    numpy = getattr(images, "numpy", None)
-    array = np.asarray(images) if numpy is None else numpy(force=True)
+    array = check.finite("images", check.float_array("images", images))
     if array.ndim < 2 or len(array) == 0:
         raise EmptyDataError("images", f"has shape {array.shape}", "pass at least one image, (n, ...)")
-    return array.reshape(len(array), -1).astype(np.float64)
+    return array.reshape(len(array), -1)
 
 
 def _labels(labels: ArrayLike, n: int, concepts: int) -> Array:
-    array = np.asarray(labels)
+    array = check.array("labels", labels)
     if array.shape != (n, concepts) or array.dtype.kind not in "iu":
         raise ShapeError("labels", f"has shape {array.shape} of {array.dtype}", f"pass integers ({n}, {concepts})")
     return array

@@ -11,6 +11,8 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..._support.typed import typed
+from ...errors import EmptyDataError
 from ..data.images import ImageData
 from ..networks.base import NetworkDenoiser
 from ..networks.ensemble import EnsembleDenoiser
@@ -49,6 +51,7 @@ class Estimate:
         )
 
 
+@typed
 def estimate(networks: Sequence[NetworkDenoiser], sets: Sequence[ImageData], config: TrainConfig) -> Estimate:
     """Time a few steps of the run on this machine and count what it keeps; nothing is written.
 
@@ -78,6 +81,9 @@ def estimate(networks: Sequence[NetworkDenoiser], sets: Sequence[ImageData], con
     >>> estimate([MLPDenoiser((2,), width=8, depth=1)], [data], TrainConfig(steps=10, batch=4)).parameters
     546
     """
+    if not networks or len(sets) != len(networks):
+        problem = f"hold {len(sets)} sets for {len(networks)} networks"
+        raise EmptyDataError("sets", problem, "pass a set for each of one or more networks")
     count, short = len(networks), replace(config, steps=TIMED_STEPS, snapshots=0)
     activations, flops = _pass_of(networks[0], sets[0], short)
     model = copy.deepcopy(networks[0]) if count == 1 else EnsembleDenoiser(networks)

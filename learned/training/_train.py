@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from ..._support.display import boxes
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath, Record
-from ..data.images import ImageData
+from ..data.images import ImageData, image_data
 from ..networks.base import NetworkDenoiser
 from .batches import Batches
 from .config import TrainConfig
@@ -21,6 +22,7 @@ from .snapshots import Snapshots
 Network = TypeVar("Network", bound=NetworkDenoiser)
 
 
+@typed
 @dataclass(frozen=True, eq=False)
 class Training(Generic[Network]):
     """What training gives.
@@ -73,6 +75,7 @@ def progress_text(history: list[Record], snapshots: Snapshots, run_dir: Path | N
     )
 
 
+@typed
 def train(
     network: Network,
     data: ImageData | torch.Tensor,
@@ -136,7 +139,7 @@ def train(
     (torch.Size([2, 2]), 3)
     """
     config = config or TrainConfig()
-    data = data if isinstance(data, ImageData) else ImageData(data)
+    data = image_data(data)
     device = network.device if device is None else torch.device(device)
     device, rank, world = join_ranks(config, device)
     batches = Batches(network, data, config, condition, device, rank, world)

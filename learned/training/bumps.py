@@ -10,6 +10,7 @@ import torch
 
 from ..._support import checks as check
 from ..._support.streams import stream_seed
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike, Device, FilePath, Record
 from ...errors import ArgumentError
 from ...simulate.bumps import BumpCanvas, bump_images
@@ -27,6 +28,7 @@ from .noise_levels import LogUniform
 SIGMA_DATA = 0.1  # scale of what the condition leaves open in an image of values 0 to 1
 
 
+@typed
 @dataclass(frozen=True)
 class BumpRecipe:
     """A network for bumps, its training and its sampler.
@@ -84,6 +86,7 @@ class BumpRecipe:
     def __post_init__(self) -> None:
         check.choice("network", self.network, ("mlp", "unet"))
         check.integer("levels", self.levels, 2)
+        check.ordered("sigma_min", self.sigma_min, "sigma_max", self.sigma_max, 1e-12)
         if self.attend and (self.network != "unet" or "multipliers" not in self.options):
             raise ArgumentError("attend", "is set without a U-Net of given resolutions", "set options['multipliers']")
         object.__setattr__(self, "train", replace(self.train, noise=LogUniform(self.sigma_min, self.sigma_max)))

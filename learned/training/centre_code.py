@@ -11,11 +11,15 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError
 from ...simulate.bumps.canvas import BumpCanvas
 
+FINEST = 1e-3
 
+
+@typed
 def encode_centres(centres: ArrayLike, canvas: BumpCanvas, resolution: float = 2.0) -> torch.Tensor:
     """The condition [cos(k w mu), sin(k w mu), k = 1 ... K; 1] of labels, w = 2 pi / P [@Liang2024].
 
@@ -62,6 +66,6 @@ def _period(canvas: BumpCanvas) -> int:
 
 def harmonics(canvas: BumpCanvas, resolution: float) -> int:
     """K, the number of harmonics of the code."""
-    if check.real("resolution", resolution, 0.0) == 0.0:
-        raise ArgumentError("resolution", "is 0", "pass a number of pixels > 0")
+    if check.real("resolution", resolution, 0.0) < FINEST:
+        raise ArgumentError("resolution", f"is {resolution:g}", f"pass a number of pixels >= {FINEST:g}")
     return max(1, round(_period(canvas) / (2 * resolution)))

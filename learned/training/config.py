@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Record
 from ...errors import UnknownNameError
 from .noise_levels import LogNormal, Noise, noise_from_dict, noise_to_dict
@@ -17,6 +18,7 @@ NUMERICS = ("float32", "bfloat16")
 DECAYS = ("constant", "linear", "cosine")
 
 
+@typed
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train. The defaults follow [@Karras2022] with the power-function average of [@Karras2024].
@@ -105,6 +107,7 @@ class TrainConfig:
             check.real(name, getattr(self, name), 0.0)
         check.real("condition_dropout", self.condition_dropout, 0.0, 1.0)
         check.real("ema", self.ema, 0.0, 0.28)
+        object.__setattr__(self, "betas", check.plain(self.betas))
         for beta in self.betas:
             check.real("betas", beta, 0.0, 1 - 1e-9)
         check.choice("decay", self.decay, DECAYS)

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath, Record
 from ...errors import ArgumentError
-from ..data.images import ImageData
+from ..data.images import ImageData, image_data
 from ..networks.base import NetworkDenoiser
 from ..networks.ensemble import EnsembleDenoiser
 from ..networks.layers import Dropout
@@ -22,6 +23,7 @@ from .loop import Loop, folder_path, join_ranks
 from .snapshots import Snapshots
 
 
+@typed
 @dataclass(frozen=True, eq=False)
 class EnsembleTraining:
     """What training an ensemble gives.
@@ -62,6 +64,7 @@ class EnsembleTraining:
         return progress_box(repr(self), self.history)
 
 
+@typed
 def train_ensemble(
     networks: Sequence[NetworkDenoiser],
     data: ImageData | torch.Tensor | Sequence[ImageData],
@@ -130,7 +133,7 @@ def train_ensemble(
         raise ArgumentError("networks", "use dropout", "train them one by one, or without dropout")
     count = len(networks)
     sets = [data] * count if isinstance(data, (ImageData, torch.Tensor)) else list(data)
-    sets = [part if isinstance(part, ImageData) else ImageData(part) for part in sets]
+    sets = [image_data(part) for part in sets]
     seeds = [config.seed + i for i in range(count)] if seeds is None else list(seeds)
     conditions: list[Any] = list(condition) if isinstance(condition, (list, tuple)) else [condition] * count
     for argument, given in (("data", sets), ("seeds", seeds), ("condition", conditions)):
@@ -153,6 +156,7 @@ def train_ensemble(
     return EnsembleTraining(averaged.networks(), averaged, loop.history, Snapshots(loop.kept), folder_path(run_dir))
 
 
+@typed
 def train_groups(
     networks: Sequence[NetworkDenoiser],
     data: ImageData | Sequence[ImageData],

@@ -175,7 +175,7 @@ class Loop:
         where = f" at noise level sigma = {sigma:.3g}" if sigma else ""
         which = f" of replica {replica}" if self.stacked else ""
         kept = "" if self.folder is None else f"; the last good checkpoint is in {self.folder.path}"
-        remedy = "lower learning_rate, raise warmup, or narrow the noise distribution"
+        remedy = "lower learning_rate, raise warmup, narrow the noise distribution, or rescale data"
         return f"loss or gradient{which} is not finite in step {step}{where}{kept}; {remedy}"
 
     def _too_large(self, step: int) -> str:

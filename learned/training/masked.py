@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...errors import ArgumentError
 from ..data.images import ImageData
@@ -54,6 +55,7 @@ class _MaskedLoop(Loop):
         return -log_posterior.gather(-1, truth).mean((1, 2)), hidden_share
 
 
+@typed
 def train_masked(
     network: HierarchyNet,
     data: torch.Tensor,

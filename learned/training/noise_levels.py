@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Record
 from ...errors import ArgumentError, UnknownNameError
 from ...theory.noise import DiscreteSchedule
 
 
+@typed
 @dataclass(frozen=True)
 class LogNormal:
     """ln(sigma) ~ N(mean, std^2) [@Karras2022].
@@ -60,6 +62,7 @@ class LogNormal:
         return torch.exp(self.mean + self.std * torch.special.ndtri(u))
 
 
+@typed
 @dataclass(frozen=True)
 class LogUniform:
     """ln(sigma) uniform between ln(low) and ln(high).
@@ -87,8 +90,7 @@ class LogUniform:
     kind: ClassVar[str] = "loguniform"
 
     def __post_init__(self) -> None:
-        check.real("low", self.low, 1e-12)
-        check.real("high", self.high, self.low)
+        check.ordered("low", self.low, "high", self.high, 1e-12)
 
     def quantile(self, u: torch.Tensor) -> torch.Tensor:
         """sigma at the share `u` of its distribution.
@@ -106,6 +108,7 @@ class LogUniform:
         return self.low * (self.high / self.low) ** u
 
 
+@typed
 @dataclass(frozen=True)
 class Levels:
     """One of the given noise levels, all alike in frequency.
@@ -151,6 +154,7 @@ class Levels:
         return table[(u * len(self.sigmas)).long().clamp(max=len(self.sigmas) - 1)]
 
 
+@typed
 @dataclass(frozen=True)
 class Steps:
     """A uniformly drawn step 1 ... n of a DDPM schedule [@Ho2020; @Nichol2021].

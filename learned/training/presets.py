@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Record
 from ..data.images import ImageData
 from ..networks import NETWORKS
@@ -46,6 +47,7 @@ PRESETS = {
 }
 
 
+@typed
 def preset(name: str, data: ImageData, seed: int = 0) -> tuple[NetworkDenoiser, TrainConfig]:
     """The network of a preset, sized for `data`, and its training configuration, both at `seed`.
 

@@ -8,11 +8,13 @@ from typing import TypeVar, cast
 
 import torch
 
+from ..._support.typed import typed
 from .. import checkpoint
 
 N = TypeVar("N", bound=torch.nn.Module)
 
 
+@typed
 class Snapshots(Mapping[int, N]):
     """The averaged networks at the kept steps, `{step: network}`, each loaded when asked for.
 

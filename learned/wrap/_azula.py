@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Record
 from ._library import LibraryDenoiser, checked, labels
 from .denoiser import WrappedDenoiser
@@ -61,6 +62,7 @@ def _time_of(schedule: Any, sigma: torch.Tensor) -> torch.Tensor:
     return found + (sigma.log() - wanted) / slope
 
 
+@typed
 def azula(denoiser: nn.Module, shape: tuple[int, ...] | None = None, *, condition: str = "label") -> WrappedDenoiser:
     """A denoiser from one of the library `azula`: the mean of the posterior that it returns.
 

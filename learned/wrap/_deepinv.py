@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Record
 from ._library import LibraryDenoiser, checked, labels, tensor_like
 from .denoiser import WrappedDenoiser
@@ -24,6 +25,7 @@ class _DeepInv(LibraryDenoiser):
         return tensor_like(out, x, self.inner)
 
 
+@typed
 def deepinv(
     denoiser: nn.Module,
     shape: tuple[int, ...] | None = None,

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..._support.modules import floating_dtype
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Record
 from ...errors import ArgumentError, MissingDependencyError
 from ..networks.preconditioning import Preconditioning
@@ -117,6 +118,7 @@ def _classes(unet: Any) -> tuple[int, int | None]:
     return int(getattr(config, "num_class_embeds", 0) or 0), None
 
 
+@typed
 def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
     """A denoiser from a network of the `diffusers` library and the scheduler that it was trained for.
 
@@ -173,6 +175,6 @@ def diffusers(unet: nn.Module, scheduler: object) -> WrappedDenoiser:
     if how.floor:
         warnings.warn(
             "a consistency model answers with the end of its probability-flow path, which is not E[x0 | x]",
-            stacklevel=2,
+            stacklevel=3,
         )
     return _Diffusers(unet, how)

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..._support.typed import typed
 from ..._support.types import Device, FilePath, Record
 from ...errors import ArgumentError, CheckpointError, IdealScoreError, MissingDependencyError
 from ._diffusers import NETWORKS, diffusers
@@ -26,6 +27,7 @@ SAFE_LINES = (
 )
 
 
+@typed
 def diffusers_pipeline(
     path: FilePath,
     device: Device = "cpu",

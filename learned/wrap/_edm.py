@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError
 from ._library import ADAPTERS, library_of, unwrapped
@@ -32,6 +33,7 @@ class _EDM(WrappedDenoiser):
         return self.call(x, sigma, class_labels=labels)
 
 
+@typed
 def edm(module: nn.Module, shape: tuple[int, ...] | None = None) -> WrappedDenoiser:
     """A denoiser from a preconditioned module `D(x, sigma, class_labels=None)` in the manner of [@Karras2022].
 

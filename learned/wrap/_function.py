@@ -11,6 +11,7 @@ import torch
 
 from ..._support import checks as check
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError, DenoiserContractError, NoiseLevelError
 from ...theory.discrete_schedule import DiscreteSchedule
@@ -69,7 +70,7 @@ class FunctionDenoiser(WrappedDenoiser):
             warnings.warn(
                 "the network takes whole steps only: noise levels between them are rounded to the nearest step"
                 " (`.steps(sigmas)` says by how much; sigmas='network' stays on its grid; integer=True is silent)",
-                stacklevel=2,
+                stacklevel=3,
             )
         if self.integer:
             return self._at_whole_steps(x, sigma, condition)
@@ -115,6 +116,7 @@ class FunctionDenoiser(WrappedDenoiser):
         return same and not torch.equal(here, told(middle - 1))
 
 
+@typed
 def function(
     f: Callable[..., torch.Tensor],
     predicts: str = "x0",

@@ -12,6 +12,7 @@ import torch
 from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import mean_error, show
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, DenoiserContractError, IdealScoreError
 from ...theory.discrete_schedule import DiscreteSchedule
@@ -45,6 +46,7 @@ CLEAR = 5.0  # standard errors of a paired difference
 SAME = 0.01  # of the error of the best convention: answers that differ by less are the same
 
 
+@typed
 def identify(
     net: Callable[..., Any],
     images: ArrayLike,
@@ -134,14 +136,14 @@ def identify(
     wrap.function(net, predicts='v', clock='index', schedule=DiscreteSchedule.cosine(1000), integer=True)
     """
     chosen, known = _checked(net, predicts, clock, schedule)
-    data = check.dataset("images", getattr(images, "images", images), minimum=2)
+    data = check.points("images", getattr(images, "images", images), minimum=2)
     mean, std = float(data.double().mean()), float(data.double().std(correction=0))
     entries = data[0].numel()
     data = data[: max(MANY, -(-ENOUGH // entries)) if n_images is None else check.integer("n_images", n_images, 2)]
     check.integer("n_levels", n_levels, 2)
     told = _told(condition, len(data))
-    if not std > 0:
-        raise ArgumentError("images", "are all equal", "pass images that differ")
+    if not 0 < std < check.LARGEST_SIGMA:
+        raise ArgumentError("images", f"have the standard deviation {std:g}", "pass images that differ, in their unit")
     spans = ranges(mean, std) if range is None else [None if tuple(range) == (-1, 1) else range]
     clocks = timings(clock, known, check.integer("n_steps", n_steps, 4))
     asked = [Asked(timing, span) for timing in clocks if clock in (None, timing.name) for span in spans]

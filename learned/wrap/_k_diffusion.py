@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Record
 from ._library import LibraryDenoiser, checked, labels, tensor_like
 from .denoiser import WrappedDenoiser
@@ -30,6 +31,7 @@ class _KDiffusion(LibraryDenoiser):
         return tensor_like(out, x, self.inner)
 
 
+@typed
 def k_diffusion(
     denoiser: nn.Module, shape: tuple[int, ...] | None = None, *, condition: str = "class_cond"
 ) -> WrappedDenoiser:

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..._support import checks as check
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Record
 from ...errors import ArgumentError
 from ...theory.discrete_schedule import DiscreteSchedule
@@ -100,6 +101,7 @@ def _classes(model: Any, condition: ArrayLike | None, x: torch.Tensor) -> Record
     return {}
 
 
+@typed
 def lucidrains(diffusion: nn.Module, *, feedback: int = 0) -> WrappedDenoiser:
     """A denoiser from a diffusion of the library `denoising-diffusion-pytorch`, without its clipping.
 

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import ArrayLike, Record
+from ...errors import ArgumentError
 from ._library import LibraryDenoiser, checked, labels, tensor_like
 from .denoiser import WrappedDenoiser
 
@@ -43,6 +45,7 @@ class _SmallDiffusion(LibraryDenoiser):
         return (x - s * out) / (1 + s) if self.flow else x - s * out
 
 
+@typed
 def smalldiffusion(model: nn.Module, schedule: object = None) -> WrappedDenoiser:
     """A denoiser from a model of the library `smalldiffusion`: x - sigma times its `predict_eps`.
 
@@ -69,4 +72,6 @@ def smalldiffusion(model: nn.Module, schedule: object = None) -> WrappedDenoiser
     >>> from smalldiffusion import ScheduleLogLinear, TimeInputMLP  # doctest: +SKIP
     >>> denoiser = smalldiffusion(TimeInputMLP(), ScheduleLogLinear(200))  # doctest: +SKIP
     """
+    if schedule is not None and not hasattr(schedule, "sigmas"):
+        raise ArgumentError("schedule", f"is a {type(schedule).__name__}", "pass a Schedule of smalldiffusion")
     return _SmallDiffusion(checked("model", model, ("predict_eps", "input_dims"), "smalldiffusion"), schedule)

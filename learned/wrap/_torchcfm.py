@@ -11,6 +11,7 @@ from torch import nn
 
 from ..._support import checks as check
 from ..._support.shapes import per_row
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ArgumentError
 from ._library import LibraryDenoiser, checked, labels, tensor_like
@@ -63,6 +64,7 @@ class _TorchCFM(LibraryDenoiser):
         return self._ask(self.inner, t, z, *([] if condition is None else [labels(condition, z)]))
 
 
+@typed
 def torchcfm(model: nn.Module, matcher: object = None, shape: tuple[int, ...] | None = None) -> WrappedDenoiser:
     """A denoiser from a velocity model trained with the library `torchcfm` from Gaussian noise to data.
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.typed import typed
 from ..._support.types import Array
 from ...errors import ArgumentError, NoiseLevelError
 from ...theory.discrete_schedule import DiscreteSchedule
@@ -22,6 +23,7 @@ REVERSIBLE = ("flow_time", "step", "index", "vp_time")
 SLACK = 1e-5  # relative: how far beyond the ends of a schedule a level may lie by rounding
 
 
+@typed
 @dataclass(frozen=True)
 class Clock:
     """What a network is told of the noise level.
@@ -69,7 +71,7 @@ class Clock:
             raise ArgumentError("reverse", f"is set for the clock '{self.name}'", f"only {known} can run backwards")
         if check.real("time_scale", self.time_scale) == 0:
             raise ArgumentError("time_scale", "is 0", "pass what the time is multiplied by")
-        check.real("beta_max", self.beta_max, check.real("beta_min", self.beta_min, 1e-12))
+        check.ordered("beta_min", self.beta_min, "beta_max", self.beta_max, 1e-12)
 
     def __str__(self) -> str:
         scaled = [] if self.time_scale == 1 else [f"time_scale={self.time_scale:g}"]

@@ -14,6 +14,7 @@ from torch import nn
 from ..._support import checks as check
 from ..._support.display import boxes
 from ..._support.modules import at_least_float32, evaluating, floating_dtype
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike, Points, Record, Sigma
 from ...errors import ArgumentError, DenoiserContractError, IdealScoreError, NoiseLevelError
 from ..networks.base import place_text, size_text
@@ -28,6 +29,7 @@ REMEDIES = {
 }  # a piece of what the network's own error says, and what to do
 
 
+@typed
 class WrappedDenoiser(nn.Module):
     """`denoiser(x, sigma, condition=None) -> E[x0 | x]` around a foreign callable.
 
@@ -83,7 +85,8 @@ class WrappedDenoiser(nn.Module):
         self.inner: Callable[..., Any] = inner
         if any(weight.is_meta for weight in self.parameters()):
             raise ArgumentError("f", "has weights on the device 'meta', which hold nothing", "load them first")
-        self.shape: tuple[int, ...] | None = shape
+        range = check.plain(range)
+        self.shape: tuple[int, ...] | None = check.plain(shape)
         self.timing = timing
         self.integer: bool | None = integer
         self.data_range: tuple[float, float] | None = range

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..._support.types import Array, ArrayLike
 
 ROUNDING = 1e-9
+MOST_POSITIONS = 10**6
 """Share of the canvas, or of a spacing, by which a computed coordinate may miss its place."""
 
 
@@ -67,6 +68,9 @@ class BumpCanvas:
         for name in ("width", "spacing"):
             if check.real(name, getattr(self, name), 0.0) == 0.0:
                 raise ArgumentError(name, "is 0", "pass a number of pixels > 0")
+        if self.extent > MOST_POSITIONS * self.spacing:
+            problem = f"{self.spacing:g} makes more than {MOST_POSITIONS} positions along {self.size} pixels"
+            raise ArgumentError("spacing", problem, f"pass at least {self.extent / MOST_POSITIONS:g} pixels")
         if len(self.positions) < 2:
             raise ArgumentError("spacing", f"{self.spacing:g} leaves one centre", f"pass at most {self.size - 1}")
         if self.periodic and abs(self.size / self.spacing - len(self.positions)) > ROUNDING:

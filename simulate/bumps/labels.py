@@ -27,12 +27,17 @@ def stripe_labels(canvas: BumpCanvas) -> Array:
     array
         Labels in pixels, shape (2 n, 2), nan for the absent coordinate.
 
+    Raises
+    ------
+    ArgumentError
+        Where `canvas` is none.
+
     Examples
     --------
     >>> stripe_labels(BumpCanvas(4)).shape
     (8, 2)
     """
-    positions = canvas.positions
+    positions = check.instance("canvas", canvas, BumpCanvas).positions
     absent = np.full_like(positions, np.nan)
     return np.concatenate([np.column_stack([positions, absent]), np.column_stack([absent, positions])])
 

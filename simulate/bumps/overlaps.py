@@ -133,8 +133,9 @@ def bump_overlap(first: ArrayLike, second: ArrayLike, canvas: BumpCanvas, mode: 
     check.choice("mode", mode, MODES)
     check.instance("canvas", canvas, BumpCanvas)
     pair = [canvas.check_centres(centres, name) for name, centres in (("first", first), ("second", second))]
-    if np.isnan(pair[0]).any() or np.isnan(pair[1]).any():
-        raise ArgumentError("centres", "holds an absent coordinate", "pass bumps, not stripes")
+    for name, centres in zip(("first", "second"), pair, strict=True):
+        if np.isnan(centres).any():
+            raise ArgumentError(name, "holds an absent coordinate", "pass bumps, not stripes")
     if mode == "pixels":
         warn_where_too_coarse(canvas.width)
     kernel = _pixel_kernel if mode == "pixels" else _continuous_kernel

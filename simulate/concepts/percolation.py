@@ -11,6 +11,7 @@ from ..._support import checks as check
 from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import stream
+from ...errors import EmptyDataError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,7 +59,9 @@ def concept_percolation(
 
     threshold = bipartite_threshold(n_entities, n_properties)
     n_runs = check.integer("n_runs", n_runs, 1)
-    probabilities = [check.real("probabilities", p, 0.0, 1.0) for p in probabilities]
+    probabilities = [check.real("probabilities", p, 0.0, 1.0) for p in check.items("probabilities", probabilities)]
+    if not probabilities:
+        raise EmptyDataError("probabilities", "is empty", "pass at least one")
     shares = np.array(
         [
             [

@@ -43,6 +43,11 @@ class Split:
     train : tuple of classes
         The training classes, each a tuple with one value per concept.
 
+    Raises
+    ------
+    ArgumentError
+        Where `train` holds something else than classes of the graph.
+
     Examples
     --------
     >>> split = concept_split("H22-train1", ConceptGraph((2, 2)))
@@ -55,6 +60,12 @@ class Split:
     name: str
     graph: ConceptGraph
     train: tuple[Class, ...]
+
+    def __post_init__(self) -> None:
+        check.instance("name", self.name, str)
+        check.instance("graph", self.graph, ConceptGraph)
+        with check.speaking_of("train"):
+            object.__setattr__(self, "train", tuple(map(self.graph.parse, check.items("train", self.train))))
 
     def __repr__(self) -> str:
         return f"Split({self.name!r}, trained on {' '.join(self.labels)}, {len(self.held_out)} held out)"

@@ -119,6 +119,8 @@ class ConceptWorld:
     noise: float = 0.02
 
     def __post_init__(self) -> None:
+        if not isinstance(self.concepts, Mapping):
+            object.__setattr__(self, "concepts", tuple(check.items("concepts", self.concepts)))
         counts = self.counts
         if not counts:
             raise ArgumentError("concepts", "is empty", f"choose from {', '.join(VALUES)}")
@@ -129,7 +131,10 @@ class ConceptWorld:
         check.integer("pixels", self.pixels, 4)
         for name in ("size_gap", "color_gap", "place_gap", "jitter", "size_jitter", "color_jitter", "noise"):
             check.real(name, getattr(self, name), 0.0, 1.0)
-        check.real("size_mean", self.size_mean, self.size_gap / 2 + self.size_jitter, 1.0)
+        least = self.size_gap / 2 + self.size_jitter
+        if not least <= check.real("size_mean", self.size_mean, 0.0, 1.0):
+            problem = f"is {self.size_mean:g}, below size_gap / 2 + size_jitter = {least:g}"
+            raise ArgumentError("size_mean", problem, "pass a larger one, or a smaller size_gap or size_jitter")
 
     def __repr__(self) -> str:
         given = {field.name: getattr(self, field.name) for field in fields(self)[2:]}

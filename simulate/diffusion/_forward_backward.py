@@ -76,6 +76,7 @@ def forward_backward(
     sigma = check.real("sigma", sigma, 0.0)
     if sigma == 0:
         return check.as_float_tensor("x0", x0)
+    sigma = check.positive_sigma("sigma", sigma)
     sigma_min = check.real("sigma_min", sigma_min, 1e-150)
     grid = [*karras_sigmas(check.integer("n_steps", n_steps, 2), min(sigma_min, sigma / 2), sigma, rho), 0.0]
     return sample(denoiser, noised(x0, sigma, seed, indices), grid, method, seed, indices, show)

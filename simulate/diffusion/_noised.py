@@ -94,6 +94,8 @@ def starting_noise(
     n = check.integer("n", n, 1)
     check.instance("dtype", dtype, torch.dtype)
     event_shape = [check.integer("event_shape", size, 1) for size in check.items("event_shape", event_shape)]
+    if not event_shape:
+        raise ShapeError("event_shape", "is empty", "pass the length of each axis of one sample")
     return check.real("sigma", sigma, 0.0) * normal_batch(seed, "start", range(n), event_shape, dtype=dtype)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..._support import checks as check
+from ...errors import EmptyDataError
 from ...theory.grammar import Grammar, check_strings
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def valid_fraction(grammar: Grammar, strings: Array) -> Array:
     ------
     ShapeError, ArgumentError
         Where `strings` are not integers of the vocabulary of shape (n, leaves).
+    EmptyDataError
+        Where there are none.
 
     Examples
     --------
@@ -39,5 +43,9 @@ def valid_fraction(grammar: Grammar, strings: Array) -> Array:
     >>> valid_fraction(grammar, sample(grammar, 5)[0])
     array([1., 1., 1.])
     """
-    levels = grammar.parse(check_strings("strings", strings, grammar))
+    check.instance("grammar", grammar, Grammar)
+    checked = check_strings("strings", strings, grammar)
+    if not len(checked):
+        raise EmptyDataError("strings", "holds no string", "pass at least one")
+    levels = grammar.parse(checked)
     return np.array([(level >= 0).mean() for level in levels])

@@ -88,7 +88,7 @@ class ReverseSampler:
         self.channel: LeafChannel = channel_of(channel)
         self.v: int = check.integer("v", v, 2)
         self.n_steps: int = check.integer("n_steps", n_steps, 1)
-        self.method: str = method
+        self.method: str = check.instance("method", method, str)
         self.sigmas: Callable[[float], ArrayLike] | None = sigmas
         walks = {"gaussian": self._gaussian, "masking": self._masking, "uniform": self._uniform}
         if self.channel.name not in walks:

@@ -38,7 +38,7 @@ def blurring(width: float, size: int | None = None) -> Operator:
     >>> blurring(1.0)(torch.ones(1, 1, 8, 8)).sub(1).abs().max().item() < 1e-6
     True
     """
-    width = check.real("width", width, 1e-6)
+    width = check.real("width", width, 1e-6, 1e4)
     reach = max(1, round(3 * width)) if size is None else check.integer("size", size, 1) // 2
     if size is not None and size % 2 == 0:
         raise ArgumentError("size", f"is {size}, which is even", "pass an odd number of pixels")

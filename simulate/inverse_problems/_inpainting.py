@@ -34,7 +34,7 @@ def inpainting(known: ArrayLike) -> Operator:
     tensor([[0., 3.],
             [4., 7.]])
     """
-    mask = torch.as_tensor(known)
+    mask = check.tensor("known", known)
     if mask.dtype != torch.bool or not bool(mask.any()):
         problem = "marks no entry" if mask.dtype == torch.bool else f"expected a boolean mask, got {mask.dtype}"
         raise ArgumentError("known", problem, "pass a boolean mask (*event) with at least one True")

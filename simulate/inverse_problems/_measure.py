@@ -10,6 +10,7 @@ import torch
 from ..._support import checks as check
 from ..._support.streams import normal_batch
 from ..._support.types import Points
+from ..diffusion._noised import indices_of
 
 Operator: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """A linear function of a batch of events, `(batch, *event)` -> `(batch, *observed)`."""
@@ -50,7 +51,10 @@ def measure(
     >>> measure(inpainting([True, False]), torch.tensor([[1.0, 2.0]]), 0.0)
     tensor([[1.]])
     """
-    clean = operator(check.as_float_tensor("x0", x0))
-    rows = range(len(clean)) if indices is None else indices
+    check.function("operator", operator, "operator(x)")
+    x0 = check.dataset("x0", x0)
+    with check.speaking_of("x0"):
+        clean = operator(x0)
+    rows = indices_of(indices, len(x0))
     noise = check.real("noise", noise, 0.0)
     return clean + noise * normal_batch(seed, "measurement", rows, clean.shape[1:], dtype=clean.dtype).to(clean.device)

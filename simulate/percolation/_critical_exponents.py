@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..._support import checks as check
+from ...errors import ArgumentError
 from ._canonical_kernels import wrapping
 from .inputs import sweeps_of
 from .sweep_result import Sweep
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,13 @@ def critical_exponents(sweeps: Sequence[Sweep], p: float) -> dict[str, Fit]:
     >>> abs(found["fractal_dimension"].value - 91 / 48) < 0.2
     True
     """
-    listed = sweeps_of(sweeps, 2)
+    listed, p = sweeps_of(sweeps, 2), check.real("p", p, 0.0)
     log_size = np.log([sweep.size[0] for sweep in listed])
     dimension = len(listed[0].size)
     found: dict[str, Fit] = {}
     rows = [sweep.canonical(p) for sweep in listed]
+    if not all(_scatters(row) for row in rows):
+        raise ArgumentError("p", f"is {p:g}, where all runs are alike", "pass the threshold, or a value near it")
     for name, quantity, sign in (("beta_over_nu", "largest", -1), ("gamma_over_nu", "mean_size", 1)):
         if all(quantity in row for row in rows):
             values = np.array([float(row[quantity][0]) for row in rows])
@@ -74,6 +82,12 @@ def critical_exponents(sweeps: Sequence[Sweep], p: float) -> dict[str, Fit]:
         slopes = [_slope_with_error(sweep, p) for sweep in listed]
         found["one_over_nu"] = _power_law(log_size, *np.array(slopes).T)
     return found
+
+
+def _scatters(row: xr.Dataset) -> bool:
+    """Whether every measured curve is above 0 and has an error there."""
+    curves = [name for name in ("largest", "mean_size") if name in row]
+    return all(float(row[name][0]) > 0 and float(row[f"{name}_stderr"][0]) > 0 for name in curves)
 
 
 def _power_law(log_size: np.ndarray, values: np.ndarray, errors: np.ndarray) -> Fit:

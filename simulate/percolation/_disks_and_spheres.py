@@ -25,6 +25,8 @@ from .tables import NONE
 if TYPE_CHECKING:
     from ..._support.types import Array
 
+LARGEST_ETA = 100.0
+
 
 def disks(
     size: float,
@@ -159,7 +161,7 @@ def disk_clusters(size: float, eta: float, seed: int = 0) -> tuple[Array, Array]
     >>> centres.shape, int(labels.min())
     ((127, 2), 1)
     """
-    size, eta = check.real("size", size, 2.0), check.real("eta", eta, 0.0)
+    size, eta = check.real("size", size, 2.0), check.real("eta", eta, 0.0, LARGEST_ETA)
     n = max(1, round(eta * size**2 / VOLUME[2]))
     objects = Objects(n, size, 2)
     objects.place(stream_seed(seed, "disk picture"))
@@ -187,7 +189,7 @@ def _objects(
     """All runs of disks (2 dimensions) or spheres (3), in batches that the threads share."""
     size = check.real("size", size, 2.0)
     n_runs, workers = check.integer("n_runs", n_runs, 1), check.integer("workers", workers, 1)
-    eta_max = check.real("eta_max", eta_max, 0.0, 100.0)
+    eta_max = check.real("eta_max", eta_max, 0.0, LARGEST_ETA)
     if eta_max == 0.0:
         raise ArgumentError("eta_max", "is 0", "pass the largest density wanted")
     wanted = quantities_of(quantities, True)

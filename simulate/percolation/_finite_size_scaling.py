@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._support import checks as check
+from ...errors import ArgumentError, ShapeError
 from .data_collapse import Curves, fit_collapse
 from .inputs import sweeps_of
-from .sweep_result import Sweep
+from .sweep_result import CURVES, WRAPPING, Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
 
 NAMES = ("threshold", "one_over_nu", "kappa")
+LARGEST_EXPONENT = 10.0
+LARGEST_WINDOW = 100.0
 
 
 def finite_size_scaling(
@@ -80,11 +84,12 @@ def finite_size_scaling(
     """
     import xarray as xr
 
-    for name in fixed:
-        check.choice("fixed", name, NAMES)
+    fixed = [check.choice("fixed", name, NAMES) for name in check.items("fixed", fixed)]
     listed = sweeps_of(sweeps, 2)
+    check.choice("quantity", quantity, (*CURVES, *WRAPPING))
+    guess = _checked_guess(guess, 1.0 if listed[0].density is None else math.inf)
     degree, points = check.integer("degree", degree, 1, 15), check.integer("points", points, 5)
-    window = check.real("window", window, 1e-6)
+    window = check.real("window", window, 1e-6, LARGEST_WINDOW)
     kept = {*fixed, "kappa"} if quantity.startswith("wrapping") else {*fixed}
     free = [name not in kept for name in NAMES]
     curves = [Curves.of(sweep, quantity, guess, window, points) for sweep in listed]
@@ -108,3 +113,16 @@ def finite_size_scaling(
     }
     sizes = [float(sweep.size[0]) for sweep in listed]
     return xr.Dataset(data, {"size": sizes}, {**listed[0].attributes, "quantity": quantity, "lattice": listed[0].name})
+
+
+def _checked_guess(guess: Sequence[float], most: float) -> tuple[float, float, float]:
+    """(threshold, 1/nu, kappa) within what a collapse can start from, the threshold below `most`."""
+    found = check.finite("guess", check.float_array("guess", guess))
+    if found.shape != (3,):
+        raise ShapeError("guess", f"has shape {found.shape}", "pass three numbers: threshold, 1/nu and kappa")
+    threshold, inverse, kappa = found.tolist()
+    if not (0 < threshold < most and 0 < inverse <= LARGEST_EXPONENT and abs(kappa) <= LARGEST_EXPONENT):
+        problem = f"is threshold {threshold:g}, 1/nu {inverse:g}, kappa {kappa:g}"
+        remedy = f"pass 0 < threshold < {most:g}, 0 < 1/nu <= {LARGEST_EXPONENT:g} and |kappa| <= {LARGEST_EXPONENT:g}"
+        raise ArgumentError("guess", problem, remedy)
+    return threshold, inverse, kappa

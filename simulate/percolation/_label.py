@@ -81,7 +81,7 @@ def label(
 
 def _occupied(field: ArrayLike, p: float | None, lattice: Lattice) -> tuple[np.ndarray, tuple[int, ...]]:
     """Which sites are occupied, in order, and the sides of the box."""
-    given = np.asarray(field)
+    given = check.array("field", field)
     if given.dtype == np.bool_:
         if p is not None:
             problem = f"is {p!r}, but the field is a mask, whose true sites are the occupied ones"

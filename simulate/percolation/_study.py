@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._support import checks as check
 from ..._support.display import boxes
-from ...errors import ArgumentError, UnknownNameError
+from ...errors import ArgumentError
 from ...theory.percolation.critical_exponents import exponents
 from ...theory.percolation.lattices import LATTICES
 from ...theory.percolation.thresholds import Threshold, all_thresholds
@@ -167,8 +167,7 @@ def study(
     >>> [row.name for row in rows][:2]
     ['threshold', 'wrapping_horizontal']
     """
-    if lattice not in LATTICES and lattice not in CONTINUUM:
-        raise UnknownNameError("lattice", lattice, [*LATTICES, *CONTINUUM])
+    check.choice("lattice", lattice, [*LATTICES, *CONTINUUM])
     size = check.integer("size", size, 8)
     n_runs = check.integer("n_runs", n_runs, 2)
     sizes = sorted({size // 4, size // 2, size})

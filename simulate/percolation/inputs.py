@@ -28,8 +28,8 @@ MAX_SITES = 2**31 - 2
 
 def sides_of(lattice: Lattice, size: int | Sequence[int]) -> tuple[int, ...]:
     """One side per lattice vector, long enough that no site is its own neighbour."""
-    given = np.atleast_1d(size).tolist()
-    sides = given * lattice.dimension if np.ndim(size) == 0 else given
+    given = check.array("size", size)
+    sides = np.atleast_1d(given).tolist() * (1 if given.ndim else lattice.dimension)
     if len(sides) != lattice.dimension:
         problem = f"expected {lattice.dimension} numbers for {lattice.name}, got {len(sides)}"
         raise ShapeError("size", problem, "pass one number, or one per lattice vector")
@@ -41,6 +41,7 @@ def quantities_of(quantities: Sequence[str], periodic: bool) -> tuple[str, ...]:
     """The wanted quantities in their fixed order; an open box has no wrapping."""
     if isinstance(quantities, str):
         quantities = (quantities,)
+    quantities = check.items("quantities", quantities)
     for name in quantities:
         check.choice("quantities", name, QUANTITIES)
     wanted = tuple(q for q in QUANTITIES if q in quantities and (periodic or q != "wrapping"))
@@ -64,7 +65,7 @@ def edges_of(graph: nx.Graph[Any] | ArrayLike, n_nodes: int | None) -> tuple[int
         n_nodes, name = len(number), graph.name or "graph"
         edges = np.array([(number[u], number[v]) for u, v in graph.edges()], np.int64).reshape(-1, 2)
     else:
-        edges = np.asarray(graph)
+        edges = check.array("graph", graph)
         if edges.size and (edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu"):
             problem = f"expected integers of shape (n_edges, 2), got {edges.dtype} of shape {edges.shape}"
             raise ShapeError("graph", problem, "pass a list of pairs of node numbers")
@@ -100,7 +101,7 @@ def _is_graph(graph: nx.Graph[Any] | ArrayLike) -> TypeGuard[nx.Graph[Any]]:
 
 def field_of(field: ArrayLike, lattice: Lattice) -> tuple[np.ndarray, tuple[int, ...]]:
     """The values of all sites in order, and the sides of the box."""
-    if np.asarray(field).dtype == np.bool_:
+    if check.array("field", field).dtype == np.bool_:
         raise ArgumentError("field", "is a mask, whose sites have no order", "label(mask) finds its clusters")
     values = check.float_array("field", field)
     axes = lattice.dimension + (lattice.n_basis > 1)
@@ -110,7 +111,8 @@ def field_of(field: ArrayLike, lattice: Lattice) -> tuple[np.ndarray, tuple[int,
     if bool(np.isnan(values).any()):
         raise NotFiniteError("field", "holds NaN", "give every site a value")
     cells = values.shape[: lattice.dimension][::-1]
-    return values.ravel(), sides_of(lattice, tuple(int(side) for side in cells))
+    with check.speaking_of("field"):
+        return values.ravel(), sides_of(lattice, tuple(int(side) for side in cells))
 
 
 def require_memory(
@@ -146,7 +148,7 @@ def marks_of(n_total: int, n_curves: int, n_batches: int) -> np.ndarray:
 
 def sweeps_of(sweeps: Sweep | Sequence[Sweep], least: int) -> list[Sweep]:
     """At least `least` sweeps of one lattice at different sizes, the smallest first, each of two runs or more."""
-    listed = [sweeps] if isinstance(sweeps, Sweep) else list(sweeps)
+    listed = [sweeps] if isinstance(sweeps, Sweep) else check.items("sweeps", sweeps)
     if len(listed) < least or not all(isinstance(sweep, Sweep) for sweep in listed):
         raise EmptyDataError("sweeps", f"holds {len(listed)} sweep(s)", f"pass at least {least}")
     if len({(sweep.name, sweep.kind) for sweep in listed}) > 1:

@@ -22,6 +22,7 @@ from ..._support.crossing import crossing
 from ..._support.estimates import estimates, mean_error
 from ..._support.results import provenance
 from ..._support.streams import stream
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ...theory.finite_sample._kappa import check_spectrum
@@ -40,6 +41,7 @@ class _Moments(NamedTuple):
     power: float
 
 
+@typed
 def gradient_flow(
     n: int,
     features: int,

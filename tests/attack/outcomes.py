@@ -4,6 +4,7 @@
 rooms, each in a process of its own, and prints one JSON line per attack: callable, argument, attack, outcome.
 """
 
+import contextlib
 import dataclasses
 import inspect
 import json
@@ -13,21 +14,23 @@ import re
 import resource
 import signal
 import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from attacks import BY_KIND, MEANINGLESS, PRESERVING, RELATED, kind
-from valid_calls import EXEMPT, public, valid_calls
+from valid_calls import ALIASES, EXEMPT, NAN_ANSWERS, NAN_MEANS, public, valid_calls
 
 from idealscore.errors import IdealScoreError
+from idealscore.theory.identities.finding import SKIPPED, Finding
 
 SECONDS = 5.0
-WALL = 20
-BUDGET = 15  # seconds for all attacks on one callable; the rest is reported as not run
+WALL = 120  # seconds without an answer: a library hangs
+BUDGET = 60  # seconds of processor time for all attacks on one callable; the rest is reported as not run
 ALLOWED = ("right", "answered", "refused")
 
 
@@ -59,6 +62,8 @@ def numbers(value: Any, depth: int = 0) -> Iterator[np.ndarray]:
     elif isinstance(value, Mapping):
         for name in value:
             yield from numbers(value[name], depth + 1)
+    elif isinstance(value, Finding) and value.verdict == SKIPPED:
+        return  # it says in words that it has no number
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from numbers(getattr(value, field.name), depth + 1)
@@ -70,13 +75,13 @@ def numbers(value: Any, depth: int = 0) -> Iterator[np.ndarray]:
             yield from numbers(vars(value)[name], depth + 1)
 
 
-def answer(function: Any, arguments: Mapping[str, Any]) -> tuple[list[np.ndarray], list[str]]:
+def answer(function: Any, arguments: Mapping[str, Any], seconds: float = SECONDS) -> tuple[list[np.ndarray], list[str]]:
     """The numbers of a call, and the warnings of other libraries that came with it."""
     parameters = inspect.signature(function).parameters
     positional = [n for n, p in parameters.items() if p.kind is inspect.Parameter.POSITIONAL_ONLY and n in arguments]
     with warnings.catch_warnings(record=True) as heard, torch.random.fork_rng(devices=[]):
         warnings.simplefilter("always")
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             found = list(
                 numbers(
@@ -95,14 +100,16 @@ def _nans(found: list[np.ndarray]) -> int:
     return sum(int(np.isnan(array).sum()) for array in found if array.dtype.kind in "fc")
 
 
-def _equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
-    if [a.shape for a in first] != [a.shape for a in second]:
-        return False
-    for a, b in zip(first, second, strict=True):
-        size = np.abs(a[np.isfinite(a)]).max(initial=0.0)
-        if not np.allclose(a, b, rtol=1e-4, atol=1e-4 * float(size) + 1e-12, equal_nan=True):
-            return False
-    return True
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    size = np.abs(a[np.isfinite(a)]).max(initial=0.0)
+    close = {"rtol": 1e-4, "atol": 1e-4 * float(size) + 1e-12, "equal_nan": True}
+    return a.shape == b.shape and bool(np.allclose(a, b, **close))
+
+
+def _equal(clean: Sequence[np.ndarray], found: Sequence[np.ndarray], steady: Sequence[bool]) -> bool:
+    """Whether an answer is the clean one, in what is the same from call to call."""
+    same = len(clean) == len(found)
+    return same and all(_alike(a, b) for a, b, kept in zip(clean, found, steady, strict=True) if kept)
 
 
 def _named(error: IdealScoreError, name: str, names: list[str], attack: str) -> bool:
@@ -118,7 +125,17 @@ def _takes(annotation: str, attack: str) -> bool:
     return any(re.search(rf"\b{word}\b", annotation) for word in allowed.get(attack, ()))
 
 
-def outcome(function: Any, arguments: Mapping[str, Any], clean: list[np.ndarray], name: str, attack: str) -> str:
+def outcome(
+    function: Any,
+    arguments: Mapping[str, Any],
+    clean: list[np.ndarray],
+    name: str,
+    attack: str,
+    meaningless: Collection[str] = MEANINGLESS,
+    alias: str = "",
+    says_nan: bool = False,
+    steady: Sequence[bool] = (),
+) -> str:
     """One of `ALLOWED`, or the fault in a few words."""
     given = arguments[name]
     parameter = inspect.signature(function).parameters[name]
@@ -126,7 +143,8 @@ def outcome(function: Any, arguments: Mapping[str, Any], clean: list[np.ndarray]
     try:
         found, heard = answer(function, attacked)
     except IdealScoreError as error:
-        return "refused" if _named(error, name, list(arguments), attack) else f"refused without the name: {error}"[:120]
+        named = _named(error, name, list(arguments), attack) or (alias and str(error).startswith(f"{alias}:"))
+        return "refused" if named else f"refused without the name: {error}"[:120]
     except TooSlow:
         return "over 5 s"
     except MemoryError as error:
@@ -134,20 +152,25 @@ def outcome(function: Any, arguments: Mapping[str, Any], clean: list[np.ndarray]
     except Exception as error:
         return f"foreign {type(error).__name__}: {error}"[:120].replace("\n", " ")
     if attack in PRESERVING and kind(given) == "array":
-        said = f"warned only: {heard[0]}" if heard else "right"
-        return said if _equal(clean, found) else "another answer"
-    if attack in MEANINGLESS and not _takes(str(parameter.annotation), attack) and kind(given) != "thing":
+        said, steady = f"warned only: {heard[0]}" if heard else "right", steady or [True] * len(clean)
+        if not _equal(clean, found, steady) and attack == "list":  # which does not say its precision
+            clean, _ = answer(function, {**arguments, name: BY_KIND["array"]["float64"](given)})
+        return said if _equal(clean, found, steady) else "another answer"
+    if attack in meaningless and not _takes(str(parameter.annotation), attack) and kind(given) != "thing":
         silent = attack == "NaN" and _nans(found) > _nans(clean)
         return "silent NaN" if silent else "swallowed"
-    if _nans(found) > _nans(clean):
+    if _nans(found) > _nans(clean) and not says_nan and (attack != "NaN" or attack in meaningless):
         return "silent NaN"
     return f"warned only: {heard[0]}" if heard else "answered"
 
 
-def attackable(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def attackable(function: Any, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each (argument, attack) of a valid call that can be made."""
+    defaults = {name: one.default for name, one in inspect.signature(function).parameters.items()}
     for name, given in arguments.items():
         for attack, spoil in BY_KIND[kind(given)].items():
+            if attack == "None" and defaults.get(name, 0) is None:
+                continue  # that leaves it out
             try:
                 spoil(given)
             except Exception:  # no such thing of this value: int of infinity, last axis of nothing
@@ -159,22 +182,33 @@ def attacked(
     full: str, function: Any, wanted: Callable[[int, str, str], bool] = lambda *_: True
 ) -> Iterator[tuple[str, str, str, str]]:
     """(callable, argument, attack, outcome) of the attacks on one callable that are wanted, by number and name."""
-    begun, fault = time.monotonic(), "no valid call"
     signal.signal(signal.SIGPROF, _late)
-    for arguments in valid_calls(function):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # a word is a path that can be written
+        yield from _attacked(full, function, wanted)
+
+
+def _attacked(full: str, function: Any, wanted: Callable[[int, str, str], bool]) -> Iterator[tuple[str, str, str, str]]:
+    fault = "no valid call"
+    for arguments in valid_calls(function, full):
         try:
-            answer(function, arguments)  # what is compiled is compiled
+            first, _ = answer(function, arguments, BUDGET)  # what is compiled is compiled
             clean, _ = answer(function, arguments)
+            steady = [_alike(*pair) for pair in zip(first, clean, strict=True)]  # times differ
             break
         except (Exception, TooSlow) as error:
             fault = f"no valid call: {type(error).__name__}: {error}"[:200]
     else:
         yield full, "", "", fault
         return
-    for number, (name, attack) in enumerate(attackable(arguments)):
+    begun = time.process_time()
+    for number, (name, attack) in enumerate(attackable(function, arguments)):
         if wanted(number, name, attack):
-            late = time.monotonic() - begun > BUDGET
-            yield full, name, attack, "not run" if late else outcome(function, arguments, clean, name, attack)
+            late = time.process_time() - begun > BUDGET
+            meaningless = MEANINGLESS - ({"NaN"} if f"{full}.{name}" in NAN_MEANS else set())
+            alias = ALIASES.get(f"{full}.{name}", "")
+            spoilt = (name, attack, meaningless, alias, full in NAN_ANSWERS, steady)
+            found = "not run" if late else outcome(function, arguments, clean, *spoilt)
+            yield full, name, attack, found
 
 
 def in_children(full: str, function: Any) -> None:
@@ -193,8 +227,10 @@ def in_children(full: str, function: Any) -> None:
         if not (child := os.fork()):
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(4 * WALL)
+            begun = time.process_time()
             for line in attacked(full, function, from_first):
                 print(json.dumps(line), flush=True)
+            print(json.dumps((full, "", "seconds", f"{time.process_time() - begun:.2f}")), flush=True)
             os._exit(0)
         if os.waitpid(child, 0)[1] == 0:
             return

@@ -25,7 +25,7 @@ SLOW = ("over 5 s", "hung or crashed")
 
 def summary() -> dict[str, Any]:
     """What is committed: counts of outcomes by callable, known faults, mended ones."""
-    return json.loads(FOUND.read_text()) if FOUND.exists() else {"counts": {}, "known": {}, "mended": {}}
+    return json.loads(FOUND.read_text()) if FOUND.exists() else {"counts": {}, "known": {}, "mended": {}, "seconds": {}}
 
 
 def _pairs(faults: dict[str, list[str]]) -> dict[str, set[tuple[str, str]]]:
@@ -37,7 +37,7 @@ KNOWN: dict[str, set[tuple[str, str]]] = {
     **{name: set() for name in _COMMITTED["counts"]},
     **_pairs(_COMMITTED["known"]),
 }
-MENDED: dict[str, set[tuple[str, str]]] = _pairs(_COMMITTED["mended"])
+SPENT: dict[str, float] = _COMMITTED.get("seconds", {})
 
 
 def kind_of(outcome: str) -> str:
@@ -48,12 +48,17 @@ def kind_of(outcome: str) -> str:
 
 
 def updated(lines: list[list[str]], old: dict[str, Any]) -> dict[str, Any]:
-    """found.json after new outcomes: callables that were not attacked again stay as they are."""
+    """found.json after new outcomes: callables that were not attacked again stay as they are, private ones go."""
+    old = {part: {name: given for name, given in held.items() if name in public()} for part, held in old.items()}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     faults: dict[str, list[str]] = defaultdict(list)
     right: dict[str, set[str]] = defaultdict(set)
+    seconds = {name: spent for name, spent in old.get("seconds", {}).items() if name not in EXEMPT}
     for name, argument, attack, outcome in lines:
         if name in EXEMPT:
+            continue
+        if attack == "seconds":
+            seconds[name] = float(outcome)
             continue
         kind = kind_of(outcome)
         if argument:
@@ -77,6 +82,7 @@ def updated(lines: list[list[str]], old: dict[str, Any]) -> dict[str, Any]:
         ),
         "known": dict(sorted({**known, **{name: sorted(given) for name, given in faults.items()}}.items())),
         "mended": {name: sorted(given) for name, given in sorted(mended.items())},
+        "seconds": dict(sorted(seconds.items())),
     }
 
 

@@ -1,6 +1,6 @@
 """Each public callable, one argument at a time, under every attack: right, a plain answer, or an error that names it.
 
-The suite runs a sample that a fixed seed chooses, and what was found wrong once; `--run-slow` runs the whole product.
+The suite runs all attacks on the callables that a fixed seed chooses, within a few seconds; `--run-slow` runs the rest.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ import pytest
 import torch
 from attacks import ARRAY, kind
 from outcomes import ALLOWED, attacked, outcome
-from table import KNOWN, MENDED, PAGE, block, summary, table_of
-from valid_calls import EXEMPT, public
+from table import KNOWN, PAGE, SPENT, block, summary, table_of
+from valid_calls import CALLS, EXEMPT, NAN_MEANS, public
 
 from idealscore.errors import ArgumentError
 
@@ -23,34 +23,30 @@ from checkout import ROOT, TESTS
 
 PUBLIC = public()
 ATTACKED = {name: value for name, value in PUBLIC.items() if name not in EXEMPT}
+SECONDS = 12.0  # of processor time for the sample
+DEAREST = 0.5
 
 
-def sampled(parts, of):
-    """Whether a fixed seed takes these words into the sample: one in `of`."""
-    return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest(), "big") % of == 0
+def sample():
+    """Callables in the order of a hash of their names, as many as the time is enough for."""
+    chosen, left = [], SECONDS
+    for name in sorted(SPENT, key=lambda name: hashlib.blake2b(name.encode()).digest()):
+        if name in ATTACKED and SPENT[name] <= min(left, DEAREST):
+            chosen.append(name)
+            left -= SPENT[name]
+    return sorted(chosen)
 
 
-def faults(name, chosen):
-    """The outcomes beyond the three, of the chosen attacks."""
-    lines = attacked(name, PUBLIC[name], lambda _, argument, attack: chosen(argument, attack))
-    return [line[1:] for line in lines if line[3] not in (*ALLOWED, "not run")]
+@pytest.mark.parametrize("name", sample())
+def test_a_sample_of_callables(name):
+    lines = attacked(name, PUBLIC[name], lambda _, *pair: pair not in KNOWN[name])
+    assert not [line[1:] for line in lines if line[3] not in (*ALLOWED, "not run")]
 
 
-@pytest.mark.parametrize("name", sorted(MENDED))
-def test_what_was_wrong_once_is_mended(name):
-    assert not faults(name, lambda *pair: pair in MENDED[name])
-
-
-@pytest.mark.parametrize("name", [name for name in sorted(ATTACKED) if name in KNOWN and sampled([name], 12)])
-def test_a_sample_of_attacks(name):
-    assert not faults(name, lambda *pair: pair not in KNOWN[name] and sampled([name, *pair], 4))
-
-
-def test_each_public_callable_is_attacked_or_listed_with_its_reason():
-    text = PAGE.read_text()
-    missing = [name for name in ATTACKED if name not in KNOWN and f"`{name}`" not in text]
-    assert not missing
+def test_each_public_callable_is_attacked():
+    assert not set(ATTACKED) - set(KNOWN)
     assert set(EXEMPT) <= set(PUBLIC)
+    assert not (set(CALLS) | {name.rpartition(".")[0] for name in NAN_MEANS}) - set(ATTACKED)
 
 
 @pytest.mark.parametrize(
@@ -99,5 +95,5 @@ def test_the_whole_product(layer):
         check=True,
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    wrong = [line for line in lines if line[3] not in (*ALLOWED, "not run", "no valid call")]
+    wrong = [line for line in lines if line[3] not in (*ALLOWED, "not run") and line[2] != "seconds"]
     assert not [line for line in wrong if (line[1], line[2]) not in KNOWN.get(line[0], ())]

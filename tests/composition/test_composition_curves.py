@@ -188,7 +188,7 @@ def test_missing_files_columns_and_labels_are_named(tmp_path):
     path = write_table(tmp_path / "t.csv", ["a,0,0.5", "a,1,0.5"], "label,step,acc")
     with pytest.raises(UnknownNameError, match="did you mean 'step'"):
         read_curves(path, step="timestep")
-    with pytest.raises(UnknownNameError, match="label"):
+    with pytest.raises(UnknownNameError, match="joint"):
         curves_from_table(read_curves(path, step="step"), ["a"], "joint")
 
 

@@ -257,7 +257,7 @@ def test_configurations_run_nothing_that_was_not_allowed(tmp_path):
 
 @pytest.mark.parametrize("program", ["while True: pass", "import os; os.abort()"])
 def test_a_file_that_makes_the_library_hang_or_crash_is_refused(tmp_path, monkeypatch, program):
-    from idealscore._support import netcdf_limits as _netcdf_limits
+    from idealscore._support.files import netcdf_limits as _netcdf_limits
 
     path = tmp_path / "strange.nc"
     path.write_bytes(_results.image(xr.Dataset({"q": 1.0})))
@@ -272,7 +272,7 @@ def test_a_file_that_makes_the_library_hang_or_crash_is_refused(tmp_path, monkey
 
 def test_a_file_is_read_by_the_standard_library_whatever_lies_next_to_the_program(tmp_path, monkeypatch):
     # _support holds a types.py: without an editable installation, nothing has imported the library's own before
-    from idealscore._support import netcdf_limits as _netcdf_limits
+    from idealscore._support.files import netcdf_limits as _netcdf_limits
 
     path = tmp_path / "good.nc"
     path.write_bytes(_results.image(xr.Dataset({"q": 1.0})))

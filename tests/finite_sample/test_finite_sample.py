@@ -374,7 +374,7 @@ def test_other_refusals():
         kurtosis_factor(np.eye(5), 9, 0.0)
     with pytest.raises(ShapeError, match="covariance"):
         FiniteSampleDenoiser(torch.zeros(3), torch.eye(2), 4)
-    with pytest.raises(EmptyDataError, match="spectrum"):
+    with pytest.raises(EmptyDataError, match="covariance"):
         FiniteSampleDenoiser(torch.zeros(2), Covariance.diagonal(torch.zeros(2)), 4)
     with pytest.raises(ArgumentError, match="n: is 1"):
         FiniteSampleDenoiser(torch.zeros(2), torch.eye(2), 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
-from ...errors import ShapeError
+from ...errors import ArgumentError, ShapeError
 
 if TYPE_CHECKING:
     from ..._support.types import Array, ArrayLike
@@ -49,7 +49,17 @@ def concept_signal(generate: Callable[[np.ndarray], ArrayLike], values: ArrayLik
     point = np.atleast_1d(check.finite("values", check.float_array("values", values)))
     if point.ndim != 1:
         raise ShapeError("values", f"has shape {point.shape}", "pass one value per concept, (k,)")
-    step = check.real("step", step, 1e-12)
+    step = check.real("step", step, 1e-12, 1e150)
     shifts = step * np.eye(len(point))
-    apart = [np.asarray(generate(point + s), float) - np.asarray(generate(point - s), float) for s in shifts]
-    return np.array([np.linalg.norm(difference) for difference in apart]) / (2 * step)
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = [generated(generate, point + s) - generated(generate, point - s) for s in shifts]
+        return check.representable("values", np.array([np.linalg.norm(one) for one in apart]) / (2 * step))
+
+
+def generated(generate: Callable[[np.ndarray], ArrayLike], values: Array) -> Array:
+    """What `generate` makes of values, as float64; an error of its own says that it cannot take them."""
+    try:
+        return check.float_array("generate", generate(values))
+    except (ValueError, TypeError, IndexError) as error:
+        problem = f"cannot be passed to generate ({error})"
+        raise ArgumentError("values", problem, "pass the values that generate takes") from error

@@ -101,7 +101,8 @@ def predicted_emergence(
     >>> times[0, 0, 1], times[0, 1, 1], times[1, 1, 1]
     (0, 14, 24)
     """
-    seen = check.instance("graph", graph, ConceptGraph).training(check.items("training", training))
+    with check.speaking_of("training", "graph"):
+        seen = check.instance("graph", graph, ConceptGraph).training(check.items("training", training))
     rates = rates_of(len(graph.counts), p)
     return {
         node: min(emergence_time(len(way), rates[list(way)], threshold) for way in graph.changes(node, seen))

@@ -97,8 +97,9 @@ def multiplicative_law(curves: ArrayLike, stderr: ArrayLike | None = None, axis:
     """
     p, s = _curves(curves, stderr, axis)
     value = p.prod(0)
-    variance = (p**2 + s**2).prod(0) - value**2
-    return Law(value, np.sqrt(np.maximum(variance, 0.0)))
+    with np.errstate(over="ignore"):
+        variance = (p**2 + s**2).prod(0) - value**2
+    return Law(value, check.representable("stderr", np.sqrt(np.maximum(variance, 0.0))))
 
 
 def additive_law(curves: ArrayLike, stderr: ArrayLike | None = None, axis: int = 0) -> Law:

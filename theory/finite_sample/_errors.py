@@ -103,7 +103,8 @@ def errors(spectrum: ArrayLike, n: int, sigma: float, *, spectrum_n: int | None 
     spectrum, n, sigma = check_spectrum(spectrum), check.integer("n", n, 2), check_sigma(sigma)
     top = float(spectrum.max())
     scaled, level = spectrum / top, scaled_level(sigma, top)
-    values = evaluated(scaled, float(n), level) * _units(top)
+    with np.errstate(over="ignore"):
+        values = evaluated(scaled, float(n), level) * _units(top)
     stderr: dict[str, float] = {}
     if spectrum_n is not None:
         spread = math.sqrt(2 / check.integer("spectrum_n", spectrum_n, 2))

@@ -94,7 +94,8 @@ def kurtosis_factor(data: ArrayLike, n: int, sigma: float) -> KurtosisFactor:
     check.positive_sigmas("sigma", sigma)
     if bool((points == points[:1]).all()):
         raise EmptyDataError("data", "do not vary", "pass data that vary")
-    return factors(points, [(n, sigma)])[0]
+    with check.speaking_of("data"):
+        return factors(points, [(n, sigma)])[0]
 
 
 def factors(

@@ -75,7 +75,8 @@ class FiniteSampleDenoiser(AroundMean):
             problem = f"has {covariance.dim} dimensions, the mean has shape {tuple(mean.shape)}"
             raise ShapeError("covariance", problem, "pass a mean (*event) and a covariance of its entries")
         self.n = check.integer("n", n, 2)
-        self._eigenvalues = check_spectrum(covariance.spectrum)
+        with check.speaking_of("covariance"):
+            self._eigenvalues = check_spectrum(covariance.spectrum)
         self.register_buffer("mean", mean.clone())
         self.covariance = covariance
 

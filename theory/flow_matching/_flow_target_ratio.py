@@ -16,7 +16,6 @@ Where it is 1 the target has no noise left. Of the *empirical* optimum it goes t
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
@@ -101,6 +100,7 @@ def gaussian_flow_target_ratio(source: Source, sigma: ArrayLike, mean: ArrayLike
 
     Examples
     --------
+    >>> import torch
     >>> gaussian_flow_target_ratio(torch.eye(3), [1e-6, 1.0, 1e6]).round(3)
     array([0.5, 0. , 0.5])
     """
@@ -124,4 +124,4 @@ def _moments(source: Source) -> tuple[Spectrum, int, float]:
         return found, mixture_covariance(source).dim, float(mean.square().sum())
     if isinstance(source, Spectrum):
         return found, len(found.eigenvalues), 0.0
-    return found, source.dim if isinstance(source, Covariance) else len(torch.as_tensor(source)), 0.0
+    return found, source.dim if isinstance(source, Covariance) else len(check.tensor("source", source)), 0.0

@@ -112,6 +112,8 @@ def check(
     x = check_argument.dataset("x", x)
     denoiser = in_evaluation(denoiser) if callable(denoiser) else denoiser
     chosen = _selected(identities)
+    if prior is not None:
+        check_argument.function("prior", prior, "prior(n, seed)")
     if log_density is not None:
         check_argument.function("log_density", log_density, "log_density(x, sigma)")
     check_contract(denoiser, x, _contract_sigmas([sigma], every_sigma))
@@ -247,11 +249,13 @@ def assert_identities(
     event_shape = tuple(
         check_argument.integer("event_shape", size, 1) for size in check_argument.items("event_shape", event_shape)
     )
-    levels = [float(s) for s in check_argument.positive_sigmas("sigmas", list(sigmas))]
+    levels = [float(s) for s in check_argument.positive_sigmas("sigmas", check_argument.items("sigmas", sigmas))]
     batch = check_argument.integer("batch", batch, 1)
     denoiser = in_evaluation(denoiser) if callable(denoiser) else denoiser
     if points is not None:
         points = check_argument.finite("points", check_argument.batch("points", points, event_shape))
+    if prior is not None:
+        check_argument.function("prior", prior, "prior(n, seed)")
     clean = _clean_points(event_shape, prior, points, batch, seed, dtype, device)
     check_contract(denoiser, _noised(clean, levels[0], seed, points), _contract_sigmas(levels, every_sigma))
     draws = None if prior is None else cache(prior)

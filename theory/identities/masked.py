@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sympy
 
 FLOOR = 1e-300
+LARGEST_ENTROPY = 1e12  # nats
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def check_masked(
     if entropy is None:
         findings.append(Finding("area", math.nan, SKIPPED, where="needs entropy"))
     else:
-        share = check.real("entropy", entropy, 0.0) / array.shape[1]
+        share = check.real("entropy", entropy, 0.0, LARGEST_ENTROPY) / array.shape[1]
         if len(array) < 2:
             raise ArgumentError("strings", "hold one string, which has no standard error", "pass two or more")
         sets = check.integer("sets", sets, 1)

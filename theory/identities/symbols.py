@@ -24,6 +24,8 @@ from sympy import pi as pi
 from sympy import sin as sin
 from sympy import sqrt as sqrt
 
+from ..._support import checks as check
+
 x: sp.Symbol
 y: sp.Symbol
 z: sp.Symbol
@@ -121,6 +123,11 @@ def on_prior(statement: sp.Basic, density: sp.Expr, noised: sp.Expr, denoised: s
     sympy.Basic
         The statement about this prior.
 
+    Raises
+    ------
+    ArgumentError
+        For something that is no expression of SymPy.
+
     Examples
     --------
     >>> from idealscore.theory.identities import IDENTITIES
@@ -128,6 +135,9 @@ def on_prior(statement: sp.Basic, density: sp.Expr, noised: sp.Expr, denoised: s
     >>> bool(on_prior(tweedie, normal(y, 1), normal(x, 1 + sigma**2), x / (1 + sigma**2)).doit().simplify())
     True
     """
+    check.instance("statement", statement, sp.Basic)
+    for name, formula in (("density", density), ("noised", noised), ("denoised", denoised)):
+        check.instance(name, formula, sp.Expr)
     return (
         statement.replace(p0, lambda a: density.subs(y, a))
         .replace(p, lambda a, s: noised.subs({x: a, sigma: s}, simultaneous=True))

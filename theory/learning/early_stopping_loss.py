@@ -71,7 +71,8 @@ def population_loss(
         raise ShapeError(
             "population", f"has {covariance.dim} dimensions", f"pass one of {flat.shape[1]}, as the data have"
         )
-    _, sample = moments(flat)
+    with check.speaking_of("data"):
+        _, sample = moments(flat)
     rate, sigma = check.real("rate", rate, np.finfo(float).tiny), check.positive_sigma("sigma", sigma)
     initial = check.real("initial", initial, -check.LARGEST_SIGMA, check.LARGEST_SIGMA)
     learned = LinearLearning(sample.spectrum.numpy(force=True), sigma, rate, initial)

@@ -72,8 +72,8 @@ class PatchSchedule:
         sigmas = check.positive_sigmas("sigmas", self.sigmas)
         for name in ("sizes", "candidates"):
             given = np.atleast_1d(check.float_array(name, getattr(self, name)))
-            if given.ndim != 1 or not bool(((given >= 1) & (given == np.rint(given))).all()):
-                raise ArgumentError(name, "are not a list of integers >= 1", "pass sides of patches")
+            if given.ndim != 1 or not bool(((given >= 1) & (given <= 2**31) & (given == np.rint(given))).all()):
+                raise ArgumentError(name, "are not a list of integers from 1 to 2^31", "pass sides of patches")
             object.__setattr__(self, name, given.astype(np.int64))
         if len(self.sizes) != len(sigmas):
             raise ShapeError("sizes", f"has shape {self.sizes.shape}", f"pass one for each of {len(sigmas)} sigmas")
@@ -180,10 +180,12 @@ def _theories(
     """The local optimum of each patch size; all odd ones that fit into the image where none are given."""
     if sizes is None:
         sizes = range(1, min(check.dataset("data", data).shape[-2:]) + 1, 2)
-    if len(sizes) == 0:
+    sizes = [check.integer("sizes", size, 1) for size in check.items("sizes", sizes)]
+    if not sizes:
         raise ArgumentError("sizes", "is empty", "pass at least one patch size")
     options = {"equivariant": equivariant, "padding": padding, "combine": combine, "block_size": block_size}
-    return {int(size): LocalDenoiser(data, size, **options) for size in sizes}
+    with check.speaking_of("sizes", "data", *options):
+        return {size: LocalDenoiser(data, size, **options) for size in sizes}
 
 
 def calibrate_patch_size(
@@ -241,8 +243,9 @@ def calibrate_patch_size(
     """
     grid = check.positive_sigmas("sigmas", sigmas)
     check.function("denoiser", denoiser, "denoiser(x, sigma)")
-    theories = _theories(data, sizes, equivariant, padding, combine, block_size)
-    images = check.dataset("images", images)
+    data = check.as_float_tensor("data", data).detach()
+    theories = _theories(data, check.items("sizes", sizes), equivariant, padding, combine, block_size)
+    images = check.dataset("images", images).detach()
     check.batch("images", images, next(iter(theories.values())).event_shape)
     noise = normal_batch(seed, "patch size", range(len(images)), images.shape[1:], dtype=images.dtype)
     cosine = np.empty((len(grid), len(theories)))
@@ -251,7 +254,7 @@ def calibrate_patch_size(
         target = denoiser(x, float(sigma))
         for j, theory in enumerate(theories.values()):
             similarity = torch.cosine_similarity(target.flatten(1), theory(x, float(sigma)).flatten(1))
-            cosine[i, j] = similarity.median()
+            cosine[i, j] = similarity.median().detach()
     check.representable("data, images", cosine)
     candidates = np.asarray(list(theories))
     best = cosine >= cosine.max(1, keepdims=True) - 64 * torch.finfo(images.dtype).eps

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
-from ...errors import ArgumentError
+from ...errors import ArgumentError, ShapeError
 from ..grammar import Grammar
 from ._by_enumeration import enumerated, enumerated_grammar
 from ._by_propagation import propagated
@@ -32,6 +32,11 @@ class EntropyProfile:
     n : int
         Strings behind each value; 0 where f is exact.
 
+    Raises
+    ------
+    ShapeError, ArgumentError
+        Unless known, values and stderr are finite numbers (k,), and length and n are integers.
+
     Examples
     --------
     >>> profile = entropy_profile([[0, 0], [1, 1]])
@@ -44,6 +49,19 @@ class EntropyProfile:
     stderr: Array
     length: int
     n: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("known", "values", "stderr"):
+            given = check.finite(name, check.array(name, getattr(self, name)))
+            if given.ndim != 1 or not given.size:
+                raise ShapeError(name, f"has shape {given.shape}", "pass one number for each set size, (k,)")
+            object.__setattr__(self, name, given)
+        for name in ("values", "stderr"):
+            if len(getattr(self, name)) != len(self.known):
+                problem = f"has {len(getattr(self, name))} numbers, known has {len(self.known)}"
+                raise ShapeError(name, problem, "pass one for each of known")
+        check.integer("length", self.length, 1)
+        check.integer("n", self.n, 0)
 
     def __repr__(self) -> str:
         from ..._support.estimates import show
@@ -138,6 +156,7 @@ def entropy_profile(
     True
     """
     check.choice("method", method, ("auto", "enumeration", "propagation"))
+    n, points, seed = check.integer("n", n, 2), check.integer("points", points, 4), check.seed("seed", seed)
     if not isinstance(source, Grammar):
         if method == "propagation":
             raise ArgumentError("method", "needs a Grammar", "pass one, or leave the method out")
@@ -147,7 +166,6 @@ def entropy_profile(
             "probabilities", "are given with a grammar", "its strings are equally likely: leave them out"
         )
     elif method == "propagation" or (method == "auto" and _is_large(source)):
-        n, points = check.integer("n", n, 2), check.integer("points", points, 4)
         return EntropyProfile(*propagated(source, n, points, seed), source.leaves, n)
     else:
         values = enumerated_grammar(source)

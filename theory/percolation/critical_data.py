@@ -21,6 +21,7 @@ from ..transition import Law, Transition
 from .lattices import sites_within
 from .thresholds import all_thresholds, threshold
 
+LARGEST_RATIO, MOST_SPACINGS = 1e150, 1e4
 OFFSET = 3.3
 OFFSET_ERROR = 0.05  # largest relative deviation of c / (z + 3.3) from known thresholds, z = 4 ... 36
 
@@ -110,6 +111,8 @@ def critical_data_fraction(spacing: float, width: float, overlap: float = 0.005)
     if spacing == 0.0:
         raise ArgumentError("spacing", "is 0", "pass the distance of neighbouring bumps")
     ratio = link_radius(width, overlap) / spacing
+    if not ratio <= MOST_SPACINGS:
+        raise ArgumentError("spacing", f"is {spacing:g} for bumps of width {width:g}", "pass lengths in one unit")
     equation = r"\lambda_c = p_c(z), z = \#\{0 < i^2 + j^2 \le (r/d)^2\}, r = 2\sigma\sqrt{\ln 1/\theta}"
     law = Law("connected data", equation=equation, reference="Liang2024", unit="fraction")
     z = sites_within(ratio)
@@ -149,4 +152,7 @@ def critical_data_number(canvas: float, width: float, overlap: float = 0.005) ->
     69.4
     """
     canvas = check.real("canvas", canvas, 0.0)
-    return 4 * threshold("disks", "continuum").value * (canvas / link_radius(width, overlap)) ** 2 / math.pi
+    ratio = canvas / link_radius(width, overlap)
+    if not ratio <= LARGEST_RATIO:
+        raise ArgumentError("canvas", f"is {canvas:g} for bumps of width {width:g}", "pass lengths in one unit")
+    return 4 * threshold("disks", "continuum").value * ratio**2 / math.pi

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from ..._support import checks as check
 from ..._support.display import boxes
-from ...errors import LatticeError, UnknownNameError
+from ...errors import LatticeError, ShapeError, UnknownNameError
 
 Bond = tuple[int, int, tuple[int, ...]]
 
@@ -21,6 +22,16 @@ FCC = ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
 BCC = ((-0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.5, 0.5, -0.5))
 
 ROUNDING = 1e-14  # relative, of squared distances: a site on the rim of a disk is inside
+
+
+def _bond(given: Any) -> Bond:
+    """A bond of plain integers."""
+    listed = check.items("bonds", given)
+    if len(listed) != 3:
+        raise LatticeError("bonds", f"hold {given!r}", "pass (u, v, offset) each")
+    u, v, offset = listed
+    whole = [check.integer("bonds", step, -check.LARGEST_COUNT) for step in (u, v, *check.items("bonds", offset))]
+    return whole[0], whole[1], tuple(whole[2:])
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,8 @@ class Lattice:
     ------
     LatticeError
         For a bond that names a site outside the cell, has too few or too many offsets, or joins a site to itself.
+    ShapeError, NotFiniteError
+        For vectors or positions that are not rows of one finite number per vector.
 
     Examples
     --------
@@ -58,6 +71,13 @@ class Lattice:
     bonds: tuple[Bond, ...]
 
     def __post_init__(self) -> None:
+        check.instance("name", self.name, str)
+        for name in ("vectors", "positions"):
+            rows = check.finite(name, check.float_array(name, getattr(self, name)))
+            if rows.ndim != 2 or not rows.size or rows.shape[1] != self.dimension:
+                raise ShapeError(name, f"has shape {rows.shape}", "pass rows of one number per vector")
+            object.__setattr__(self, name, tuple(map(tuple, rows.tolist())))
+        object.__setattr__(self, "bonds", tuple(map(_bond, check.items("bonds", self.bonds))))
         for u, v, offset in self.bonds:
             if not (0 <= u < self.n_basis and 0 <= v < self.n_basis and len(offset) == self.dimension):
                 raise LatticeError(

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Number
 
 import numpy as np
 
@@ -147,6 +148,8 @@ def wrapping_probabilities(tau: complex = 1j) -> WrappingProbabilities:
     >>> wrapping_probabilities(0.5 + 0.75**0.5 * 1j).both > wrapping_probabilities().both
     True
     """
+    if isinstance(tau, bool) or not isinstance(tau, Number):
+        raise ArgumentError("tau", f"is a {type(tau).__name__}", "pass a complex number, such as 1j")
     tau = complex(tau)
     t = tau.imag
     if not (np.isfinite(tau) and 0.02 <= t <= 50):

@@ -14,7 +14,7 @@ from scipy.special import erf, expit
 
 from ..._support import checks as check
 from ..._support.types import Array
-from ...errors import ArgumentError, NoiseLevelError
+from ...errors import ArgumentError
 from ..noise import NoiseLevel
 
 Activation = Callable[[Array], Array]
@@ -104,11 +104,11 @@ def feature_constants(
     >>> round(found.a, 8), round(found.b, 8), round(found.v2, 8), round(found.s2, 8)
     (0.60570551, 0.25788352, 0.01384145, 0.01357387)
     """
-    sigma = float((noise if isinstance(noise, NoiseLevel) else NoiseLevel(noise)).sigma)
-    if not 0 < sigma < np.inf:
-        raise NoiseLevelError("noise", f"is sigma = {sigma}", "pass a noise level above 0 and finite")
+    sigma = check.positive_sigma("noise", noise.sigma if isinstance(noise, NoiseLevel) else noise)
     phi = (
-        ACTIVATIONS[check.choice("activation", activation, ACTIVATIONS)] if isinstance(activation, str) else activation
+        ACTIVATIONS[check.choice("activation", activation, ACTIVATIONS)]
+        if isinstance(activation, str)
+        else check.function("activation", activation, "activation(array)")
     )
     m = check.real("variance", variance, 0.0)
     if m == 0:

@@ -48,6 +48,7 @@ def memorising_bulk(constants: FeatureConstants, samples: float, features: float
     >>> [round(edge, 4) for edge in memorising_bulk(constants, samples=8.0, features=16.0)]
     [0.0159, 0.0942]
     """
+    check.instance("constants", constants, FeatureConstants)
     root = math.sqrt(check_ratio("features", features) / check_ratio("samples", samples))
     return constants.s2 + constants.v2 * (1 - root) ** 2, constants.s2 + constants.v2 * (1 + root) ** 2
 
@@ -86,6 +87,7 @@ def population_bulk(constants: FeatureConstants, spectrum: ArrayLike, features: 
     >>> low < high
     True
     """
+    check.instance("constants", constants, FeatureConstants)
     psi = check_ratio("features", features)
     if not 1 < psi < math.inf:
         raise ArgumentError("features", f"is {features!r} per dimension", "pass a finite ratio above 1")
@@ -134,8 +136,8 @@ def eigenvalue_density(
     True
     """
     x = np.atleast_1d(check.float_array("places", places))
-    if x.ndim != 1 or not x.size or not bool((x > 0).all()):
-        raise ArgumentError("places", "are not a list of positive numbers", "pass places > 0")
+    if x.ndim != 1 or not x.size or not bool(((x > 0) & (x < math.inf)).all()):
+        raise ArgumentError("places", "are not a list of finite positive numbers", "pass places > 0")
     equations = _equations(spectrum, constants, samples, features)
     return equations.solve(x + 1j * HEIGHT * x)[0].imag / math.pi
 

@@ -15,6 +15,7 @@ the solution down, which is analytic all the way.
 from __future__ import annotations
 
 import math
+from numbers import Number
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +41,15 @@ class Equations:
     """The two equations for one spectrum and one pair of sizes, and their solution for an array of z."""
 
     def __init__(
-        self, spectrum: ArrayLike, constants: FeatureConstants, samples: float, features: float, dim: int | None = None
+        self,
+        spectrum: ArrayLike,
+        constants: FeatureConstants,
+        samples: float,
+        features: float,
+        dim: int | None = None,
+        names: tuple[str, str] = ("samples", "features"),
     ) -> None:
+        check.instance("constants", constants, FeatureConstants)
         positive = check_spectrum(spectrum)
         values, counts = np.unique(positive, return_counts=True)
         total = len(positive) if dim is None else dim
@@ -50,10 +58,11 @@ class Equations:
         self.l, self.weights = values, counts / counts.sum()
         self.constants = constants
         self.alpha = (constants.a * constants.signal) ** 2
-        self.psi_p = check_ratio("features", features)
+        self.psi_p = check_ratio(names[1], features)
         if math.isinf(self.psi_p):
-            raise ArgumentError("features", "is infinite", "pass a finite number of features per dimension")
-        self.kappa = self.psi_p / check_ratio("samples", samples)
+            raise ArgumentError(names[1], "is infinite", "pass a finite number of features per dimension")
+        self.kappa = self.psi_p / check_ratio(names[0], samples)
+        self.names = names
 
     def residual(self, z: Complex, q: Complex, y: Complex) -> tuple[Complex, Complex, tuple[Complex, ...]]:
         """(first equation, second, the four derivatives) of arrays of equal shape."""
@@ -105,7 +114,9 @@ class Equations:
             height = np.where(taken, lower, height)
             factor = np.where(taken, np.minimum(factor * 1.3, 8.0), 1 + (factor - 1) / 2)
             good = good | taken
-        raise EstimateError(f"the resolvent was not found at z = {z[~good | left][0]:.4g}", (q, y))
+        where = f"the resolvent was not found at z = {z[~good | left][0]:.4g}"
+        blame = ", ".join(("spectrum", *self.names))
+        raise EstimateError(f"{where}; pass places, {blame} that are not as far from 1", (q, y))
 
     def largest(self) -> float:
         """A bound of the eigenvalues of U."""
@@ -158,10 +169,13 @@ def feature_resolvent(
     >>> round(abs(high * 1e6 - 1j), 4)
     0.0
     """
+    if isinstance(z, bool) or not isinstance(z, Number):
+        raise ArgumentError("z", f"is a {type(z).__name__}", "pass a complex number above the real axis")
     value = complex(z)
     if not (np.isfinite(value) and value.imag > 0):
         raise ArgumentError("z", f"is {z!r}", "pass a finite complex number above the real axis")
-    check.choice("constants", type(constants).__name__, ["FeatureConstants"])
+    check.instance("constants", constants, FeatureConstants)
     full = np.asarray(check.float_array("spectrum", spectrum))
-    equations = Equations(spectrum, constants, samples_per_dimension, features_per_dimension, full.size)
+    names = ("samples_per_dimension", "features_per_dimension")
+    equations = Equations(spectrum, constants, samples_per_dimension, features_per_dimension, full.size, names)
     return complex(equations.solve(np.array([value]))[0][0])

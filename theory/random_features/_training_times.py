@@ -91,6 +91,7 @@ def generalisation_time(constants: FeatureConstants, spectrum: ArrayLike, featur
     >>> round(found.begin.value, 2), round(found.end.value, 2)
     (15.04, 15.04)
     """
+    check.instance("constants", constants, FeatureConstants)
     psi = check_ratio("features", features)
     if math.isinf(psi):
         psi = 1e30  # population_bulk / psi_p is then the limit to all digits
@@ -140,6 +141,7 @@ def memorisation_time(
     >>> round(memorisation_time(constants, samples=8.0).end.value, -1)
     3190.0
     """
+    check.instance("constants", constants, FeatureConstants)
     psi_n, psi_p = check_ratio("samples", samples), check_ratio("features", features)
     if math.isinf(psi_n) or psi_p <= psi_n:
         reason = "infinitely many data" if math.isinf(psi_n) else TOO_FEW
@@ -190,6 +192,7 @@ def memorisation_ratio(constants: FeatureConstants, samples: float, eigenvalue: 
     >>> round(memorisation_ratio(feature_constants(NoiseLevel.from_ou_time(0.01)), samples=1.0), 2)
     14.36
     """
+    check.instance("constants", constants, FeatureConstants)
     psi_n, l = check_ratio("samples", samples), check.real("eigenvalue", eigenvalue, 0.0)
     if constants.v2 <= 1e-12:
         raise ArgumentError("constants", "are of features that are linear in the data", "pass a curved activation")

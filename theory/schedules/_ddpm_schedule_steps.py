@@ -9,6 +9,7 @@ from ...errors import NoiseLevelError
 from ..discrete_schedule import DiscreteSchedule
 from ..levels import falling_levels
 from ..noise import NoiseLevel
+from ._inputs import discrete_schedule
 
 
 def ddpm_schedule_steps(sigmas: ArrayLike, schedule: DiscreteSchedule | None = None) -> Array:
@@ -38,7 +39,7 @@ def ddpm_schedule_steps(sigmas: ArrayLike, schedule: DiscreteSchedule | None = N
     >>> ddpm_schedule_steps([80.0, 2.73, 0.011, 0.0105, 0.0])
     array([931, 458,   2,   1])
     """
-    schedule = DiscreteSchedule.linear() if schedule is None else schedule
+    schedule = discrete_schedule(schedule)
     levels = falling_levels(sigmas)
     levels = levels[levels > 0]
     if len(levels) > schedule.n:

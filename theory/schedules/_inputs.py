@@ -7,7 +7,8 @@ import torch
 
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
-from ...errors import NoiseLevelError
+from ...errors import CovarianceError, NoiseLevelError
+from ..discrete_schedule import DiscreteSchedule
 from ..finite_sample._kappa import check_spectrum
 from ..levels import falling_levels
 
@@ -23,6 +24,15 @@ def spectrum_tensor(spectrum: ArrayLike) -> torch.Tensor:
     values = torch.from_numpy(check.float_array("spectrum", spectrum).copy())
     rounding = len(values) * torch.finfo(torch.float64).eps * values.max()
     return torch.where(values > rounding, values, 0.0)
+
+
+def squarable_spectrum(spectrum: ArrayLike) -> torch.Tensor:
+    """`spectrum_tensor` where variances are multiplied: without 0, and the largest has a square in float64."""
+    values = spectrum_tensor(spectrum)
+    if not check.SMALLEST_SIGMA <= float(values.max()) <= check.LARGEST_SIGMA:
+        problem = f"has the largest eigenvalue {float(values.max()):.3g}, whose square is no number in float64"
+        raise CovarianceError("spectrum", problem, "pass data in another unit")
+    return values[values > 0]
 
 
 def levels_tensor(sigmas: ArrayLike, solver: str) -> torch.Tensor:
@@ -41,11 +51,18 @@ def solver_named(solver: str) -> str:
 
 def checked_range(sigma_max: float, sigma_min: float, low: float = 0.0) -> tuple[float, float]:
     """(sigma_max, sigma_min) where low <= sigma_min < sigma_max, both finite."""
-    top = check.real("sigma_max", sigma_max, np.finfo(np.float64).tiny)
+    top = check.real("sigma_max", sigma_max, check.SMALLEST_SIGMA, check.LARGEST_SIGMA)
     bottom = check.real("sigma_min", sigma_min, low)
+    if 0 < bottom < check.SMALLEST_SIGMA:
+        raise NoiseLevelError("sigma_min", f"is {bottom:g}", f"pass 0 or at least {check.SMALLEST_SIGMA:g}")
     if bottom >= top:
         raise NoiseLevelError("sigma_min", f"is {bottom:g}, sigma_max {top:g}", "pass sigma_min < sigma_max")
     return top, bottom
+
+
+def discrete_schedule(schedule: DiscreteSchedule | None) -> DiscreteSchedule:
+    """The schedule of discrete steps, by default the linear one of DDPM."""
+    return DiscreteSchedule.linear() if schedule is None else check.instance("schedule", schedule, DiscreteSchedule)
 
 
 def ended(levels: ArrayLike) -> Array:

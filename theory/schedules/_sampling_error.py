@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..._support.types import Array, ArrayLike
+from ...errors import NoiseLevelError
 from ._inputs import levels_tensor, solver_named, spectrum_tensor
 from ._relative_std import relative_std
 from ._sampled_std import sampled_std
@@ -72,6 +73,8 @@ def sampling_error_slopes(spectrum: ArrayLike, sigmas: ArrayLike, solver: str = 
     """
     solver = solver_named(solver)
     c, levels = spectrum_tensor(spectrum), levels_tensor(sigmas, solver)
+    if torch.isinf(levels[0]):
+        raise NoiseLevelError("sigmas", "begins with inf, where there is no slope", "begin with a finite level")
     alive = c > 0
     positive = c[alive].requires_grad_()
     square = relative_square(positive, levels, solver)

@@ -22,7 +22,7 @@ from scipy.optimize import OptimizeResult, minimize_scalar
 
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
-from ._inputs import checked_range, ended, solver_named, spectrum_tensor
+from ._inputs import checked_range, ended, solver_named, squarable_spectrum
 from ._sampling_error import sampling_error
 
 GRID = 600
@@ -74,8 +74,7 @@ def schedule_density(
     """
     solver = solver_named(solver)
     sigma_max, sigma_min = checked_range(sigma_max, sigma_min)
-    c = spectrum_tensor(spectrum).numpy()
-    c = c[c > 0]
+    c = squarable_spectrum(spectrum).numpy()
     sigma, order, cost = _grid(c, sigma_max, sigma_min), 2 if solver == "heun" else 1, _COSTS[solver]
     weight = np.gradient(sigma)
     weight[[0, -1]] = (sigma[1] - sigma[0]) / 2, (sigma[-1] - sigma[-2]) / 2

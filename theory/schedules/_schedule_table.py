@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
+from ._inputs import checked_range, solver_named, spectrum_tensor
 from ._optimal_schedule import optimal_schedule
 from ._schedule_density import continuum_schedule
 from ._usual_schedules import (
@@ -58,6 +59,9 @@ def named_schedule(
     array([8.e+01, 2.e-03, 0.e+00])
     """
     check.choice("name", name, SCHEDULES)
+    solver_named(solver)
+    checked_range(sigma_max, sigma_min)
+    spectrum_tensor(spectrum)
     lowest = sigma_min or min(LOWEST, sigma_max / 2)
     if name == "optimal":
         return optimal_schedule(spectrum, steps, solver, sigma_max, sigma_min)
@@ -102,6 +106,7 @@ def named_schedules(
     """
     from ..discrete_schedule import DiscreteSchedule
 
+    checked_range(sigma_max, sigma_min)
     names = list(SCHEDULES)
     if sigma_max > DiscreteSchedule.linear().sigmas[-1]:
         names = [name for name in names if name not in ("linear", "trailing")]

@@ -13,7 +13,7 @@ from ..._support.types import Array, ArrayLike
 from ...errors import NoiseLevelError
 from ..discrete_schedule import DiscreteSchedule
 from ..noise import NoiseLevel, karras_sigmas
-from ._inputs import checked_range, ended, solver_named, spectrum_tensor
+from ._inputs import checked_range, discrete_schedule, ended, solver_named, spectrum_tensor, squarable_spectrum
 from ._sampling_error import relative_square
 
 LOWEST = 0.002
@@ -95,8 +95,7 @@ def best_karras_schedule(
     sigma_max, sigma_min = checked_range(sigma_max, sigma_min)
     if steps == 1:
         return ended([sigma_max]), math.nan
-    c = spectrum_tensor(spectrum)
-    c = c[c > 0]
+    c = squarable_spectrum(spectrum)
     spread = min(float(c.mean().sqrt()), sigma_max)
     bottom, high = max(sigma_min, 1e-5 * spread), 0.9 * sigma_max
 
@@ -264,7 +263,7 @@ def _first_step(steps: int, sigma_max: float, schedule: DiscreteSchedule | None)
     """The step of sigma_max, fractional, above 1."""
     check.integer("steps", steps, 1)
     checked_range(sigma_max, 0.0)
-    schedule = DiscreteSchedule.linear() if schedule is None else schedule
+    schedule = discrete_schedule(schedule)
     top = float(NoiseLevel(sigma_max).step(schedule))
     if not top > 1:
         low, high = schedule.sigmas[1], schedule.sigmas[-1]

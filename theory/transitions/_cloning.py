@@ -175,7 +175,8 @@ def cloning(mixture: MixtureDenoiser, sigmas: npt.ArrayLike, n: int = 4096, seed
     import xarray as xr
 
     grid = check.positive_sigmas("sigmas", sigmas)
-    found = classes(mixture, check.integer("n", n, 2), seed)
+    check.instance("mixture", mixture, MixtureDenoiser)
+    found = classes(mixture, check.integer("n", n, 2), check.seed("seed", seed))
     rows = np.array([(*found.agreement(float(s)), *found.information(float(s))) for s in grid])
     names = ("phi", "phi_stderr", "information", "information_stderr")
     return xr.Dataset(

@@ -178,6 +178,7 @@ def collapse(
     collapse: 3.526 sigma (exact) | alpha_bar 0.07445 | OU time 1.299 | flow time 0.779 | DDPM step 505.3
     """
     check.choice("criterion", criterion, CRITERIA)
+    n_draws, seed = check.integer("n_draws", n_draws, 2), check.seed("seed", seed)
     if n_train is not None:
         n_train = check.integer("n_train", n_train, 2)
     if criterion == "entropy":
@@ -208,7 +209,7 @@ def _known(n_train: int | None) -> int:
 
 def _data(source: Source) -> torch.Tensor:
     if not isinstance(source, (MixtureDenoiser, Covariance)):
-        tensor = check.as_float_tensor("source", source)
+        tensor = check.as_float_tensor("source", source).detach()
         if not is_covariance(tensor):
             return check.dataset("source", tensor, minimum=2)
     raise ArgumentError("source", "is not a data set", 'pass data (n, *event), or criterion="gaussian"')

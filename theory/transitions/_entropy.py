@@ -71,7 +71,7 @@ class NoisyData:
     """
 
     def __init__(self, data: ArrayLike, n_draws: int, seed: int) -> None:
-        self.denoiser = EmpiricalDenoiser(check.dataset("source", data, minimum=2, dtype=torch.float64))
+        self.denoiser = EmpiricalDenoiser(check.dataset("source", data, minimum=2, dtype=torch.float64).detach())
         n_draws = check.integer("n_draws", n_draws, 2)
         index = stream(seed, "collapse-datum").integers(self.denoiser.n, size=n_draws)
         self.chosen = self.denoiser.data[torch.from_numpy(index).to(self.denoiser.data.device)]
@@ -147,7 +147,8 @@ def entropy_curve(data: ArrayLike, sigmas: npt.ArrayLike, n_draws: int = 1000, s
     import xarray as xr
 
     grid = check.positive_sigmas("sigmas", sigmas)
-    draws = NoisyData(data, n_draws, seed)
+    with check.speaking_of("data", "n_draws", "seed"):
+        draws = NoisyData(data, n_draws, seed)
     if len(grid) > 2:
         draws.prepare()
     entropy, stderr = np.array([draws.entropy(float(sigma)) for sigma in grid]).T

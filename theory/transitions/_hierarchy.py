@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._support import checks as check
 from ...errors import ArgumentError
 from ..belief_propagation.channels import LeafChannel
 from ..hierarchy.mean_field import HierarchyTheory
@@ -64,6 +65,9 @@ def hierarchy(
     """
     if not isinstance(theory, HierarchyTheory):
         raise ArgumentError("theory", f"is a {type(theory).__name__}", "pass a HierarchyTheory(v, m, s)")
+    relative_error = check.real("relative_error", relative_error, 1e-4, 1.0)
+    max_sequences, n_jobs = check.integer("max_sequences", max_sequences, 1), check.integer("n_jobs", n_jobs, 1)
+    check.seed("seed", seed)
     return theory.critical_noise(
         channel, relative_error=relative_error, size=size, max_sequences=max_sequences, n_jobs=n_jobs, seed=seed
     )

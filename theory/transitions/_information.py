@@ -102,5 +102,6 @@ def mixture_information(mixture: MixtureDenoiser, sigma: npt.ArrayLike, n: int =
     >>> mixture_information(mixture, [1.0])[0].round(4)
     array([0.3368])
     """
-    information = MixtureInformation(mixture, check.integer("n", n, 2), seed)
+    check.instance("mixture", mixture, MixtureDenoiser)
+    information = MixtureInformation(mixture, check.integer("n", n, 2), check.seed("seed", seed))
     return np.array([information(float(s)) for s in check.positive_sigmas("sigma", sigma)]).T

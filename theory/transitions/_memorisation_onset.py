@@ -61,6 +61,10 @@ class OnsetLaw:
         check.real("prefactor_stderr", self.prefactor_stderr, 0.0)
         if not check.real("prefactor", self.prefactor) > 0:
             raise ArgumentError("prefactor", f"is {self.prefactor!r}", "pass training steps per datum > 0")
+        if self.exponent is not None:
+            check.real("exponent", self.exponent)
+        if self.exponent_stderr is not None:
+            check.real("exponent_stderr", self.exponent_stderr, 0.0)
 
     @classmethod
     def fit(cls, n_train: npt.ArrayLike, onset: npt.ArrayLike) -> OnsetLaw:
@@ -151,5 +155,7 @@ def memorisation_onset(n_train: int, law: OnsetLaw | float) -> Transition:
     memorisation onset: 3e+05 steps (exact)
     """
     n_train = check.integer("n_train", n_train, 1)
-    law = law if isinstance(law, OnsetLaw) else OnsetLaw(check.real("law", law))
+    if not isinstance(law, OnsetLaw):
+        with check.speaking_of("law"):
+            law = OnsetLaw(law)
     return LAW.at(law.prefactor * n_train, law.prefactor_stderr * n_train, law.note)

@@ -99,9 +99,9 @@ def spectrum(source: Source) -> Spectrum:
     elif isinstance(source, Covariance):
         covariance = source
     else:
-        tensor = check.as_float_tensor("source", source)
+        tensor = check.as_float_tensor("source", source).detach()
         if is_covariance(tensor):
-            covariance = Covariance.full((tensor + tensor.T).double() / 2)
+            covariance = Covariance.full((tensor + tensor.T).double() / 2, "source")
         else:
             return data_spectrum(check.dataset("source", tensor, minimum=2).flatten(1))
     return _ordered(covariance)

@@ -129,7 +129,7 @@ def _gain(source: Source) -> Gain:
         return _mixture_gain(source)
     if isinstance(source, (Covariance, Spectrum)):
         return _gaussian_gain(spectrum(source))
-    tensor = check.as_float_tensor("source", source)
+    tensor = check.as_float_tensor("source", source).detach()
     found = spectrum(tensor)
     if is_covariance(tensor):
         return _gaussian_gain(found)
@@ -157,7 +157,7 @@ def _instability(source: Source, criterion: str) -> Transition:
 def _half_clone(source: Source, n_draws: int, seed: int) -> Transition:
     if not isinstance(source, MixtureDenoiser):
         raise ArgumentError("source", "has no classes", "pass a MixtureDenoiser, such as .fit(data, labels)")
-    found = classes(source, check.integer("n_draws", n_draws, 2), seed)
+    found = classes(source, n_draws, seed)
     half = (1 + float(np.exp(2 * found.log_weights).sum())) / 2
     law = _law("half-clone")
     if 1 - half <= ROUNDING:
@@ -225,6 +225,7 @@ def symmetry_breaking(source: Source, criterion: str = "bimodality", n_draws: in
     0.6435942529
     """
     check.choice("criterion", criterion, EQUATIONS)
+    n_draws, seed = check.integer("n_draws", n_draws, 2), check.seed("seed", seed)
     if criterion == "variance":
         return replace(speciation(source), name=_law(criterion).name)
     if criterion == "half-clone":

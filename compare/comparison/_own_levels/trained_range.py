@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import torch
 
+from ...._support.typed import typed
 from ....learned.training.noise_levels import Noise, noise_from_dict
 
 Range = tuple[float, float]
 TAIL = 1e-3
 
 
+@typed
 def noise_range(noise: Noise) -> Range:
     """The levels between which all but a thousandth at either end of a training distribution fall.
 
@@ -35,6 +37,7 @@ def noise_range(noise: Noise) -> Range:
     return low, high
 
 
+@typed
 def trained_range(network: object) -> Range | None:
     """`noise_range` of a network that was loaded from a run of this package.
 

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataFileError
-from .memory import fits
+from ...errors import DataFileError
+from ..memory import fits
 
 PATIENCE = 4.0
 """Seconds of a processor for a file to be read, plus one for every 20 MiB of it."""
@@ -22,7 +22,7 @@ BUSY = 10
 def check_harmless(path: str | os.PathLike, limit: int) -> None:
     """Raise DataFileError where reading a file from elsewhere crashes or does not end, tried in another process."""
     program = Path(__file__).with_name("netcdf_probe.py")
-    # -P: the folder of the program holds a types.py, which must not stand before the standard library's
+    # -P: no file beside the program may stand before the standard library
     seconds = math.ceil(PATIENCE + os.path.getsize(path) / (20 * 2**20))
     command = [sys.executable, "-P", "-W", "ignore", str(program), os.fspath(path), str(limit), str(seconds)]
     try:

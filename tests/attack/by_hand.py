@@ -1,0 +1,196 @@
+"""Short valid calls of what the examples of the docstrings call too slowly, or do not call."""
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from idealscore.compare import bumps
+from idealscore.compare.bumps import BumpPlan
+from idealscore.learned.wrap import Clock
+from idealscore.paper_figs import catalogue
+from idealscore.simulate.bumps import BumpCanvas
+
+CALLS: dict[str, Callable[[], dict[str, Any]]] = {}
+
+
+def call_of(*names: str) -> Callable[[Callable[[], dict[str, Any]]], Callable[[], dict[str, Any]]]:
+    """The decorated function makes the arguments of these callables."""
+
+    def registered(made: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+        CALLS.update(dict.fromkeys(names, made))
+        return made
+
+    return registered
+
+
+@cache
+def bump_plan() -> BumpPlan:
+    """Two networks of a few steps on a few bumps."""
+    chosen = bumps.plan("small")
+    recipe = replace(
+        chosen.recipe,
+        network="mlp",
+        options={"width": 4, "depth": 1},
+        attend=False,
+        train=replace(chosen.recipe.train, steps=2, batch=4),
+        levels=2,
+    )
+    canvases = {"canvas": BumpCanvas(5), "torus": BumpCanvas(5, periodic=True)}
+    few = {"sizes": (5,), "counts": ((1.0,), (0.5,)), "widths": (0.5,), "shares": (0.5,), "seeds": 1}
+    return replace(chosen, recipe=recipe, layers=("enter",), **canvases, **few)
+
+
+@call_of("compare.bumps.BumpPlan")
+def _() -> dict[str, Any]:
+    return {name: getattr(bump_plan(), name) for name in BumpPlan.__dataclass_fields__}
+
+
+@call_of(
+    "compare.bumps.bump_representation",
+    "compare.bumps.data_efficiency",
+    "compare.bumps.held_out_composition",
+    "compare.bumps.percolation_of_accuracy",
+)
+def _() -> dict[str, Any]:
+    return {"plan": bump_plan(), "seed": 0, "device": "cpu"}
+
+
+def _module(**attributes: Any) -> nn.Module:
+    """A module that looks like one of another library."""
+    made = nn.Identity()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+class _Schedule(nn.Module):
+    """alpha_t = 1 and sigma_t from 0.01 to 100, as a schedule of azula gives them."""
+
+    def forward(self, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.ones_like(t), 10 ** (4 * t - 2)
+
+
+@call_of("learned.wrap.azula")
+def _() -> dict[str, Any]:
+    return {"denoiser": _module(schedule=_Schedule()), "shape": (2,), "condition": "label"}
+
+
+@call_of("learned.wrap.deepinv")
+def _() -> dict[str, Any]:
+    return {"denoiser": nn.Identity(), "shape": (2,), "range": (0.0, 1.0), "condition": "class_labels"}
+
+
+@call_of("learned.wrap.WrappedDenoiser")
+def _() -> dict[str, Any]:
+    return {"inner": nn.Identity(), "shape": (2,), "timing": Clock(), "range": (0.0, 1.0), "integer": False}
+
+
+@call_of("learned.wrap.k_diffusion")
+def _() -> dict[str, Any]:
+    module = _module(inner_model=nn.Identity(), get_scalings=len)
+    return {"denoiser": module, "shape": (2,), "condition": "class_cond"}
+
+
+@call_of("learned.wrap.lucidrains")
+def _() -> dict[str, Any]:
+    betas = torch.linspace(1e-4, 0.02, 10)
+    return {"diffusion": _module(objective="pred_v", betas=betas, self_condition=True), "feedback": 1}
+
+
+@call_of("learned.wrap.smalldiffusion")
+def _() -> dict[str, Any]:
+    return {"model": _module(predict_eps=len, input_dims=(2,)), "schedule": None}
+
+
+@call_of("learned.wrap.torchcfm")
+def _() -> dict[str, Any]:
+    return {"model": nn.Identity(), "matcher": None, "shape": (2,)}
+
+
+@cache
+def _library() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import diffusers
+    return diffusers
+
+
+@cache
+def _unet() -> nn.Module:
+    sizes = {"sample_size": 8, "in_channels": 1, "out_channels": 1, "layers_per_block": 1, "norm_num_groups": 4}
+    blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
+    return _library().UNet2DModel(**sizes, **blocks, block_out_channels=(8, 8))
+
+
+@call_of("learned.wrap.diffusers")
+def _() -> dict[str, Any]:
+    return {"unet": _unet(), "scheduler": _library().DDPMScheduler()}
+
+
+@cache
+def _pipeline() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    _library().DDPMPipeline(_unet(), _library().DDPMScheduler()).save_pretrained(folder.name)
+    return folder
+
+
+@call_of("learned.wrap.diffusers_pipeline")
+def _() -> dict[str, Any]:
+    return {"path": _pipeline().name, "device": "cpu", "variant": None, "ema": None, "scheduler": None}
+
+
+def _shrunk(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """The optimum of white data of variance 1/4."""
+    return z / (1 + 4 * t.reshape(-1, 1) ** 2)
+
+
+@call_of("learned.wrap.identify")
+def _() -> dict[str, Any]:
+    images = torch.arange(24.0).sin().reshape(12, 2) / 2
+    known = {"predicts": "x0", "clock": "sigma", "range": (-1.0, 1.0)}
+    return {"net": _shrunk, "images": images, **known, "n_images": 8, "n_levels": 2, "seed": 0, "show": False}
+
+
+@cache
+def _table() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    (Path(folder.name) / "curves.csv").write_text("label,timestep,acc\na,0,0.1\na,10,0.9\nb,0,0.2\nb,10,0.8\n")
+    return folder
+
+
+@call_of("compare.concepts.read_curves")
+def _() -> dict[str, Any]:
+    path = Path(_table().name) / "curves.csv"
+    return {"path": path, "label": "label", "step": "timestep", "value": "acc", "percent": False}
+
+
+@cache
+def _regimes() -> Any:
+    return catalogue.saved("regime_map")
+
+
+@call_of("compare.regimes.table", "compare.regimes.regime_figure")
+def _() -> dict[str, Any]:
+    return {"result": _regimes()}
+
+
+@call_of("compare.plot.plot_regime_map")
+def _() -> dict[str, Any]:
+    return {"result": _regimes(), "ax": None, "along": "step", "inputs": "held-out", "sigma": 0.5}
+
+
+@call_of("compare.plot.plot_test_train_gap")
+def _() -> dict[str, Any]:
+    return {"result": _regimes(), "ax": None, "sigma": 0.5}
+
+
+@call_of("compare.plot.plot_agreement")
+def _() -> dict[str, Any]:
+    return {"result": _regimes(), "ax": None, "measure": "rp"}
