@@ -160,7 +160,7 @@ def track(
     null = null or featureless(data)
     wrong = _wrong_with(denoiser, data, told, seed) if hand_over else []
     if wrong:
-        warnings.warn(f"the denoiser as it was handed over: {'; '.join(wrong)}", stacklevel=2)
+        warnings.warn(f"the denoiser as it was handed over: {'; '.join(wrong)}", stacklevel=3)
     levels = [
         track_level(denoiser, theories, null, data, float(sigma), **options)
         for sigma in progress.bar(grid, label="noise levels", show=show)

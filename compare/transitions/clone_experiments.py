@@ -13,6 +13,7 @@ clones agree in the training image that they end at with the probability E sum_i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -56,7 +57,7 @@ def labels_of(labeller: Labeller, images: torch.Tensor) -> np.ndarray:
     return found.cpu().numpy()
 
 
-@typed
+@partial(typed, says={"x": "images"})
 def clones(
     denoiser: Denoiser, images: torch.Tensor, sigma: float, n_clones: int = 2, n_steps: int = 40, seed: int = 0
 ) -> torch.Tensor:
@@ -104,7 +105,7 @@ def clones(
     return found
 
 
-@typed
+@partial(typed, says={"x": "images"})
 def clone_experiment(
     denoiser: Denoiser,
     images: ArrayLike,

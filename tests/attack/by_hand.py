@@ -16,6 +16,7 @@ from idealscore.compare.bumps import BumpPlan
 from idealscore.learned.wrap import Clock
 from idealscore.paper_figs import catalogue
 from idealscore.simulate.bumps import BumpCanvas
+from idealscore.theory import GaussianDenoiser
 
 CALLS: dict[str, Callable[[], dict[str, Any]]] = {}
 
@@ -194,3 +195,10 @@ def _() -> dict[str, Any]:
 @call_of("compare.plot.plot_agreement")
 def _() -> dict[str, Any]:
     return {"result": _regimes(), "ax": None, "measure": "rp"}
+
+
+@call_of("compare.schedules.schedule_gain")
+def _() -> dict[str, Any]:
+    gaussian = GaussianDenoiser(torch.zeros(2), torch.diag(torch.tensor([4.0, 1.0])))
+    few = {"steps": (2,), "schedules": ("karras",), "solver": "euler", "n": 2, "fine_steps": 8}
+    return {"denoiser": gaussian, "data": gaussian, **few, "sigma_max": 80.0, "seed": 0, "show": False}

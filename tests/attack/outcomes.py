@@ -29,7 +29,7 @@ from idealscore.errors import IdealScoreError
 from idealscore.theory.identities.finding import SKIPPED, Finding
 
 SECONDS = 5.0
-WALL = 120  # seconds without an answer: a library hangs
+WALL = 300  # seconds without an answer: a library hangs
 BUDGET = 60  # seconds of processor time for all attacks on one callable; the rest is reported as not run
 ALLOWED = ("right", "answered", "refused")
 

@@ -43,8 +43,9 @@ def test_a_sample_of_callables(name):
     assert not [line[1:] for line in lines if line[3] not in (*ALLOWED, "not run")]
 
 
-def test_each_public_callable_is_attacked():
-    assert not set(ATTACKED) - set(KNOWN)
+def test_each_public_callable_is_attacked_or_listed_as_not_covered():
+    text = PAGE.read_text()
+    assert not [name for name in set(ATTACKED) - set(KNOWN) if f"`{name}`" not in text]
     assert set(EXEMPT) <= set(PUBLIC)
     assert not (set(CALLS) | {name.rpartition(".")[0] for name in NAN_MEANS}) - set(ATTACKED)
 
