@@ -164,7 +164,7 @@ def read_curves(
     file = Path(path)
     table = read_text_table(file)
     wide = [name for name in (step, *WIDE_STEPS) if name in table.columns]
-    if label not in table.columns and wide:
+    if label not in table.columns and wide and value not in table.columns:
         return _wide(table, wide[0], percent)
     for name, column in (("label", label), ("step", step), ("value", value)):
         if column not in table.columns:
