@@ -109,7 +109,7 @@ def images_per_second(work: Work, network: NetworkDenoiser, device: str) -> floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", action="store_true", help="count only")
     chosen = parser.parse_args()

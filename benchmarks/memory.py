@@ -69,7 +69,7 @@ def slope(points: list[tuple[int, int]], peaks: list[float]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("commands", nargs="*", default=[], help=f"of {', '.join(COMMANDS)}")
     parser.add_argument("--n", type=int, nargs="+", default=[1000, 4000, 16000])
     parser.add_argument("--sides", type=int, nargs="+", default=[8, 16, 32])

@@ -36,7 +36,7 @@ from .several_models import compare_models, measure_model
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..._support.types import FilePath
+    from ..._support.types import FilePath, Record
     from ...theory.denoiser import Denoiser
 
 
@@ -170,7 +170,8 @@ def model_on_worker(model: str, jobs: str) -> int:
     """On a worker: the levels of one model of the comparison whose `jobs` lie in its folder; the number of images."""
     folder = Path(jobs)
     told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    comparison = Comparison(**{k: tuple(v) if isinstance(v, list) else v for k, v in told["comparison"].items()})
+    options: Record = {k: tuple(v) if isinstance(v, list) else v for k, v in told["comparison"].items()}
+    comparison = Comparison(**options)
     training, held_out = (kept(folder / f"{name}.safetensors") for name in ("training", "held-out"))
     network = _fitting(told["paths"][model], None, comparison, training)
     measure_model(model, network, training, held_out, comparison, folder.parent)

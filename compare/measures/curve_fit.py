@@ -130,7 +130,7 @@ def fit_curve(step: ArrayLike, accuracy: ArrayLike, form: str, *, n_samples: int
     first = {"geometric": (0.1, 1 / max(middle, scale / 50)), "logistic": (0.1, middle, scale / 10)}[form]
     lowest = {"geometric": (0.0, 0.0), "logistic": (0.0, t.min() - scale, scale * 1e-4)}[form]
     highest = {"geometric": (1.0, 1e3 / scale), "logistic": (1.0, t.max() + 10 * scale, 10 * scale)}[form]
-    expected, best, errors = values, first, None
+    expected, best, errors, covariance = values, first, None, np.zeros((len(names), len(names)))
     try:
         for _ in range(1 if n_samples is None else ROUNDS):  # weights by the curve: those of the points favour low ones
             errors = None if n_samples is None else _errors(expected, n_samples)

@@ -1,5 +1,6 @@
 """Small known cases of theory: errors that the data, or the draws behind an average, leave in a prediction."""
 
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -257,6 +258,7 @@ def pictures(seed, n, side=5):
 def patch_error(seed):
     """Errors of the optimum of 3 x 3 windows on held-out pictures."""
     found = PatchSchedule.calibrate(pictures(seed, 160), [0.5], [3], n_held_out=40, seed=seed)
+    assert found.error is not None and found.error_stderr is not None
     return float(found.error[0, 0]), float(found.error_stderr[0, 0])
 
 
@@ -272,7 +274,7 @@ def patch_sizes(seed):
 
 COMPARED = pictures(1, 40, 9)
 NOISY = pictures(2, 1, 9) + 0.5 * torch.as_tensor(generator(2, "picture noise").standard_normal((1, 1, 9, 9)))
-FEW_WINDOWS = {"AFFORDABLE": 0, "SEEN": 1000, "COMPARED": 300, "SCREENING": 0, "COMPARING": 0}
+FEW_WINDOWS: dict[str, Any] = {"AFFORDABLE": 0, "SEEN": 1000, "COMPARED": 300, "SCREENING": 0, "COMPARING": 0}
 
 
 @case(

@@ -111,7 +111,7 @@ def test_what_a_model_left_on_a_worker_is_not_done_again(two_networks, monkeypat
         function, grid, folder, fixed=how["fixed"], workers=0
     ))  # fmt: skip
     done = []
-    level = _run.track_level
+    level = _run.track_level  # pyright: ignore[reportPrivateImportUsage]
     monkeypatch.setattr(_run, "track_level", lambda *a, **k: done.append(len(done)) or level(*a, **k))
     run_comparison(config, partial=two_networks / "partial", workers=2, show=False)
     assert len(done) == 2 * 2 * 2  # models, splits, levels: each once
