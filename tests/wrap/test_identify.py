@@ -151,7 +151,9 @@ def test_images_of_a_mixture():
     training, held_out = data.load("digits").split(0.2)
     mixture = MixtureDenoiser.fit(training.images, training.labels)
     found = assert_found(("noise", "index, cosine", "0 ... 1"), held_out.images, mixture)
-    assert handover(found.wrap(), held_out.images, training=training.images).ok
+    # the network inverts its time by a table, without derivatives: that is all there is to say
+    [said] = handover(found.wrap(), held_out.images, training=training.images).warnings
+    assert "derivative with respect to sigma" in said
 
 
 def test_how_steps_are_counted():
