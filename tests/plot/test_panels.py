@@ -39,7 +39,13 @@ def in_a_column():
 
 
 def chosen(plot, last):
-    return {name: values[-1 if last else 0] for name, values in plot.choice.items()}
+    """The first or the last value of each choice that the result holds."""
+    result = saved(plot.figure)
+    held = {
+        name: [value for value in values if name not in result.coords or value in result[name]]
+        for name, values in plot.choice.items()
+    }
+    return {name: values[-1 if last else 0] for name, values in held.items()}
 
 
 @cache
