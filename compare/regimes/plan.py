@@ -113,6 +113,8 @@ class RegimePlan:
             values = [check.integer(name, value, 2 if name == "sizes" else 1) for value in getattr(self, name)]
             if not values or sorted(set(values)) != values:
                 raise ArgumentError(name, f"are {tuple(values)}", "pass one or more numbers, increasing")
+            object.__setattr__(self, name, tuple(values))
+        check.integer("steps", self.steps, 1)
         check.choice("network", self.network, NETWORKS)
         for name, least in (("repeats", 1), ("levels", 1), ("n_images", 2), ("n_pairs", 2), ("n_samples", 2)):
             check.integer(name, getattr(self, name), least)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ def layer_values(
     return last.flatten(1).double().numpy(force=True)
 
 
-@typed
+@partial(typed, says={"values": "x"})
 def factorisation(
     network: torch.nn.Module,
     layer: str,
@@ -143,6 +144,7 @@ def factorisation(
     """
     check.choice("layer", layer, representation_layers(network))
     sigma, x = check.positive_sigma("sigma", sigma), check.points("x", x)
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
     condition = None if condition is None else check.as_float_tensor("condition", condition)
     if x.ndim < 3 or (condition is not None and condition.shape[:2] != x.shape[:2]):
         raise ShapeError("x", f"has shape {tuple(x.shape)}", "pass (n_x, n_y, *event), and a condition (n_x, n_y, k)")

@@ -59,6 +59,7 @@ class CopyLaw:
     source: str = "as given"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", check.plain(self.covariance))
         for name in ("middle", "steepness"):
             if not check.real(name, getattr(self, name)) > 0:
                 raise ArgumentError(name, f"is {getattr(self, name)!r}", "pass a number > 0")

@@ -50,7 +50,7 @@ def image_agreement(
     >>> value.round(3).tolist()
     [1.0, 0.5]
     """
-    training = check.dataset("training", training, minimum=2, dtype=torch.float64)
+    training = check.dataset("training", training, minimum=2, dtype=torch.float64).detach()
     grid, n_draws = check.positive_sigmas("sigma", sigma), check.integer("n_draws", n_draws, 2)
     chosen = stream(seed, "image agreement").integers(len(training), size=n_draws)
     noise = normal_batch(seed, "image agreement noise", range(n_draws), training.shape[1:])

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from idealscore.compare import bumps
+from idealscore.compare import bumps, track
 from idealscore.compare.bumps import BumpPlan
 from idealscore.learned.wrap import Clock
 from idealscore.paper_figs import catalogue
@@ -202,3 +202,20 @@ def _() -> dict[str, Any]:
     gaussian = GaussianDenoiser(torch.zeros(2), torch.diag(torch.tensor([4.0, 1.0])))
     few = {"steps": (2,), "schedules": ("karras",), "solver": "euler", "n": 2, "fine_steps": 8}
     return {"denoiser": gaussian, "data": gaussian, **few, "sigma_max": 80.0, "seed": 0, "show": False}
+
+
+@call_of("compare.plot.plot_copies", "compare.plot.plot_crossovers")
+def _() -> dict[str, Any]:
+    return {"result": _regimes(), "ax": None}
+
+
+@cache
+def _tracked() -> Any:
+    x = torch.arange(40.0).sin().reshape(20, 2)
+    gaussian = GaussianDenoiser.fit(x)
+    return track(gaussian, {"gaussian": gaussian}, x, [0.5, 1.0], show=False)
+
+
+@call_of("compare.plot.plot_score_gap", "compare.plot.plot_explained", "compare.plot.plot_denoising_error")
+def _() -> dict[str, Any]:
+    return {"result": _tracked(), "ax": None}

@@ -124,7 +124,11 @@ def _named(error: IdealScoreError, name: str, names: list[str], attack: str) -> 
 
 def _takes(annotation: str, attack: str) -> bool:
     """Whether the type hint allows what `MEANINGLESS` says has no answer."""
-    allowed = {"None": ("None", "object"), "complex": ("complex",), "str": ("str", "object", "Path", "Device")}
+    allowed = {
+        "None": ("None", "object"),
+        "complex": ("complex",),
+        "str": ("str", "object", "Path", "FilePath", "Device"),
+    }
     return any(re.search(rf"\b{word}\b", annotation) for word in allowed.get(attack, ()))
 
 

@@ -78,6 +78,7 @@ NAN_ANSWERS = {
     "compare.concepts.crossing_time": "the curve does not get there",
     "compare.concepts.composition": "the curve does not get there",
     "compare.measures.mean_crossing": "the curve does not get there",
+    "compare.transitions.feature_survival": "the similarity does not fall that far at these noise levels",
     "compare.measures.memorisation": "the relative distance of an image of zeros is infinite, and has no error",
     "compare.measures.power_law": "there are fewer than two points",
 }
