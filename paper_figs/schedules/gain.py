@@ -131,7 +131,7 @@ def plot_schedule_ratios(ax: Axes, result: xr.Dataset) -> None:
     """Distance over that of the Karras grid, measured against predicted, Heun filled and Euler open."""
     from matplotlib.ticker import NullLocator
 
-    sizes, told = {"digits": 4.5, "mixture": 2.5, "mnist": 6.5, "cifar10": 8.5}, set()
+    sizes, told = {"digits": 3.5, "mixture": 2.5, "mnist": 4.5, "cifar10": 5.5}, set()
     for name in models(result):
         for solver in result.solver.values:
             at = result.sel(model=name, solver=solver)
