@@ -152,9 +152,10 @@ def _modes(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if n >= d:
         values, U = torch.linalg.eigh(points.T @ points / n)
         return values.double().clamp(min=0), U
-    values, V = torch.linalg.eigh(points @ points.T / n)
+    wide = points.double()  # in float32 the smallest of n < d modes are rounding
+    values, V = torch.linalg.eigh(wide @ wide.T / n)
     kept = values > n * torch.finfo(values.dtype).eps * values[-1]
-    return values[kept].double(), points.T @ V[:, kept] / (n * values[kept]).sqrt()
+    return values[kept], (wide.T @ V[:, kept] / (n * values[kept]).sqrt()).to(points)
 
 
 def findings(dataset: xr.Dataset) -> Findings:
