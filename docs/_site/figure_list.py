@@ -16,6 +16,7 @@ def figures() -> dict[str, str]:
     for path in sorted(FOLDER.glob("*/[!_]*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        functions |= {one.name for node in tree.body if isinstance(node, ast.ImportFrom) for one in node.names}
         if {"compute", "draw"} <= functions:
             found[figure_name(path)] = (ast.get_docstring(tree) or "").split("\n")[0]
     return dict(sorted(found.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -62,7 +63,7 @@ def _time_of(schedule: Any, sigma: torch.Tensor) -> torch.Tensor:
     return found + (sigma.log() - wanted) / slope
 
 
-@typed
+@partial(typed, free=("denoiser",))
 def azula(denoiser: nn.Module, shape: tuple[int, ...] | None = None, *, condition: str = "label") -> WrappedDenoiser:
     """A denoiser from one of the library `azula`: the mean of the posterior that it returns.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -25,7 +27,7 @@ class _DeepInv(LibraryDenoiser):
         return tensor_like(out, x, self.inner)
 
 
-@typed
+@partial(typed, free=("denoiser",))
 def deepinv(
     denoiser: nn.Module,
     shape: tuple[int, ...] | None = None,

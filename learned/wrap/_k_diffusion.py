@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ class _KDiffusion(LibraryDenoiser):
         return tensor_like(out, x, self.inner)
 
 
-@typed
+@partial(typed, free=("denoiser",))
 def k_diffusion(
     denoiser: nn.Module, shape: tuple[int, ...] | None = None, *, condition: str = "class_cond"
 ) -> WrappedDenoiser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -101,7 +102,7 @@ def _classes(model: Any, condition: ArrayLike | None, x: torch.Tensor) -> Record
     return {}
 
 
-@typed
+@partial(typed, free=("diffusion",))
 def lucidrains(diffusion: nn.Module, *, feedback: int = 0) -> WrappedDenoiser:
     """A denoiser from a diffusion of the library `denoising-diffusion-pytorch`, without its clipping.
 

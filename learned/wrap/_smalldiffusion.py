@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ class _SmallDiffusion(LibraryDenoiser):
         return (x - s * out) / (1 + s) if self.flow else x - s * out
 
 
-@typed
+@partial(typed, free=("model",))
 def smalldiffusion(model: nn.Module, schedule: object = None) -> WrappedDenoiser:
     """A denoiser from a model of the library `smalldiffusion`: x - sigma times its `predict_eps`.
 

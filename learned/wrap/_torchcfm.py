@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -64,7 +65,7 @@ class _TorchCFM(LibraryDenoiser):
         return self._ask(self.inner, t, z, *([] if condition is None else [labels(condition, z)]))
 
 
-@typed
+@partial(typed, free=("model",))
 def torchcfm(model: nn.Module, matcher: object = None, shape: tuple[int, ...] | None = None) -> WrappedDenoiser:
     """A denoiser from a velocity model trained with the library `torchcfm` from Gaussian noise to data.
 

@@ -106,7 +106,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     from matplotlib import pyplot as plt
 
     with style():
-        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.6 * PAGE), sharey=True)
+        figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.64 * PAGE), sharey=True)
         for ax, measure in zip(axes, TITLES, strict=True):
             plot_agreement_matrix(dataset, ax=ax, measure=measure).set_ylabel("")
         figure.colorbar(axes[0].images[0], ax=axes, shrink=0.6)

@@ -25,7 +25,7 @@ from idealscore.theory import (
 )
 from idealscore.theory.finite_sample import errors, kurtosis_factor, sample_cosine, sample_cosine_stderr
 from idealscore.theory.hierarchy.density_evolution import threshold
-from idealscore.theory.local import PatchSchedule, sampled
+from idealscore.theory.local import PatchSchedule, sampled, window_index
 from idealscore.theory.transitions import OnsetLaw, mode_emergence
 
 SPECTRUM = np.array([9.0, 3.0, 1.0, 0.3])
@@ -279,7 +279,7 @@ def patch_sizes(seed):
 
 COMPARED = pictures(1, 40, 9)
 NOISY = pictures(2, 1, 9) + 0.5 * torch.as_tensor(generator(2, "picture noise").standard_normal((1, 1, 9, 9)))
-FEW_WINDOWS: dict[str, Any] = {"AFFORDABLE": 0, "SEEN": 1000, "COMPARED": 300, "SCREENING": 0, "COMPARING": 0}
+FEW_WINDOWS: dict[str, Any] = {"AFFORDABLE": 0, "READING": 0, "SHARES": (0.2,), "MEASURED": 16, "COMPARED": 32}
 
 
 @case(
@@ -289,7 +289,7 @@ FEW_WINDOWS: dict[str, Any] = {"AFFORDABLE": 0, "SEEN": 1000, "COMPARED": 300, "
     repeats=300,
 )
 def sampled_windows(seed):
-    with patch.multiple(sampled, **FEW_WINDOWS):
-        found = LocalDenoiser(COMPARED, 3, tolerance=0.5, seed=seed).estimate(NOISY, 0.5)
+    with patch.multiple(sampled, **FEW_WINDOWS), patch.object(window_index, "LEAF", 32):
+        found = LocalDenoiser(COMPARED, 3, tolerance=0.99, seed=seed).estimate(NOISY, 0.5)
     assert not found.exact.any()
     return {"middle pixel": (float(found.mean[0, 0, 4, 4]), float(found.stderr[0, 0, 4, 4]))}

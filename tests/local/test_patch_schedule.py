@@ -59,7 +59,7 @@ def test_bad_requests_are_refused_before_any_work():
     images = smooth_images(5)
     wrong: list[Any] = [[2], [-1], [0], [17], [3.0]]
     for sizes in wrong:
-        with pytest.raises(errors.ArgumentError, match="patch_size"):
+        with pytest.raises(errors.ArgumentError, match="sizes"):
             PatchSchedule.calibrate(images, [1.0], sizes, n_held_out=2)
     with pytest.raises(errors.ArgumentError, match="sizes"):
         PatchSchedule.calibrate(images, [1.0], [], n_held_out=2)

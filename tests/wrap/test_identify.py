@@ -238,11 +238,11 @@ def test_bad_input_is_refused():
     net = dressed("x0", Clock("sigma"))
     with pytest.raises(ArgumentError, match="wrapped already"):
         wrap.identify(wrap.function(net), X0)
-    with pytest.raises(ArgumentError, match="callable"):
+    with pytest.raises(ArgumentError, match="function"):
         wrap.identify(3, X0)  # pyright: ignore[reportArgumentType]
     with pytest.raises(EmptyDataError):
         wrap.identify(net, X0[:1])
-    with pytest.raises(ArgumentError, match="all equal"):
+    with pytest.raises(ArgumentError, match="differ"):
         wrap.identify(net, torch.ones(4, 2))
     with pytest.raises(UnknownNameError):
         wrap.identify(net, X0, predicts="epsilon")
