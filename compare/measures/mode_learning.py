@@ -138,7 +138,7 @@ def learning_curves(times: ArrayLike, gains: ArrayLike, theory: LinearLearning, 
     )
     learned = np.isfinite(measured) & (measured > 0)
     if int(learned.sum()) < 3:
-        raise EstimateError(f"gains show only {int(learned.sum())} modes that were learned, a slope needs three", result)
+        raise EstimateError(f"gains show only {int(learned.sum())} modes that were learned: a slope needs 3", result)
     slope, error = _slope(np.log(theory.curvature[learned]), np.log(measured[learned]))
     return result.assign_attrs(slope=slope, slope_stderr=error, n_learned=int(learned.sum()), fraction=fraction)
 
