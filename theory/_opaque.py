@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, List, TypeVar  # noqa: UP035 (of an operator's types torch 2.6 knows this one)
 from weakref import WeakValueDictionary
 
 import torch
@@ -39,7 +39,7 @@ def _closed_form(
     per_row: bool,  # noqa: ARG001 (asked for by the shape of the result below)
     x: torch.Tensor,
     sigma: torch.Tensor,
-    live: list[torch.Tensor],  # noqa: ARG001 (autograd follows it)
+    live: List[torch.Tensor],  # noqa: ARG001, UP006 (autograd follows it)
 ) -> torch.Tensor:
     with torch.no_grad():
         return getattr(ALIVE[key], method)(x, sigma).clone()
@@ -58,8 +58,8 @@ def _backward(
     grad: torch.Tensor,
     x: torch.Tensor,
     sigma: torch.Tensor,
-    live: list[torch.Tensor],
-) -> list[torch.Tensor]:
+    live: List[torch.Tensor],  # noqa: UP006
+) -> List[torch.Tensor]:  # noqa: UP006
     form = ALIVE[key]
 
     def result(x: torch.Tensor, sigma: torch.Tensor, *live: torch.Tensor) -> torch.Tensor:

@@ -140,6 +140,8 @@ def test_transforms(name):
 
 @over_theories("hierarchical", "filtered")
 def test_transforms_in_the_data(name):
+    if name == "masked" and torch.__version__.startswith("2.6."):
+        pytest.skip("older torch reads no tensor inside of a transform, such as the mask")
     _, x, sigma = case(name)
     theory = THEORIES[name]
     others = theory.parts[1:]
