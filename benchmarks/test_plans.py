@@ -30,7 +30,9 @@ def images():
 
 def seconds(text):
     """The time that a line of the plan tells: its first "about"."""
-    return read_duration("plan", re.search(r"about ((?:[\d.]+ (?:h|min|s) ?)+)", text)[1])
+    told = re.search(r"about ((?:[\d.]+ (?:h|min|s) ?)+)", text)
+    assert told, text
+    return read_duration("plan", told[1])
 
 
 @pytest.mark.parametrize("n", [1000, 4000, 16_000, 50_000])

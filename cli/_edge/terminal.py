@@ -114,8 +114,8 @@ def fold(line: str, width: int) -> str:
         return line
     first = COLUMN.match(line)
     indent = first.end() if first and first.end() <= width // 2 else len(line) - len(line.lstrip()) + 4
-    options = {"break_long_words": False, "break_on_hyphens": False}
-    return "\n".join(textwrap.wrap(line, width, subsequent_indent=" " * indent, **options))
+    words = textwrap.TextWrapper(width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(words.wrap(line))
 
 
 class Folded(Escaped):

@@ -33,7 +33,8 @@ def test_what_a_dead_process_left_goes_with_the_next_write(tmp_path, dead):
     gone = part(tmp_path, *dead)
     mine = part(tmp_path, os.getpid(), leftovers.started(os.getpid()))
     foreign, plain = tmp_path / ".r.nc.abcdefgh.part", tmp_path / "thesis.part"
-    foreign.touch(), plain.touch()
+    for one in (foreign, plain):
+        one.touch()
     _results.write_text(tmp_path / "a", "whole")
     assert not gone.exists() and all(path.exists() for path in (mine, foreign, plain))
 
@@ -53,7 +54,8 @@ def test_of_another_machine_only_what_is_a_day_old_goes(tmp_path, dead):
 
 def test_links_are_neither_followed_nor_removed(tmp_path, dead):
     inside, outside = tmp_path / "in", tmp_path / "out"
-    inside.mkdir(), outside.mkdir()
+    for one in (inside, outside):
+        one.mkdir()
     kept = part(outside, *dead)
     (inside / "link").symlink_to(outside)
     link = inside / kept.name
