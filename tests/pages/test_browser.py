@@ -27,7 +27,7 @@ WIDTHS = (1280, 390)
 
 
 class Silent(SimpleHTTPRequestHandler):
-    def log_message(self, format, *args):  # noqa: A002 (the name of the base class)
+    def log_message(self, format, *args):
         pass
 
 
