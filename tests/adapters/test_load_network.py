@@ -149,7 +149,9 @@ def test_guidance_of_own_and_foreign_networks(library, classes):
 
 def test_one_line_on_a_network(library, unet, pipe):
     line = describe_network(load_network(pipe))
-    assert "predicts='noise'" in line and "clock='index'" in line and "from 0.01 to 157.4 in 1000 steps" in line
+    assert "predicts='noise'" in line and "clock='index'" in line and "to 157.4 in 1000 steps" in line
+    lowest = float(line.split("levels from ")[1].split()[0])  # of the library's float32: 0.01 to three digits
+    assert lowest == pytest.approx(0.01, rel=1e-3)
     fourier = seeded(lambda: library.UNet2DModel(**KIND, **BLOCKS, time_embedding_type="fourier"))
     line = describe_network(wrap.diffusers(fourier, library.ScoreSdeVeScheduler()))
     assert "predicts='score'" in line and "data 0 ... 1 to it" in line
