@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from idealscore._support.streams import normal_batch
 from idealscore.theory import MixtureDenoiser
 from idealscore.theory.covariance import Covariance
 from idealscore.theory.transitions import class_speciation, collapse, mode_emergence, speciation, symmetry_breaking
@@ -101,6 +102,16 @@ def test_directions_of_which_only_rounding_is_left_do_not_part_the_classes():
     assert dead.overlap()
     alive = Separation(np.array([1.0, -1e-17]), np.array([0.1, 1e-13]), 1e-15)
     assert not alive.overlap()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_data_with_dead_entries_part_by_what_is_alive_alone(dtype):
+    points = normal_batch(1, "dead entries", range(400), (9,))
+    points[:, 3:] *= 1e-9  # rounding next to the rest
+    labels = torch.arange(400) % 2
+    assert class_speciation(points.to(dtype), labels)[0, 1].value is None
+    points[:, 3] = 0.1 * (1 - 2 * labels)
+    assert class_speciation(points.to(dtype), labels)[0, 1].value == pytest.approx(0.1, rel=0.02)
 
 
 def test_a_root_at_the_edge_of_its_bracket_is_found_whatever_the_last_bits():

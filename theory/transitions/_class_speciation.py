@@ -23,11 +23,12 @@ import torch
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, ShapeError
+from .._scatter import BLOCK, mean_of
 from ..covariance import Covariance
 from ..mixture import MixtureDenoiser
 from ..transition import Law, Transition
 from ._class_means import ClassMeans
-from ._spectrum import BLOCK, Spectrum, data_spectrum
+from ._spectrum import Spectrum, data_spectrum
 from ._two_classes import Separation
 from .roots import below, root
 
@@ -70,7 +71,7 @@ def _of_data(data: torch.Tensor, labels: torch.Tensor, known: Spectrum | None) -
     classes = [int(label) for label in labels.unique()]
     members = {label: labels == label for label in classes}
     shares = torch.stack([members[label].double().mean() for label in classes])
-    means = torch.stack([_mean(flat[members[label]]) for label in classes])
+    means = torch.stack([mean_of(flat[members[label]]) for label in classes])
     if known is None or known.basis is None or known.data is None:
         if bool((flat == flat[:1]).all()):
             return {pair: _law(pair).absent(OVERLAP) for pair in combinations(classes, 2)}
@@ -85,11 +86,6 @@ def _of_data(data: torch.Tensor, labels: torch.Tensor, known: Spectrum | None) -
         pair: _law(pair).absent(OVERLAP) if sigma is None else _law(pair).at(sigma, stderr[pair])
         for pair, sigma in sigmas.items()
     }
-
-
-def _mean(members: torch.Tensor) -> torch.Tensor:
-    """The mean `(d,)` of `(n, d)`, in float64."""
-    return torch.stack([block.double().sum(0) for block in members.split(BLOCK)]).sum(0) / len(members)
 
 
 def _parting(found: ClassMeans, u: Array) -> float | None:

@@ -11,11 +11,11 @@ import torch
 from ..._support import checks as check
 from ..._support.types import Array, ArrayLike
 from ...errors import CovarianceError
+from .._scatter import BLOCK
 from ..covariance import Covariance, moments
 from ..mixture import MixtureDenoiser
 from .roots import spectral_rounding
 
-BLOCK = 4096
 ENOUGH = 8192  # data give a standard error to one per cent
 
 
