@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .._support import checks as check
 from ..errors import ArgumentError
+from ._style import PAGE, letters, style
 from .catalogue import figure_of
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHARED = """
 
@@ -96,6 +98,20 @@ def panel(
         return plot  # pyright: ignore[reportReturnType]
 
     return of
+
+
+def in_a_row(
+    result: xr.Dataset, plots: Sequence[Panel], height: float, widths: Sequence[float] | None = None
+) -> Figure:
+    """The figure of panels next to each other, with letters; `height` in inches, `widths` relative to each other."""
+    import matplotlib.pyplot as plt
+
+    with style():
+        figure, axes = plt.subplots(1, len(plots), figsize=(PAGE, height), width_ratios=widths)
+        for plot, ax in zip(plots, axes, strict=True):
+            plot(result, ax=ax)
+        letters(axes)
+    return figure
 
 
 def _type(size: float | None) -> dict[str, float]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._panel import panel
-from .._style import PAGE, ink, letters, style
+from .._panel import in_a_row, panel
+from .._style import ink
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -94,14 +94,7 @@ def plot_distance_to_laws(ax: Axes, result: xr.Dataset) -> None:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """Curves of the farthest class, joint accuracy against the laws, and distances to them."""
-    from matplotlib import pyplot as plt
-
-    with style():
-        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1.35, 1, 0.9))
-        for plot, ax in zip((plot_farthest_class, plot_joint_against_laws, plot_distance_to_laws), axes, strict=True):
-            plot(dataset, ax=ax)
-        letters(axes)
-    return figure
+    return in_a_row(dataset, (plot_farthest_class, plot_joint_against_laws, plot_distance_to_laws), 2.5, (1.35, 1, 0.9))
 
 
 def findings(dataset: xr.Dataset) -> Findings:

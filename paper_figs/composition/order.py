@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._panel import panel
-from .._style import PAGE, background, ink, letters, shades, style
+from .._panel import in_a_row, panel
+from .._style import background, ink, shades
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,14 +100,7 @@ def _by_distance(ax: Axes, result: xr.Dataset) -> list[Any]:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The cube, accuracy over training by distance, and emergence times against distance."""
-    from matplotlib import pyplot as plt
-
-    with style():
-        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1.15, 1.2, 1))
-        for plot, ax in zip((plot_concept_cube, plot_accuracy_by_distance, plot_emergence_times), axes, strict=True):
-            plot(dataset, ax=ax)
-        letters(axes)
-    return figure
+    return in_a_row(dataset, (plot_concept_cube, plot_accuracy_by_distance, plot_emergence_times), 2.5, (1.15, 1.2, 1))
 
 
 def toy_times(dataset: xr.Dataset) -> np.ndarray:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._panel import panel
-from .._style import PAGE, background, ink, letters, shades, style
+from .._panel import in_a_row, panel
+from .._style import PAGE, background, ink, shades
 
 if TYPE_CHECKING:
     import torch
@@ -247,11 +247,4 @@ def _critical(ax: Axes, result: xr.Dataset, label: str) -> None:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """Loss, its slope and the class, one colour per depth."""
-    from matplotlib import pyplot as plt
-
-    with style():
-        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 0.36 * PAGE))
-        for plot, ax in zip((plot_masked_loss, plot_masked_slope, plot_class_unknown), axes, strict=True):
-            plot(dataset, ax=ax)
-        letters(axes)
-    return figure
+    return in_a_row(dataset, (plot_masked_loss, plot_masked_slope, plot_class_unknown), 0.36 * PAGE)

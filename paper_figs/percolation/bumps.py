@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
-from .._panel import panel
-from .._style import PAGE, ink, letters, shades, style
+from .._panel import in_a_row, panel
+from .._style import ink, shades
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,14 +141,7 @@ def plot_bump_thresholds(ax: Axes, result: xr.Dataset) -> None:
 
 def draw(dataset: xr.Dataset) -> Figure:
     """A small canvas, the connected fraction, and the threshold against the width."""
-    from matplotlib import pyplot as plt
-
-    with style():
-        figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5), width_ratios=(1, 1.25, 1.25))
-        for plot, ax in zip((plot_bump_canvas, plot_connected_fraction, plot_bump_thresholds), axes, strict=True):
-            plot(dataset, ax=ax)
-        letters(axes)
-    return figure
+    return in_a_row(dataset, (plot_bump_canvas, plot_connected_fraction, plot_bump_thresholds), 2.5, (1, 1.25, 1.25))
 
 
 def findings(dataset: xr.Dataset) -> Findings:
