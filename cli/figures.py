@@ -17,6 +17,7 @@ from .._support.files.lock import held
 from ..errors import ArgumentError
 from ..paper_figs import _venues, catalogue
 from ..paper_figs.captions import caption
+from ..sweeping._spread import refuse_with
 from ._plans.budget import allowed
 from ._plans.figures import known_seconds, planned, while_time_is_left
 
@@ -154,8 +155,7 @@ class Command:
         check.integer("workers", self.workers, 1)
         if self._shared and not self._new:
             raise ArgumentError("workers", "share what is computed", "add --scale or --recompute, or leave them out")
-        if self._shared and self.budget:
-            raise ArgumentError("budget", "does not go together with workers elsewhere", "leave one of the two out")
+        refuse_with(self._shared, budget=self.budget)
         if self.data and (len(self.names) != 1 or self._new):
             raise ArgumentError("data", "belongs to one figure", "name exactly one, without --scale and --recompute")
         if self.gallery and (self.names or self._new or self.data):
