@@ -58,6 +58,8 @@ def command(name: str, options: Iterable[str], scratch: Path) -> tuple[list[str]
     """The command and the environment of a setting."""
     threads, torch, blas, without, further = SETTINGS[name]
     environment = dict(os.environ) | dict.fromkeys(THREADS, str(threads))
+    # several threads in each of several workers: those that wait for work shall sleep, not spin on the cores of others
+    environment |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"} if threads > 1 else {}
     environment |= {"ATEN_CPU_CAPABILITY": torch} if torch else {}
     if blas and NEEDS.get(blas, "") in flags() | {""}:
         environment["OPENBLAS_CORETYPE"] = blas
