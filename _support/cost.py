@@ -16,6 +16,7 @@ from ..errors import ArgumentError
 from .memory import available_memory
 
 UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+APART = 8
 FLATTEST = 0.2  # a batch of twice the size takes at least a fifth longer: what two timings say less is noise
 
 
@@ -23,7 +24,8 @@ FLATTEST = 0.2  # a batch of twice the size takes at least a fifth longer: what 
 class Pace:
     """How fast a part works: `first` seconds once, then `fixed + each * n` seconds for a batch of n.
 
-    `growth` is the memory in bytes that the largest batch of the probe, of `n` items, added.
+    `growth` is the memory in bytes that the largest batch of the probe, of `n` items, took more than one item did, or
+    than none where there was no larger one.
     """
 
     first: float
@@ -37,8 +39,11 @@ class Pace:
         return self.fixed + self.each * n
 
 
-def probe(work: Callable[[int], object], most: int, seconds: float = 1.0) -> Pace:
+def probe(work: Callable[[int], object], most: int, seconds: float = 1.0, *, rests: bool = False) -> Pace:
     """Time `work(n)` for n = 1, 1, 2, 4, ... up to `most`, until about `seconds` are spent.
+
+    Where one item takes longer than that, all its time counts as its own. A work that `rests` on something large made
+    anew in each call, a fit, say, is timed at 1 and 8 items then, and what both have in common is fixed.
 
     >>> pace = probe(lambda n: time.sleep(0.004 * n), most=64, seconds=0.1)
     >>> pace(64) > 0.05, pace.n <= 64
@@ -46,17 +51,23 @@ def probe(work: Callable[[int], object], most: int, seconds: float = 1.0) -> Pac
     """
     before = peak_memory()
     first = _timed(work, 1)
-    timings = [(1, _timed(work, 1))]
+    slow = rests and first > seconds
+    timings = [(1, first if slow else _timed(work, 1))]
+    alone = peak_memory()
     spent = first + timings[0][1]
     while (n := min(2 * timings[-1][0], most)) > timings[-1][0] and spent + 2 * timings[-1][1] <= 1.5 * seconds:
         timings.append((n, _timed(work, n)))
         spent += timings[-1][1]
+    if rests and timings[-1][0] < min(APART, most):
+        timings = [timings[0], (min(APART, most), _timed(work, min(APART, most)))]
     (n, last) = timings[-1]
     each = last / n
     if len(timings) > 1:
         earlier, less = timings[-2]
-        each = min(max((last - less) / (n - earlier), FLATTEST * last / n), last / n)
-    return Pace(max(0.0, first - timings[0][1]), max(0.0, last - each * n), each, peak_memory() - before, n)
+        least = 0.0 if slow else FLATTEST * last / n
+        each = min(max((last - less) / (n - earlier), least), last / n)
+    grown = peak_memory() - (alone if n > 1 else before)
+    return Pace(max(0.0, first - timings[0][1]), max(0.0, last - each * n), each, grown, n)
 
 
 def _timed(work: Callable[[int], object], n: int) -> float:
@@ -141,7 +152,7 @@ class Plan:
 
 def peak(paces: Sequence[Pace], most: int) -> int:
     """The memory at the peak where batches of up to `most` are worked on, from what the probes took."""
-    growths = [pace.growth * max(0.0, most / pace.n - 1) for pace in paces]
+    growths = [pace.growth * max(0, most - pace.n) / max(1, pace.n - 1) for pace in paces]
     return int(peak_memory() + max(growths, default=0))
 
 

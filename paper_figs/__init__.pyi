@@ -70,6 +70,8 @@ from .percolation.thresholds import plot_thresholds as plot_thresholds
 from .percolation.wrapping import plot_wrapping as plot_wrapping
 from .random_features.memorisation_time import plot_gap_over_time as plot_gap_over_time
 from .random_features.memorisation_time import plot_memorisation_times as plot_memorisation_times
+from .random_features.network_memorisation import plot_gap_per_image as plot_gap_per_image
+from .random_features.network_memorisation import plot_memory_times as plot_memory_times
 from .reproducibility.by_size import plot_generalisation_distance as plot_generalisation_distance
 from .reproducibility.extensions import plot_agreement_by_case as plot_agreement_by_case
 from .reproducibility.from_spectrum import plot_cosine_from_spectrum as plot_cosine_from_spectrum

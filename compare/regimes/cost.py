@@ -177,10 +177,10 @@ def measured_cost(data: ImageData, plan: RegimePlan) -> RegimeCost:
         return work
 
     ends = dict.fromkeys((plan.sizes[0], plan.sizes[-1]))
-    with_cell = {size: probe(of_optima(size), plan.n_images) for size in ends}
+    with_cell = {size: probe(of_optima(size), plan.n_images, rests=True) for size in ends}
     for width in plan.widths:
         known = sorted(grounds)
-        cell[width] = probe(lambda n, w=width: measure(networks[w], grounds[n], None), known[-1])
+        cell[width] = probe(lambda n, w=width: measure(networks[w], grounds[n], None), known[-1], rests=True)
     first = cell[plan.widths[0]]
     for size, pace in with_cell.items():
         fixed, each = max(0.0, pace.fixed - first.fixed), max(0.0, pace.each - first.each)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 
@@ -10,15 +12,19 @@ from ..._support.crossing import Resample, crossing, with_error
 from ..._support.estimates import estimates
 from ..._support.streams import stream
 from ..._support.typed import typed
-from ...errors import ArgumentError, EmptyDataError, ShapeError
+from ...errors import ArgumentError, EmptyDataError
 from ...theory.transitions import OnsetLaw
+from ._memory_curves import SIGNS, MemoryCurves
 
 DRAWS = 400
+SIGN_TEXT = {"copies": "share of copies", "gap": "gap"}
 
 
 @typed
-def memorisation_times(result: xr.Dataset, level: float = 0.1, seed: int = 0) -> xr.Dataset:
-    r"""The training step at which a share of the samples are copies, of each size, against tau_mem = c n.
+def memorisation_times(
+    result: xr.Dataset, level: float = 0.1, seed: int = 0, sign: Literal["copies", "gap"] = "copies"
+) -> xr.Dataset:
+    r"""The training step at which memory shows, of each size, against tau_mem = c n.
 
     The law of [@Bonnaire2025] is fitted in the logarithm of both; with a free exponent, 1 is the prediction and 0 the
     null that the time knows nothing of the number of data.
@@ -26,27 +32,35 @@ def memorisation_times(result: xr.Dataset, level: float = 0.1, seed: int = 0) ->
     Parameters
     ----------
     result : xarray.Dataset
-        As of `regime_map`, or any curves: `memorised` over `n_train`, `step` and, maybe, `width`, with
-        `memorised_stderr`; `held_out_memorised`, if there, is the share that is taken for copies by mistake.
+        As of `regime_map`, or any curves. For copies: `memorised` over `n_train`, `step` and, maybe, `width`, with
+        `memorised_stderr`; `held_out_memorised`, if there, is the share that is taken for copies by mistake. For the
+        gap: `denoising_error` over these and `inputs` ("held-out", "training") and `sigma`, with its error.
     level : float
-        Of the share of copies at which memorisation has begun, in (0, 1).
+        Of the share or of the gap at which memorisation has begun, in (0, 1).
     seed : int
         Of the redraws behind the errors.
+    sign : {"copies", "gap"}
+        What shows memory: the share of samples that are copies of training images, or the gap between denoising errors,
+        1 - E(training images) / E(held-out images), averaged over the noise levels. The gap opens long before samples
+        are copies, and also where a network is too narrow to draw a copy.
 
     Returns
     -------
     xarray.Dataset
         Over `(n_train, width)`: `time` in steps and `per_image` = time / n with `_stderr`, nan where the level is not
-        passed. Over `width`: `prefactor` c with `_stderr`, `exponent` with `_stderr` (nan for fewer than two sizes, its
-        error for fewer than three), `spread` = largest / smallest `per_image`. Over `n_train`: `null`, the share of
-        held-out images that count as copies.
+        passed. Over these and `step`: `curve`, the share of copies or the gap, with `_stderr`. Over `width`:
+        `prefactor` c with `_stderr`, `exponent` with `_stderr` (nan for fewer than two sizes, its error for fewer than
+        three), `spread` = largest / smallest `per_image`. Over `n_train`: `null`, the share of held-out images that
+        count as copies, and 0 for the gap.
 
     Raises
     ------
     ArgumentError
         If `level` is not inside (0, 1), or not above the share of held-out images that count as copies.
+    UnknownNameError
+        If `sign` is neither of the two.
     ShapeError
-        If `memorised` or its error is missing, or has other axes.
+        If `memorised` (or `denoising_error`) or its error is missing, or has other axes.
     EmptyDataError
         If no size passes the level at any width.
 
@@ -64,33 +78,22 @@ def memorisation_times(result: xr.Dataset, level: float = 0.1, seed: int = 0) ->
     level = check.real("level", level, 0.0, 1.0)
     if level in (0.0, 1.0):
         raise ArgumentError("level", f"is {level:g}", "pass a share inside (0, 1)")
-    if not {"memorised", "memorised_stderr"} <= set(result.data_vars):
-        raise ShapeError("result", "lacks 'memorised' or its error", "pass the result of regime_map")
-    curves = result[["memorised", "memorised_stderr"]]
-    if "width" not in curves.dims:
-        curves = curves.expand_dims("width", 1)
-    curves["memorised_stderr"] = curves.memorised_stderr.broadcast_like(curves.memorised)
-    if set(curves.memorised.dims) != {"n_train", "width", "step"}:
-        raise ShapeError("result", f"has 'memorised' over {curves.memorised.dims}", "pass it over n_train, width, step")
-    curves = curves.transpose("n_train", "width", "step")
-    sizes, steps = curves.n_train.values.astype(float), curves.step.values.astype(float)
-    null = np.zeros(len(sizes))
-    if "held_out_memorised" in result:
-        null = np.broadcast_to(result.held_out_memorised.values, sizes.shape)
+    curves = MemoryCurves.of(result, check.choice("sign", sign, SIGNS))
+    sizes, steps, null = curves.n_train.astype(float), curves.step, curves.null
     if level <= null.max():
         problem = f"is {level:g}, and {null.max():.2g} of held-out images count as copies"
         raise ArgumentError("level", problem, "pass a level above that null")
-    shape = curves.memorised.shape[:2]
+    shape = curves.value.shape[:2]
     noise = stream(seed, "memorisation times").standard_normal((DRAWS, len(steps)))
     found = np.full((2, *shape), np.nan)
     for at in np.ndindex(shape):
-        value, error = curves.memorised.values[at], curves.memorised_stderr.values[at]
+        value, error = curves.value[at], curves.error[at]
         drawn = Resample(np.concatenate([value[None], value + np.nan_to_num(error) * noise]), missing=0.5)
         found[(slice(None), *at)] = with_error(
             lambda y: crossing(steps, y, level, direction="rising", log_x=True), drawn, log_x=True
         )
     if np.isnan(found[0]).all():
-        raise EmptyDataError("result", f"has no network of whose samples {level:g} are copies", "train longer")
+        raise EmptyDataError("result", f"has no network whose {SIGN_TEXT[sign]} passes {level:g}", "train longer")
     fits = np.full((5, shape[1]), np.nan)
     for j in range(shape[1]):
         seen = np.isfinite(found[0, :, j])
@@ -101,9 +104,11 @@ def memorisation_times(result: xr.Dataset, level: float = 0.1, seed: int = 0) ->
             fits[:, j] = law.prefactor, law.prefactor_stderr, law.exponent or np.nan, error, ratio.max() / ratio.min()
     made = xr.Dataset(
         estimates(("n_train", "width"), time=found, per_image=found / sizes[:, None]),
-        coords={"n_train": curves.n_train.values, "width": curves.width.values},
+        coords={"n_train": curves.n_train, "width": curves.width},
     )
     made = made.assign(estimates("width", prefactor=fits[:2], exponent=fits[2:4]))
+    shown = estimates(("n_train", "width", "step"), curve=np.stack([curves.value, curves.error]))
+    made = made.assign_coords(step=curves.step).assign(shown)
     made["spread"], made["null"] = ("width", fits[4]), ("n_train", null)
-    made.attrs = dict(result.attrs) | {"level": level}
+    made.attrs = dict(result.attrs) | {"level": level, "sign": sign}
     return made

@@ -76,6 +76,7 @@ def diffusers_pipeline(
     """
     try:
         import diffusers as library
+        import safetensors.torch  # noqa: F401  diffusers uses it as if `import safetensors` were enough
     except ImportError:
         raise MissingDependencyError("diffusers", "hub") from None
     place, options = _place(str(path), cache_dir)

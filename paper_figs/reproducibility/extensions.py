@@ -219,6 +219,7 @@ def plot_agreement_by_case(ax: Axes, result: xr.Dataset, measure: str) -> dict[s
         ax.axhline(row + 0.5, color=ink(ax, "exact"), alpha=0.3, linewidth=0.5)
     ax.set(xlim=(-0.2 if measure == "cosine" else -0.03, 1.03), ylim=(len(names) - 0.5, -0.5))
     ax.set(xlabel=_WORDS[measure], ylabel="samples", yticks=range(len(names)), yticklabels=names)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
     ax.tick_params(axis="y", length=0)
     return {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
 

@@ -218,7 +218,7 @@ def _table(path, array, labels):
     images = array.tolist()
     columns = {"image": images, **({} if labels is None else {"label": labels.tolist()})}
     if array.ndim == 2:
-        features = datasets.List(datasets.Value(array.dtype.name), length=array.shape[1])
+        features = datasets.Sequence(datasets.Value(array.dtype.name), length=array.shape[1])
     else:
         features = {3: datasets.Array2D, 4: datasets.Array3D, 5: datasets.Array4D}[array.ndim](
             array.shape[1:], array.dtype.name

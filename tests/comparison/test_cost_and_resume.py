@@ -230,6 +230,18 @@ def test_a_probe_stops_at_the_largest_batch_and_at_its_time():
     assert seen == [1, 1]
 
 
+def test_a_probe_of_what_rests_on_a_large_part_tells_it_from_the_items():
+    """Half a second once in each call and 1 ms for each item: not half a second for each."""
+    slept = []
+    work = lambda n: (slept.append(n), time.sleep(0.5 + 0.001 * n))  # noqa: E731
+    pace = probe(work, most=128, seconds=0.1, rests=True)
+    assert slept == [1, 8] and pace.fixed > 0.4 and pace(128) < 10
+    assert probe(work, most=128, seconds=0.1)(128) > 60  # the control: one item alone says nothing of what is fixed
+    slept.clear()
+    probe(lambda n: slept.append(n), most=4, seconds=0.1, rests=True)
+    assert slept == [1, 1, 2, 4]
+
+
 def test_the_null_and_the_halves_do_not_depend_on_batches(split):
     from idealscore.compare import track
 

@@ -70,6 +70,32 @@ def test_a_size_that_does_not_copy_has_no_time_and_the_null_bounds_the_level():
         memorisation_times(silent, level=1.0)
 
 
+def gap_curves(share):
+    """Denoising errors whose relative gap is `share` at both noise levels, though the errors differ by far."""
+    held_out = np.array([0.1, 3.0])
+    training = (1 - share[:, None, :, None]) * held_out
+    errors = np.stack([np.broadcast_to(held_out, training.shape), training], axis=3)
+    axes = ("n_train", "width", "step", "inputs", "sigma")
+    return xr.Dataset(
+        {"denoising_error": (axes, errors), "denoising_error_stderr": (axes, 0.003 * errors)},
+        {"n_train": SIZES, "width": [8], "step": STEPS, "inputs": ["held-out", "training"], "sigma": [0.2, 2.0]},
+    )
+
+
+def test_the_gap_of_denoising_errors_is_a_sign_of_memory_too():
+    share = 1 / (1 + (50 * SIZES[:, None] / STEPS) ** 2)
+    found, copies = memorisation_times(gap_curves(share), level=0.5, sign="gap"), memorisation_times(curves(1.0), 0.5)
+    np.testing.assert_allclose(found.time, copies.time, rtol=1e-6)
+    assert float(found.exponent[0]) == pytest.approx(1, abs=0.02) and not found.null.any()
+    assert (found.time_stderr.values > 0).all() and found.attrs["sign"] == "gap"
+    with pytest.raises(EmptyDataError, match="gap"):  # the null: images never seen are denoised as well
+        memorisation_times(gap_curves(0 * share), level=0.1, sign="gap")
+    with pytest.raises(ShapeError, match="denoising_error"):
+        memorisation_times(curves(1.0), sign="gap")
+    with pytest.raises(UnknownNameError, match="sign"):
+        memorisation_times(curves(1.0), sign="both")
+
+
 def test_the_law_is_recovered_and_its_error_grows_where_it_fails():
     good, bad = CopyLaw.fit(curves(1.0, 0.01)), CopyLaw.fit(curves(1.5, 0.01))
     assert good.middle == pytest.approx(50, rel=0.02) and good.steepness == pytest.approx(2, rel=0.03)
@@ -100,6 +126,12 @@ def test_digits_networks_memorise_about_in_proportion_where_they_have_room():
     assert float(widest.exponent) > 4 * float(widest.exponent_stderr)  # the null: no dependence on n
     assert float(found.exponent.sel(width=64)) > 1.3
     assert np.isnan(found.time.sel(width=24)).all() and float(found.null.max()) < 0.02
+
+
+def test_the_gap_of_digits_networks_opens_in_proportion_to_n_at_every_width():
+    found = memorisation_times(saved("regime_map"), level=0.1, sign="gap")
+    assert (abs(found.exponent - 1) < 3 * found.exponent_stderr + 0.1).all() and (found.spread < 3.5).all()
+    assert (found.exponent > 5 * found.exponent_stderr).all()  # the null: no dependence on n
 
 
 def data(n=60, copies=0):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from known import ou_time_of, sklearn_digits, value_of
-from scipy.integrate import quad
+from scipy import integrate
 
 import idealscore.theory as theory
 from idealscore.simulate.diffusion import noised
@@ -82,7 +82,7 @@ def test_mixture_information_of_points_by_quadrature():
 
     mixture = MixtureDenoiser(weights, points[:, None], np.zeros(3))
     for sigma in (0.7, 2.0):
-        brute = quad(integrand, -25, 28, args=(sigma,), limit=400, points=list(points))[0]
+        brute = integrate.quad(integrand, -25, 28, args=(sigma,), limit=400, points=list(points))[0]
         value, error = mixture_information(mixture, [sigma], n=4000)[:, 0]
         assert 0 < error < 0.02 and abs(value - brute) < 5 * error
 
@@ -135,7 +135,7 @@ def test_entropy_curve_of_three_points_by_quadrature():
 
     curve = entropy_curve(torch.tensor(points[:, None]), [0.7, 2.0], n_draws=5000)
     for sigma in (0.7, 2.0):
-        brute = quad(integrand, -25, 28, args=(sigma,), limit=400, points=list(points))[0]
+        brute = integrate.quad(integrand, -25, 28, args=(sigma,), limit=400, points=list(points))[0]
         found = curve.sel(sigma=sigma)
         assert abs(float(found.entropy) - brute) < 5 * float(found.entropy_stderr)
 
@@ -178,7 +178,7 @@ def test_entropy_is_the_integral_of_the_denoising_error(digits):
         x = noised(y, float(s), seed=k)
         loss.append(float((denoiser(x, float(s)) - y).flatten(1).square().sum(1).mean()) / s**2)
     tail = 18.773105 / (2 * 60**2)
-    integral = np.trapezoid(loss, log_sigma) + tail
+    integral = integrate.trapezoid(loss, log_sigma) + tail
     curve = entropy_curve(digits, [0.8], n_draws=2000)
     assert integral == pytest.approx(math.log(1797) - float(curve.entropy[0]), abs=0.06)
     assert math.log(1797) - float(curve.entropy[0]) == pytest.approx(6.0175, abs=5 * float(curve.entropy_stderr[0]))
