@@ -1,6 +1,6 @@
 """Which optimum is a network closest to on MNIST, over training-set size, step and noise? [@Li2024; @Zhang2024].
 
-As `regime_map`, for perceptrons of width 256 on n = 64 to 59,000 images of MNIST, held against the empirical and the
+As `regime_map`, for perceptrons of width 256 on n = 32 to 59,000 images of MNIST, held against the empirical and the
 Gaussian optimum. (a, b) The optimum that misses least of the network's score, on held-out and on training images,
 against the number of training images and the noise level; (c, d) on held-out images against the training step and the
 width. Pale: even the farthest optimum misses less than 1 %; a dot marks ties. (e) Samples that are copies of training
