@@ -72,6 +72,7 @@ from .random_features.memorisation_time import plot_gap_over_time as plot_gap_ov
 from .random_features.memorisation_time import plot_memorisation_times as plot_memorisation_times
 from .random_features.network_memorisation import plot_gap_per_image as plot_gap_per_image
 from .random_features.network_memorisation import plot_memory_times as plot_memory_times
+from .random_features.network_memorisation import plot_network_agreement as plot_network_agreement
 from .reproducibility.by_size import plot_generalisation_distance as plot_generalisation_distance
 from .reproducibility.extensions import plot_agreement_by_case as plot_agreement_by_case
 from .reproducibility.from_spectrum import plot_cosine_from_spectrum as plot_cosine_from_spectrum

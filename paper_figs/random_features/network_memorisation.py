@@ -1,10 +1,12 @@
-"""Is the time in which a network memorises proportional to the number of data? Digits and MNIST [@Bonnaire2025].
+"""What n images teach a network, and when it memorises them: digits and MNIST [@Bonnaire2025; @Kadkhodaie2024].
 
 (a) Gap between the denoising errors on training and on held-out images, 1 - E_train / E_held-out, averaged over the
 noise levels, against training steps per image, for perceptrons on n images of MNIST: curves that fall onto one
 another mean a time in proportion to n. (b) The step at which the gap passes 10 % (filled) and at which 10 % of the
 samples are copies (open), against n, on both data sets; dotted, in proportion to n, as for random features. Bars are
-standard errors. Sizes without a point do not pass within the training.
+standard errors. Sizes without a point do not pass within the training. (c) Mean cosine of the samples that networks
+of two disjoint sets of n images draw from the same noise (filled), of two networks of one set (open), and of Gaussian
+optima of two sets, predicted from the spectrum (line).
 
 The networks of the digits are those of `regime_map`. Those of MNIST are trained anew from the images that the
 environment variable IDEALSCORE_IMAGES names.
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from .._findings import Findings
 from .._panel import in_a_row, panel
-from .._style import PAGE, background, shades
+from .._style import PAGE, background, ink, shades
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,11 +33,11 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     import xarray as xr
 
     from ..._support.results import provenance
+    from ..catalogue import saved
     from ..networks._mnist_runs import mnist_regimes
-    from ..networks._regime_runs import regimes
 
     larger = mnist_regimes(scale, seed)
-    parts = [of_map(regimes("small", seed), "digits"), of_map(larger, "MNIST")]
+    parts = [of_map(saved("regime_map"), "digits"), of_map(larger, "MNIST")]
     result = xr.concat(parts, dim="networks", data_vars="all", join="outer", combine_attrs="drop")
     assert isinstance(result, xr.Dataset)
     return result.assign_attrs(provenance(seed=seed) | {"scale": scale, "level": LEVEL, "plan": larger.attrs["plan"]})
@@ -55,12 +57,15 @@ def of_map(result: xr.Dataset, data: str) -> xr.Dataset:
         copies = xr.full_like(gap, float("nan"))
     kept = [f"{name}{rest}" for name in ("time", "exponent") for rest in ("", "_stderr")]
     found = gap.merge(copies[[*kept, "spread"]].rename({name: f"copies_{name}" for name in [*kept, "spread"]}))
+    last = result.isel(step=-1, drop=True)
+    names = [f"cosine_{pair}{rest}" for pair in ("disjoint", "same") for rest in ("", "_stderr")]
+    found = found.merge(last[[*names, "predicted_cosine", "overlap"]])
     names = [f"{data}, width {width}" for width in found.width.values]
     return found.rename(width="networks").assign_coords(networks=names).drop_attrs()
 
 
 def findings(dataset: xr.Dataset) -> Findings:
-    """The exponents of both signs and the spread of the times per image."""
+    """The exponents of both signs, the spread of the times per image, and where networks agree as predicted."""
     import numpy as np
 
     from ..._support.estimates import shown
@@ -70,13 +75,24 @@ def findings(dataset: xr.Dataset) -> Findings:
         return "; ".join(f"{one.networks.item()}: {shown(one, name)} ({float(one[spread]):.2g})" for one in known)
 
     without = [one.networks.item() for one in _each(dataset) if not np.isfinite(one.copies_time).any()]
+    last = _disjoint(dataset.isel(networks=-1))
+    agreement = ", ".join(
+        f"{shown(at, 'cosine_disjoint')} (predicted {float(at.predicted_cosine):.3f})"
+        for at in (last.isel(n_train=0), last.isel(n_train=-1))
+    )
     return Findings(
         "the time in which memory shows is proportional to n: exponent 1 (null, no dependence on n: 0)",
         f"exponent of n, and in brackets largest over smallest time per image, of the time at which the gap passes "
         f"{LEVEL:.0%}: {laws('exponent', 'spread')}; at which {LEVEL:.0%} of the samples are copies: "
         f"{laws('copies_exponent', 'copies_spread')}",
-        f"no copies within the training: {', '.join(without)}" if without else "copies at every width",
+        f"no copies within the training: {', '.join(without) or 'nowhere'}; cosine of samples of two networks of disjoint "
+        f"sets of MNIST at n = {int(last.n_train[0])} and {int(last.n_train[-1])}: {agreement}",
     )
+
+
+def _disjoint(one: xr.Dataset) -> xr.Dataset:
+    """Of one kind of network, the sizes that were trained and fit twice into the data."""
+    return one.sel(n_train=[n for n in one.n_train.values if float(one.overlap.sel(n_train=n)) == 0])
 
 
 def _each(dataset: xr.Dataset) -> list[xr.Dataset]:
@@ -99,7 +115,7 @@ def plot_gap_per_image(ax: Axes, result: xr.Dataset) -> None:
 
 
 @panel(
-    "time", "time_stderr", "copies_time", "copies_time_stderr", "n_train", "networks", loc="lower right", size=0.75,
+    "time", "time_stderr", "copies_time", "copies_time_stderr", "n_train", "networks", loc="lower right", size=0.7,
 )  # fmt: skip
 def plot_memory_times(ax: Axes, result: xr.Dataset) -> None:
     """The step at which each sign of memory passes its level against n, with a line in proportion to n."""
@@ -113,6 +129,23 @@ def plot_memory_times(ax: Axes, result: xr.Dataset) -> None:
     ax.set(xscale="log", yscale="log", xlabel="training images $n$", ylabel="step of 10 % gap (copies: open)")
 
 
+@panel(
+    "cosine_disjoint", "cosine_disjoint_stderr", "cosine_same", "cosine_same_stderr", "predicted_cosine", "overlap",
+    "n_train", "networks", loc="lower right", size=0.75,
+)  # fmt: skip
+def plot_network_agreement(ax: Axes, result: xr.Dataset) -> None:
+    """Cosine of the samples from one noise against n, of two sets and of one, with the prediction; last networks."""
+    one = _disjoint(result.isel(networks=-1))
+    point = ink(ax, "empirical")
+    look = {"fmt": "o", "ms": 4, "color": point, "elinewidth": 0.7}
+    ax.plot(one.n_train, one.predicted_cosine, color=ink(ax, "gaussian"), label="Gaussian optima, two sets")
+    ax.errorbar(one.n_train, one.cosine_disjoint, one.cosine_disjoint_stderr, label="networks, two sets", **look)
+    ax.errorbar(
+        one.n_train, one.cosine_same, one.cosine_same_stderr, mfc=background(ax), label="networks, one set", **look
+    )
+    ax.set(xscale="log", ylim=(None, 1.02), xlabel="training images $n$", ylabel="cosine of samples")
+
+
 def draw(dataset: xr.Dataset) -> Figure:
-    """The gap per image on MNIST, and the times against n."""
-    return in_a_row(dataset, (plot_gap_per_image, plot_memory_times), 0.4 * PAGE)
+    """The gap per image on MNIST, the times against n, and the agreement of networks."""
+    return in_a_row(dataset, (plot_gap_per_image, plot_memory_times, plot_network_agreement), 0.36 * PAGE)

@@ -118,7 +118,6 @@ def test_every_figure_is_made_of_public_plots(name):
         "network_on_mnist",
         "network_on_cifar10",
         "regime_map",
-        "regime_map_on_mnist",
     ):  # the pictures of two commands, made of the plots of `compare`
         return
     known = {one.__name__ for one in PANELS} | {"plot_transitions"} | set(plots.__all__)  # pyright: ignore[reportAttributeAccessIssue]
