@@ -85,8 +85,8 @@ def findings(dataset: xr.Dataset) -> Findings:
         f"exponent of n, and in brackets largest over smallest time per image, of the time at which the gap passes "
         f"{LEVEL:.0%}: {laws('exponent', 'spread')}; at which {LEVEL:.0%} of the samples are copies: "
         f"{laws('copies_exponent', 'copies_spread')}",
-        f"no copies within the training: {', '.join(without) or 'nowhere'}; cosine of samples of two networks of disjoint "
-        f"sets of MNIST at n = {int(last.n_train[0])} and {int(last.n_train[-1])}: {agreement}",
+        f"no copies within the training: {', '.join(without) or 'nowhere'}; cosine of samples of two "
+        f"networks of disjoint sets of MNIST at n = {int(last.n_train[0])} and {int(last.n_train[-1])}: {agreement}",
     )
 
 
