@@ -126,6 +126,18 @@ def add_shifted(source, step, count, out):
         k += 1
 
 
+@njit(**OPTIONS)
+def add_row(x, y, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column, energies):
+    """Take row s of a task into the ring; from s = radius on, `energies` are those of its windows of row s - radius."""
+    size, length = 2 * radius + 1, (columns + 2 * radius) * LANES
+    place = (s + radius) % size * length
+    row = ring[place : place + length]
+    pixel_row(x, y, i + s, u + s, j - radius, v - radius, circular, expanded, centre, row)
+    if s >= radius:
+        add_shifted(ring, length, size, column[:length])
+        add_shifted(column, LANES, size, energies[: columns * LANES])
+
+
 @njit(**OPTIONS, fastmath=SUMS)
 def lowest(energy, work):
     """The lowest of LANES energies, by halving."""
@@ -158,10 +170,11 @@ def weigh(energy, low, rate, weight):
 
 
 @njit(**OPTIONS, fastmath=SUMS)
-def moment_of(weight, values, centre):
+def moment_of(weight, values, origin):
+    """sum weight (values - origin)."""
     total = weight.dtype.type(0)
     for l in range(LANES):
-        total += weight[l] * (values[l] - centre)
+        total += weight[l] * (values[l] - origin)
     return total
 
 
@@ -190,18 +203,28 @@ def exact_energies(x, y, i, u, j, v, radius, circular, exact):
 
 
 @njit(**OPTIONS)
-def add_exact(exact, valid, y, u, v, rate, norm, centre, low, total, moment, i, j):
+def refer_to(y, u, v, lane, factor, i, j, total, moment, origin):
+    """Rescale the sums of the window around (i, j), the moment being taken relative to the pixel of image `lane`."""
+    for c in range(len(moment)):
+        value = np.float64(y[c, u, v, lane])
+        if total[i, j] > 0:
+            moment[c, i, j] = factor * (moment[c, i, j] + total[i, j] * (origin[c, i, j] - value))
+        origin[c, i, j] = value
+    total[i, j] *= factor
+
+
+@njit(**OPTIONS)
+def add_exact(exact, valid, y, u, v, rate, norm, low, total, moment, origin, i, j):
     """Merge the sums of exact energies, ties averaged, into those of the window around (i, j)."""
-    least = low[i, j]
+    least, nearest = low[i, j], -1
     for l in range(valid):
-        least = min(least, exact[l])
+        if exact[l] < least:
+            least, nearest = exact[l], l
     width = 8 * 2.0**-52 * (least + norm * math.sqrt(least))
     gap = low[i, j] - least
     if gap > width:
         factor = math.exp(-gap * rate) if total[i, j] > 0 else 0.0
-        total[i, j] *= factor
-        for c in range(len(moment)):
-            moment[c, i, j] *= factor
+        refer_to(y, u, v, nearest, factor, i, j, total, moment, origin)
     low[i, j] = least
     for l in range(valid):
         gap = exact[l] - least
@@ -209,38 +232,35 @@ def add_exact(exact, valid, y, u, v, rate, norm, centre, low, total, moment, i, 
         if weight > 0:
             total[i, j] += weight
             for c in range(len(moment)):
-                moment[c, i, j] += weight * (np.float64(y[c, u, v, l]) - centre[c])
+                moment[c, i, j] += weight * (np.float64(y[c, u, v, l]) - origin[c, i, j])
 
 
 @njit(**OPTIONS)
 def add_windows(
-    images, varied, n, tasks, radius, circular, centre, exact_centre, window, limit,
-    points, exact_points, rates, norms, expanded, lows, totals, moments, ring, column, energies, weight, exact,
+    images, varied, n, tasks, radius, circular, centre, window, limit,
+    points, exact_points, rates, norms, expanded, lows, totals, moments, origins, ring, column, energies, weight, exact,
 ):  # fmt: skip
     """Add all windows of `images`, n of them, to the sums of those of `points`, batch by batch and task by task.
 
-    What belongs to a point stands in the second line of arguments up to its sums; the rest is work space.
+    What belongs to a point stands in the second line of arguments up to its sums; the rest is work space. The moments
+    are relative to the origins, which are pixels of the nearest image, so that rounding is small next to their spread.
     """
-    kind, size = images.dtype.type, 2 * radius + 1
+    kind = images.dtype.type
     for g in range(len(images)):
         y, valid = images[g], min(LANES, n - g * LANES)
         for p in range(len(points)):
-            x, rate, low, total, moment = points[p], rates[p], lows[p], totals[p], moments[p]
+            x, rate, low, total = points[p], rates[p], lows[p], totals[p]
+            moment, origin = moments[p], origins[p]
             binary_rate = kind(rate * LOG2_E)
             for task in range(len(tasks)):
                 i0, u0, rows, j0, v0, columns = tasks[task]
-                length = (columns + 2 * radius) * LANES
                 for s in range(-radius, rows + radius):
-                    place = (s + radius) % size * length
-                    pixel_row(
-                        x, y, i0 + s, u0 + s, j0 - radius, v0 - radius, circular, expanded[p], centre,
-                        ring[place : place + length],
-                    )  # fmt: skip
+                    add_row(
+                        x, y, i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring, column, energies
+                    )
                     if s < radius:
                         continue
                     i, u = i0 + s - radius, u0 + s - radius
-                    add_shifted(ring, length, size, column[:length])
-                    add_shifted(column, LANES, size, energies[: columns * LANES])
                     for b in range(columns):
                         j, v = j0 + b, v0 + b
                         energy = energies[b * LANES : (b + 1) * LANES]
@@ -251,13 +271,12 @@ def add_windows(
                         if not min(least, low[i, j]) * rate <= limit:
                             if not least > low[i, j] + window / rate + 1e-5 * (least + low[i, j]):
                                 exact_energies(exact_points[p], y, i, u, j, v, radius, circular, exact)
-                                add_exact(exact, valid, y, u, v, rate, norms[p], exact_centre, low, total, moment, i, j)
+                                add_exact(exact, valid, y, u, v, rate, norms[p], low, total, moment, origin, i, j)
                             continue
                         if least < low[i, j]:
                             factor = math.exp(-(low[i, j] - least) * rate) if total[i, j] > 0 else 0.0
-                            total[i, j] *= factor
-                            for c in range(len(moment)):
-                                moment[c, i, j] *= factor
+                            nearest = np.argmin(energy) if several else 0
+                            refer_to(y, u, v, nearest, factor, i, j, total, moment, origin)
                             low[i, j] = least
                         gap = (least - low[i, j]) * rate
                         if gap > window:
@@ -265,9 +284,9 @@ def add_windows(
                         if several:
                             total[i, j] += weigh(energy, kind(low[i, j]), binary_rate, weight)
                             for c in range(len(moment)):
-                                moment[c, i, j] += moment_of(weight, y[c, u, v], centre[c])
+                                moment[c, i, j] += moment_of(weight, y[c, u, v], kind(origin[c, i, j]))
                         else:
                             share = valid * math.exp(-gap)
                             total[i, j] += share
                             for c in range(len(moment)):
-                                moment[c, i, j] += share * (y[c, u, v, 0] - centre[c])
+                                moment[c, i, j] += share * (np.float64(y[c, u, v, 0]) - origin[c, i, j])

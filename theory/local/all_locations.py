@@ -82,7 +82,7 @@ class AllLocations:
         self.corners: list[Array] = [(rows[:, None] * across + columns).flatten() for rows, columns in self.classes]
         self._kept: tuple[object, list[PatchCloud]] = None, []
 
-    def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Tensors:
         """The prediction at x (batch, channels, height, width), and the lowest energy of each patch."""
         if self.windows is not None:
             return self.windows(x, sigma, data)

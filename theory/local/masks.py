@@ -202,7 +202,7 @@ class MaskedDenoiser(ClosedForm):
         groups = [(sigma == level).nonzero().flatten() for level in sigma.detach().unique()]
         parts = [
             posterior_mean(
-                self._engine(float(sigma[rows[0]])),
+                self._engine(float(sigma.detach()[rows[0]])),
                 x[rows].flatten(1)[:, None, :, None],
                 sigma[rows],
                 pixels,

@@ -1,24 +1,35 @@
 """Posterior means as functions of the point, the noise level and the data, differentiable to any order.
 
 An engine computes the mean the fast way and tells the lowest energy it met at each place. Its derivatives are those of
-the same mean written as a quotient of two sums over blocks of images, relative to these lowest energies.
+the same mean written as a quotient of two sums over blocks of images, relative to these lowest energies. Where an
+engine has kernels (`slopes`), they give the first derivatives in the point and the noise level.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
 from ..empirical.weighted_sums import safe_norm, tie_width
+from . import slopes
 from .streaming import Tensors, directional
+from .windows import Windows
 
 
 class Engine(Protocol):
     """Posterior means over images (n, c, h, w), twice: fast, and as a differentiable function."""
 
-    def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean like `x`, and the lowest energies in float64, each (batch, ...)."""
+    @property
+    def windows(self) -> Windows | None:
+        """What has kernels for the first derivatives in x and sigma, if anything does."""
+        ...
+
+    def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Tensors:
+        """The mean like `x`, the lowest energies in float64, perhaps what else `slopes` takes: all (batch, ...)."""
         ...
 
     def smooth(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
@@ -43,54 +54,162 @@ def weights(energy: torch.Tensor, low: torch.Tensor, sigma: torch.Tensor, norm: 
 
 class _Mean(torch.autograd.Function):
     @staticmethod
-    def forward(
-        x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, engine: Engine
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, engine: Engine) -> Tensors:
         return engine.fast(x, sigma, data)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensors) -> None:
         *arguments, ctx.engine = inputs
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(*arguments, output[1])
-        ctx.save_for_forward(*arguments, output[1])
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*arguments, *output[1:])
+        ctx.save_for_forward(*arguments, *output[1:])
+        ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        *arguments, low = ctx.saved_tensors
+    def backward(ctx: Any, *grads: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        *arguments, low = ctx.saved_tensors[:4]
+        result: list[torch.Tensor | None] = [None] * 4
+        if grads[0] is None:
+            return tuple(result)
         wanted = [k for k in range(3) if ctx.needs_input_grad[k]]
+        if ctx.engine.windows is not None and 2 not in wanted:
+            result[:2] = _slope(_Pull(ctx.engine), grads[0], *ctx.saved_tensors)
+            return tuple(result)
 
         def mean(*moving: torch.Tensor) -> torch.Tensor:
             x, sigma, data = (moving[wanted.index(k)] if k in wanted else arguments[k] for k in range(3))
             return _smooth(ctx.engine, x, sigma, data, low)
 
         found = torch.func.vjp(mean, *(arguments[k] for k in wanted))[1](grads[0])
-        result: list[torch.Tensor | None] = [None] * 4
         for k, gradient in zip(wanted, found, strict=True):
             result[k] = gradient
         return tuple(result)
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> tuple[torch.Tensor, None]:
-        *arguments, low = ctx.saved_tensors
+    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        *arguments, low = ctx.saved_tensors[:4]
+        nothing = (None,) * (len(ctx.saved_tensors) - 3)
         moved = tuple(torch.zeros_like(a) if t is None else t for a, t in zip(arguments, tangents[:3], strict=True))
-        return directional(
-            lambda x, sigma, data: _smooth(ctx.engine, x, sigma, data, low), tuple(arguments), moved
-        ), None
+        if ctx.engine.windows is not None and tangents[2] is None:
+            return *_slope(_Push(ctx.engine), *moved[:2], *ctx.saved_tensors), *nothing
+
+        def mean(x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+            return _smooth(ctx.engine, x, sigma, data, low)
+
+        return directional(mean, tuple(arguments), moved), *nothing
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensors, tuple[int, int]]:
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensors, tuple[int, ...]]:
         *tensors, engine = args
-        size = info.batch_size
-        x, sigma, data = (
-            a.expand(size, *a.shape) if d is None else a.movedim(d, 0)
-            for a, d in zip(tensors, in_dims[:3], strict=True)
-        )
-        if in_dims[2] is None:
-            found: Tensors = _Mean.apply(x.flatten(0, 1), sigma.flatten(), data[0], engine)
-            return tuple(part.unflatten(0, (size, -1)) for part in found), (0, 0)
-        each: list[Tensors] = [_Mean.apply(*part, engine) for part in zip(x, sigma, data, strict=True)]
-        return tuple(torch.stack(parts) for parts in zip(*each, strict=True)), (0, 0)
+
+        def apply(*tensors: torch.Tensor) -> Tensors:
+            return _Mean.apply(*tensors, engine)  # type: ignore[no-any-return]
+
+        return _flattened(apply, 2, info.batch_size, in_dims, tensors)
+
+
+@dataclass(frozen=True)
+class _Pull:
+    """The mean's gradients in x and sigma."""
+
+    engine: Engine
+    arguments = 4
+
+    def fast(
+        self, cotangent: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, *kept: Any
+    ) -> Tensors:
+        windows, kept = _kept(self.engine, x, sigma, data, kept)
+        return slopes.pull(windows, x, sigma, data, kept, cotangent)
+
+    def smooth(self, low: torch.Tensor, cotangent: torch.Tensor, *point: torch.Tensor) -> Tensors:
+        *moving, data = point
+        found = torch.func.vjp(lambda x, sigma: _smooth(self.engine, x, sigma, data, low), *moving)[1](cotangent)
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Push:
+    """The mean's derivative along tangents of x and sigma."""
+
+    engine: Engine
+    arguments = 5
+
+    def fast(
+        self,
+        along: torch.Tensor,
+        level: torch.Tensor,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        data: torch.Tensor,
+        *kept: Any,
+    ) -> Tensors:
+        windows, kept = _kept(self.engine, x, sigma, data, kept)
+        return (slopes.push(windows, x, sigma, data, kept, (along, level)),)
+
+    def smooth(self, low: torch.Tensor, along: torch.Tensor, level: torch.Tensor, *point: torch.Tensor) -> Tensors:
+        *moving, data = point
+        f = functools.partial(_smooth, self.engine)
+        return (directional(lambda x, sigma: f(x, sigma, data, low), tuple(moving), (along, level)),)
+
+
+def _kept(
+    engine: Engine, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, kept: Tensors
+) -> tuple[Windows, Tensors]:
+    """What gives the derivatives, and what it takes: from the mean where it kept it, else found again."""
+    if engine.windows is None:
+        raise TypeError(f"{type(engine).__name__} has no kernels for derivatives")
+    return engine.windows, kept if len(kept) == 3 else engine.windows(x, sigma, data)[1:]
+
+
+def _slope(product: _Pull | _Push, *tensors: torch.Tensor) -> Tensors:
+    """`product.fast(*tensors)`, the derivatives being those of `product.smooth` at the first of the tensors."""
+    return _Slope.apply(product, *tensors)  # type: ignore[no-any-return]
+
+
+class _Slope(torch.autograd.Function):
+    @staticmethod
+    def forward(product: _Pull | _Push, *tensors: torch.Tensor) -> Tensors:
+        return product.fast(*tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensors) -> None:
+        ctx.product, *tensors = inputs
+        ctx.kept = len(tensors) - ctx.product.arguments
+        ctx.save_for_backward(*tensors[: ctx.product.arguments + 1])
+        ctx.save_for_forward(*tensors[: ctx.product.arguments + 1])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        *arguments, low = ctx.saved_tensors
+        found = torch.func.vjp(functools.partial(ctx.product.smooth, low), *arguments)[1](grads)
+        return None, *found, *(None,) * ctx.kept
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> Tensors:
+        *arguments, low = ctx.saved_tensors
+        given = tangents[1 : len(arguments) + 1]
+        moved = tuple(torch.zeros_like(a) if t is None else t for a, t in zip(arguments, given, strict=True))
+        return directional(functools.partial(ctx.product.smooth, low), tuple(arguments), moved)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensors, tuple[int, ...]]:
+        product, *tensors = args
+        apply = functools.partial(_slope, product)
+        return _flattened(apply, product.arguments - 1, info.batch_size, in_dims[1:], tensors)
+
+
+def _flattened(
+    apply: Callable[..., Tensors], data: int, size: int, in_dims: tuple[int | None, ...], tensors: list[torch.Tensor]
+) -> tuple[Tensors, tuple[int, ...]]:
+    """What `vmap` makes of a function of tensors (batch, ...), one of which are the data: a larger batch, where the
+    data are the same for all, else a loop."""
+    each = [a.expand(size, *a.shape) if d is None else a.movedim(d, 0) for a, d in zip(tensors, in_dims, strict=False)]
+    if in_dims[data] is None:
+        found = apply(*(a[0] if k == data else a.flatten(0, 1) for k, a in enumerate(each)))
+        results = tuple(part.unflatten(0, (size, -1)) for part in found)
+    else:
+        results = tuple(torch.stack(parts) for parts in zip(*map(apply, *each), strict=True))
+    return results, (0,) * len(results)
 
 
 def _smooth(

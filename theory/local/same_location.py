@@ -45,7 +45,7 @@ class SameLocation:
         rows, columns = (torch.from_numpy(part).to(like.device, like.dtype) for part in (self.rows, self.columns))
         return rows, columns
 
-    def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Tensors:
         """The prediction at x (batch, channels, height, width), and the lowest energy of each crop."""
         if self.windows is not None:
             return self.windows(x, sigma, data)

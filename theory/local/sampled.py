@@ -108,6 +108,7 @@ class SampledWindows:
         self, exact: AllLocations, shape: tuple[int, ...], packed: PackedImages, tolerance: float, seed: int
     ) -> None:
         self.exact: AllLocations = exact
+        self.windows: Windows | None = exact.windows
         self.tolerance: float = tolerance
         self.seed: int = seed
         n, _, height, width = shape
@@ -145,11 +146,11 @@ class SampledWindows:
             index = self._index(data)
             if self.border is not None:
                 with np.errstate(invalid="ignore"):
-                    mean[todo], low[todo] = self.border(x[todo], sigma[todo], data)
+                    mean[todo], low[todo] = self.border(x[todo], sigma[todo], data)[:2]
             for b in todo.tolist():
                 exact[b] = not self._sample(index, x[b], levels[b], mean[b], variance[b], low[b])
         if bool(exact.any()):
-            mean[exact], low[exact] = self.exact.fast(x[exact], sigma[exact], data)
+            mean[exact], low[exact] = self.exact.fast(x[exact], sigma[exact], data)[:2]
             variance[exact] = 0
         return LocalEstimate(mean, variance.sqrt(), exact), low
 

@@ -13,7 +13,10 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, product, repeat
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -40,6 +43,11 @@ PAIRS = 2**31
 """Pairs of windows that one call of the kernel compares; between calls an interrupt is noticed."""
 
 
+Posterior: TypeAlias = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+"""Means like x and, in float64, the lowest energies (batch, height, width), the sums of the weights relative to them,
+and the means again."""
+
+
 class PackedImages:
     """Images (n, c, h, w) as the kernel reads them, (groups, c, h, w, LANES); packed again where they were changed."""
 
@@ -62,6 +70,80 @@ class PackedImages:
         return self._kept[dtype]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the kernels read: the packed images and which of their windows vary, the points in the precision of the
+    images and in float64, their 1 / sigma^2, norms and form of the energy, and which windows are compared."""
+
+    images: Array
+    varied: Array
+    n: int
+    centre: Array
+    points: Array
+    exact: Array
+    rate: Array
+    norms: Array
+    expanded: Array
+    tasks: Array
+    radius: int
+    circular: bool
+
+    @cached_property
+    def shares(self) -> list[tuple[slice, Array]]:
+        """What each thread does: some of the images or, where they do not divide, some of the rows of all."""
+        batch, _, height, _ = self.points.shape
+        threads = torch.get_num_threads()
+        if batch % threads == 0:
+            each = batch // threads
+            return [(slice(k * each, (k + 1) * each), self.tasks) for k in range(threads)]
+        edges = np.linspace(0, height, threads + 1).astype(int)
+        bands = [_band(self.tasks, first, last) for first, last in pairwise(edges)]
+        return [(slice(0, batch), band) for band in bands if len(band)]
+
+    @property
+    def limit(self) -> float:
+        """The largest log weight whose rounding does not matter."""
+        dtype = torch.from_numpy(self.points).dtype
+        return TOLERANCE[dtype] / torch.finfo(dtype).eps
+
+    def run(
+        self,
+        kernel: Callable[..., None],
+        window: float,
+        per_point: tuple[Array, ...],
+        per_share: tuple[Array, ...] = (),
+        more: tuple[int, ...] = (),
+    ) -> None:
+        """Call a kernel over windows for all images.
+
+        It gets the rows of a share of `per_point` (batch, ...) and of `per_share` (shares, batch, ...), and `more`
+        work space than `add_windows`: so many columns each.
+        """
+        kind, width = self.images.dtype, self.points.shape[3]
+        columns = width + 2 * self.radius
+        pairs = len(self.points) * LANES * int((self.tasks[:, 2] * self.tasks[:, 5]).sum())
+        step = max(1, PAIRS // max(1, pairs))
+        options = self.radius, self.circular, self.centre.astype(kind), window, self.limit
+        arrays = self.points, self.exact, self.rate, self.norms, self.expanded, *per_point
+
+        def work(k: int, first: int) -> None:
+            rows, tasks = self.shares[k]
+            lengths = (2 * self.radius + 1) * columns, columns, width, 1, *more
+            scratch = [np.empty(length * LANES, kind) for length in lengths]
+            mine = [part[rows] for part in arrays] + [part[k][rows] for part in per_share]
+            part = slice(first, first + step)
+            left = self.n - first * LANES
+            kernel(self.images[part], self.varied[part], left, tasks, *options, *mine, *scratch, np.empty(LANES))
+
+        count = len(self.shares)
+        with _compiling(kernel), ThreadPoolExecutor(count) as pool:
+            for first in range(0, len(self.images), step):
+                if count == 1:
+                    work(0, first)
+                else:
+                    list(pool.map(work, range(count), repeat(first)))
+
+
 class Windows:
     """Windows of (2 radius + 1)^2 pixels, compared with those at their own place or, `everywhere`, at all places."""
 
@@ -75,8 +157,18 @@ class Windows:
         self.tasks: Array = np.array([rows + columns for rows, columns in product(*axes)])
         self._known: tuple[object, Array, Array, float] = None, np.empty(0), np.empty(0), 0.0
 
-    def __call__(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Posterior means like `x` and the lowest energies (batch, height, width), float64."""
+    def __call__(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Posterior:
+        """The posterior means at x (batch, channels, height, width)."""
+        plan = self.plan(x, sigma, data)
+        low = np.full((len(x), *x.shape[2:]), np.inf)
+        total, moment, origin = np.zeros_like(low), np.zeros(tuple(x.shape)), np.zeros(tuple(x.shape))
+        plan.run(add_windows, WINDOW, (low, total, moment, origin))
+        mean = torch.from_numpy(moment / total[:, None] + origin)
+        lowest = torch.from_numpy(low) + self.offsets(plan)
+        return mean.to(x.dtype, copy=True), lowest, torch.from_numpy(total), mean
+
+    def plan(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Plan:
+        """How the windows of x (batch, channels, height, width) are compared with those of `data`."""
         dtype = torch.promote_types(torch.promote_types(x.dtype, data.dtype), torch.float32)
         key, images = self._packed(data, dtype)
         if self._known[0] != key:
@@ -85,41 +177,21 @@ class Windows:
         exact = x.detach().double().contiguous()
         rate = inverse_square(sigma.detach()).contiguous()
         expanded = self._expanded(exact, rate, centre, reach) if dtype == torch.float32 else np.zeros(len(x), bool)
-        low = np.full((len(x), *x.shape[2:]), np.inf)
-        total, moment = np.zeros_like(low), np.zeros(tuple(x.shape))
-        points, norms = exact.to(dtype), safe_norm(exact.flatten(1))
-        per_image = [part.numpy() for part in (points, exact, rate, norms)] + [expanded, low, total, moment]
-        size, columns = 2 * self.radius + 1, x.shape[3] + 2 * self.radius
-        limit = TOLERANCE[dtype] / torch.finfo(dtype).eps
-        threads = torch.get_num_threads()
-        shares = _shares(len(x), x.shape[2], self.tasks, threads)
-        pairs = len(x) * LANES * int((self.tasks[:, 2] * self.tasks[:, 5]).sum())
-        step = max(1, PAIRS // max(1, pairs))
+        norms = safe_norm(exact.flatten(1))
+        points = exact.to(dtype).numpy(), exact.numpy(), rate.numpy(), norms.numpy(), expanded
+        return Plan(images, varied, len(data), centre, *points, self.tasks, self.radius, self.circular)
 
-        def work(share: tuple[slice, Array], first: int) -> None:
-            rows, tasks = share
-            scratch = [np.empty(k * LANES, images.dtype) for k in (size * columns, columns, x.shape[3], 1)]
-            mine = [part[rows] for part in per_image]
-            part, kinds = slice(first, first + step), centre.astype(images.dtype)
-            options = tasks, self.radius, self.circular, kinds, centre, WINDOW, limit
-            add_windows(
-                images[part], varied[part], len(data) - first * LANES, *options, *mine, *scratch, np.empty(LANES)
-            )
-
-        with _compiling(), ThreadPoolExecutor(threads) as pool:
-            for first in range(0, len(images), step):
-                if len(shares) == 1:
-                    work(shares[0], first)
-                else:
-                    list(pool.map(work, shares, repeat(first)))
-        mean = moment / total[:, None] + centre[:, None, None]
-        return torch.from_numpy(mean).to(x.dtype), torch.from_numpy(low)
+    def offsets(self, plan: Plan) -> torch.Tensor:
+        """What energies with the squares multiplied out leave out (batch, height, width)."""
+        centred = np.where(plan.expanded[:, None, None, None], plan.exact - plan.centre[:, None, None], 0)
+        return self._over_windows(torch.from_numpy(centred).square().sum(1)) / 2
 
     def _facts(self, images: Array) -> tuple[Array, Array, float]:
         """Which windows vary within a group (groups, h, w), the mean of each channel, the largest norm of a window."""
         differ = np.stack([(group != group[..., :1]).any((0, 3)) for group in images])
         varied = self._over_windows(torch.from_numpy(differ)) > 0
         centre = np.mean([group.mean((1, 2, 3), dtype=np.float64) for group in images], 0)
+        centre = centre.astype(images.dtype).astype(np.float64)
         largest = 0.0
         for group in images:
             squares = ((group - centre[:, None, None, None]) ** 2).sum(0)
@@ -154,16 +226,6 @@ def _pairs(length: int, radius: int, circular: bool) -> list[tuple[int, int, int
     return [(a, b, count) for a, b, count in [(0, 0, first), *inside, (last, last, length - last)] if count > 0]
 
 
-def _shares(batch: int, height: int, tasks: Array, threads: int) -> list[tuple[slice, Array]]:
-    """What each thread does: some of the images or, where they do not divide, some of the rows of all."""
-    if batch % threads == 0:
-        each = batch // threads
-        return [(slice(k * each, (k + 1) * each), tasks) for k in range(threads)]
-    edges = np.linspace(0, height, threads + 1).astype(int)
-    bands = [_band(tasks, first, last) for first, last in pairwise(edges)]
-    return [(slice(0, batch), band) for band in bands if len(band)]
-
-
 def _band(tasks: Array, first: int, last: int) -> Array:
     """The part of the tasks that belongs to the rows from `first` to `last`."""
     cut = tasks.copy()
@@ -173,7 +235,7 @@ def _band(tasks: Array, first: int, last: int) -> Array:
     return cut[cut[:, 2] > 0]
 
 
-def _compiling() -> AbstractContextManager[None]:
+def _compiling(kernel: Callable[..., None]) -> AbstractContextManager[None]:
     """A note on screen while numba compiles."""
-    compiled = bool(getattr(add_windows, "signatures", ()))
-    return progress.message("compiling the kernel of the local optimum (once)", False if compiled else None)
+    compiled = bool(getattr(kernel, "signatures", ()))
+    return progress.message("compiling a kernel of the local optimum (once)", False if compiled else None)
