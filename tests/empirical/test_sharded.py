@@ -54,8 +54,9 @@ def ranks(world, code, *arguments):
     start = "import os, sys, torch, torch.distributed as dist\nfrom test_sharded import *\n"
     start += "dist.init_process_group('gloo')\n"
     start += "rank, world = dist.get_rank(), dist.get_world_size()\n"
-    # gloo's threads may abort a process that ends in the ordinary way ("terminate called without an active exception")
-    end = "\ndist.barrier()\ndist.destroy_process_group()\nsys.stdout.flush()\nos._exit(0)\n"
+    # gloo's threads may abort a process that ends in the ordinary way ("terminate called without an active exception"),
+    # and with torch 2.6 `destroy_process_group` waits for ever where the other rank has gone already
+    end = "\ndist.barrier()\nsys.stdout.flush()\nos._exit(0)\n"
     children = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", start + code + end, *map(str, arguments)],
@@ -66,7 +67,11 @@ def ranks(world, code, *arguments):
         )
         for rank in range(world)
     ]
-    said = [child.communicate(timeout=120) for child in children]
+    try:
+        said = [child.communicate(timeout=120) for child in children]
+    finally:
+        for child in children:
+            child.kill()
     assert all(child.returncode == 0 for child in children), said
     return [out.strip() for out, _ in said]
 
