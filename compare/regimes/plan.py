@@ -114,6 +114,7 @@ class RegimePlan:
             if not values or sorted(set(values)) != values:
                 raise ArgumentError(name, f"are {tuple(values)}", "pass one or more numbers, increasing")
             object.__setattr__(self, name, tuple(values))
+        object.__setattr__(self, "held_out", float(check.real("held_out", self.held_out)))  # 197 and 197.0 are one plan
         check.integer("steps", self.steps, 1)
         check.choice("network", self.network, NETWORKS)
         for name, least in (("repeats", 1), ("levels", 1), ("n_images", 2), ("n_pairs", 2), ("n_samples", 2)):

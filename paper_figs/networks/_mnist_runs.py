@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 IMAGES = "IDEALSCORE_IMAGES"
 SMALL: dict[str, Any] = {
-    "sizes": (32, 64, 128, 256, 512, 1024, 4096, 16384, 59000), "widths": (256,), "repeats": 1, "held_out": 1000,
+    "sizes": (64, 256, 1024, 4096, 16384, 59000), "widths": (256,), "repeats": 1, "held_out": 1000,
     "steps": 8000, "theories": ("empirical", "gaussian"), "levels": 5, "sigma_min": 0.2, "sigma_max": 5.0,
-    "n_pairs": 50, "n_images": 256, "n_samples": 64, "snapshots": 14, "first_step": 50,
+    "n_pairs": 50, "n_images": 128, "n_samples": 64, "snapshots": 14, "first_step": 50,
 }  # fmt: skip
 FULL = SMALL | {"widths": (256, 1024), "repeats": 3, "steps": 100_000, "snapshots": 20}
 PLANS = {"small": SMALL, "full": FULL}

@@ -40,7 +40,9 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     parts = [of_map(saved("regime_map"), "digits"), of_map(larger, "MNIST")]
     result = xr.concat(parts, dim="networks", data_vars="all", join="outer", combine_attrs="drop")
     assert isinstance(result, xr.Dataset)
-    return result.assign_attrs(provenance(seed=seed) | {"scale": scale, "level": LEVEL, "plan": larger.attrs["plan"]})
+    return result.assign_attrs(
+        provenance(seed=seed) | {"scale": scale, "level": f"{LEVEL:g}", "plan": larger.attrs["plan"]}
+    )
 
 
 def of_map(result: xr.Dataset, data: str) -> xr.Dataset:
@@ -124,9 +126,10 @@ def plot_memory_times(ax: Axes, result: xr.Dataset) -> None:
         look = {"fmt": "o", "ms": 4, "color": shade, "elinewidth": 0.7}
         ax.errorbar(sizes, one.time, one.time_stderr, mfc=shade, label=one.networks.item(), **look)
         ax.errorbar(sizes, one.copies_time, one.copies_time_stderr, mfc=background(ax), **look)
-    least = float((result.time / result.n_train).median())
-    ax.plot(sizes, least * sizes, ":", color="0.5", label=r"$\propto n$")
+    seen = sizes[result.time.notnull().any("networks").values]
+    ax.plot(seen, float((result.time / result.n_train).median()) * seen, ":", color="0.5", label=r"$\propto n$")
     ax.set(xscale="log", yscale="log", xlabel="training images $n$", ylabel="step of 10 % gap (copies: open)")
+    ax.set_xlim(right=20 * seen.max())  # room for the legend
 
 
 @panel(
@@ -136,7 +139,7 @@ def plot_memory_times(ax: Axes, result: xr.Dataset) -> None:
 def plot_network_agreement(ax: Axes, result: xr.Dataset) -> None:
     """Cosine of the samples from one noise against n, of two sets and of one, with the prediction; last networks."""
     one = _disjoint(result.isel(networks=-1))
-    point = ink(ax, "empirical")
+    point = ink(ax, "network")
     look = {"fmt": "o", "ms": 4, "color": point, "elinewidth": 0.7}
     ax.plot(one.n_train, one.predicted_cosine, color=ink(ax, "gaussian"), label="Gaussian optima, two sets")
     ax.errorbar(one.n_train, one.cosine_disjoint, one.cosine_disjoint_stderr, label="networks, two sets", **look)
