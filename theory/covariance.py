@@ -17,6 +17,7 @@ from .._support import checks as check
 from .._support.types import ArrayLike
 from ..errors import CovarianceError, ShapeError
 from ._eigenvalues import log_ratio, rank_cut, shrink, square_ratio
+from ._products import product
 from ._scatter import BLOCK, mean_of, scatter_of
 
 
@@ -204,10 +205,10 @@ class Covariance(nn.Module):
         """
         if self.basis is None:
             return u, None
-        coefficients = u @ self.basis
+        coefficients = product(u, self.basis)
         if self.eigenvalues.numel() == self.dim:
             return coefficients, None
-        return coefficients, u - coefficients @ self.basis.T
+        return coefficients, u - product(coefficients, self.basis.T)
 
     def rescale(self, u: torch.Tensor, on: torch.Tensor, off: torch.Tensor) -> torch.Tensor:
         """f(C) u for a function f of the eigenvalues.
@@ -229,7 +230,7 @@ class Covariance(nn.Module):
         coefficients, rest = self.split(u)
         scaled = coefficients * on
         if self.basis is not None:
-            scaled = scaled @ self.basis.T
+            scaled = product(scaled, self.basis.T)
         return scaled if rest is None else scaled + off * rest
 
     def wiener(self, u: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

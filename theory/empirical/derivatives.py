@@ -18,6 +18,7 @@ from typing import Any, cast
 import torch
 
 from ..._support.transforms import tracked
+from .._products import change_of_product, product
 from .._streamed import Fixed, Kernel, Piece, Tensors, change, stream, unbatched
 from .point_sets import PointSet, Query
 from .training_sets import LivePoints, TrainingSet
@@ -89,7 +90,7 @@ def _weighted(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[torch.Tensor,
     """The points and p (rows, points), from x, sigma and a; points and prior weights are data or fixed."""
     x, sigma, anchor = rows[:3]
     points, *prior = data or (fixed["points"],)
-    gap = points.square().sum(1) / 2 - x @ points.T - (anchor * (anchor / 2 - x)).sum(1, keepdim=True)
+    gap = points.square().sum(1) / 2 - product(x, points.T) - (anchor * (anchor / 2 - x)).sum(1, keepdim=True)
     logs = -rate_of(sigma).unsqueeze(1) * gap
     logs = logs - fixed["shift"].unsqueeze(1) if "shift" in fixed else change(logs)
     if prior:  # one that is 0 may have the largest likelihood of all
@@ -100,7 +101,7 @@ def _weighted(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[torch.Tensor,
 def _mean(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[Tensors, Tensors]:
     points, p = _weighted(fixed, rows, data)
     total = p.sum(1)
-    return (p @ points - rows[2] * total.unsqueeze(1), total), ()
+    return (change_of_product(p, points) - rows[2] * total.unsqueeze(1), total), ()
 
 
 def _cross(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[Tensors, Tensors]:
@@ -109,7 +110,7 @@ def _cross(fixed: Fixed, rows: Tensors, data: Tensors) -> tuple[Tensors, Tensors
 
 
 MEAN = Kernel(_mean, 2, 0, known=lambda rows, data: (torch.zeros_like(rows[0]), torch.ones_like(rows[1])))
-"""N and Z."""
+"""Z, and N as far as it moves."""
 ENTROPY = Kernel(_cross, 2, 0, known=lambda rows, data: (torch.ones_like(rows[1]), -rows[6]))
 """Z and sum p log p, which is minus the entropy, the seventh tensor of the rows."""
 

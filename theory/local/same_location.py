@@ -60,26 +60,24 @@ class SameLocation:
     def smooth(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
         """The same prediction as quotients of sums over blocks of images."""
         norm, level = norms(x), sigma.reshape(-1, 1, 1, 1)
-        shared = x.permute(1, 0, 2, 3), level, low.unsqueeze(1), norm
+        shared = x.permute(1, 0, 2, 3), level, low.unsqueeze(-1), norm
 
         def of_block(long: Tensors, shared: Tensors) -> tuple[torch.Tensor, torch.Tensor]:
             (images,), (points, level, low, norm) = long, shared
-            images = images.double()
-            differences = [(p.unsqueeze(1) - y).square() for p, y in zip(points, images.unbind(-3), strict=True)]
-            rows, columns = self._matrices(points)
-            energy = rows @ (sum(differences) / 2) @ columns.T
+            images = images.double().permute(1, 2, 3, 0)
+            differences = [(p.unsqueeze(-1) - y).square() for p, y in zip(points, images, strict=True)]
+            energy = self.gather(torch.stack(differences).sum(0) / 2)
             return images, weights(energy, low, level, norm)
 
         def sums(long: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:
             images, w = of_block(long, shared)
-            total = w.sum(1)
-            return (), (total,) if self.average else (total, torch.einsum("bmhw,mchw->bchw", w, images))
+            total = w.sum(-1)
+            return (), (total,) if self.average else (total, torch.einsum("bhwm,chwm->bchw", w, images))
 
         def predictions(long: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:
             images, w = of_block(long, shared[:-1])
-            rows, columns = self._matrices(images)
-            held = rows.T @ (w / shared[-1].unsqueeze(1)) @ columns
-            return (), (torch.einsum("bmhw,mchw->bchw", held, images),)
+            held = self.spread(w / shared[-1].unsqueeze(-1))
+            return (), (torch.einsum("bhwm,chwm->bchw", held, images),)
 
         size = self.block_size or max(1, BLOCK_BYTES // (8 * max(1, x[:, 0].numel())))
         total, *moment = over_blocks(Step(sums, 1, 0, size, -4), data, *shared)
