@@ -27,7 +27,7 @@ from idealscore.theory import (
     MixtureDenoiser,
 )
 
-REPEATS = 5
+REPEATS = 3
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own forward derivatives
 
 

@@ -18,6 +18,7 @@ from ..._support.memory import available_memory, fits
 from ..._support.types import Array
 from ..empirical.point_sets import Cloud
 from .posterior import norms, weights
+from .slopes import Slopes, WindowSlopes
 from .streaming import Step, Tensors, over_blocks
 from .windows import SHORT_OF_MEMORY, Windows
 
@@ -70,6 +71,7 @@ class AllLocations:
         self.average: bool = average
         self.block_size: int | None = block_size
         self.windows: Windows | None = windows
+        self.slopes: Slopes | None = None if windows is None else WindowSlopes(windows)
         self.border: int = 0 if average else size // 2
         _, channels, height, width = shape
         across = width + 2 * self.border

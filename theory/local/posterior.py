@@ -2,7 +2,7 @@
 
 An engine computes the mean the fast way and tells the lowest energy it met at each place. Its derivatives are those of
 the same mean written as a quotient of two sums over blocks of images, relative to these lowest energies. Where an
-engine has kernels (`slopes`), they give the first derivatives in the point and the noise level.
+engine has `slopes`, they give the first derivatives in the point and the noise level.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from typing import Any, Protocol
 import torch
 
 from ..empirical.weighted_sums import safe_norm, tie_width
-from . import slopes
+from .slopes import Slopes
 from .streaming import Tensors, directional
-from .windows import Windows
 
 
 class Engine(Protocol):
     """Posterior means over images (n, c, h, w), twice: fast, and as a differentiable function."""
 
     @property
-    def windows(self) -> Windows | None:
-        """What has kernels for the first derivatives in x and sigma, if anything does."""
+    def slopes(self) -> Slopes | None:
+        """What gives the first derivatives in x and sigma, if anything does."""
         ...
 
     def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Tensors:
@@ -72,7 +71,7 @@ class _Mean(torch.autograd.Function):
         if grads[0] is None:
             return tuple(result)
         wanted = [k for k in range(3) if ctx.needs_input_grad[k]]
-        if ctx.engine.windows is not None and 2 not in wanted:
+        if ctx.engine.slopes is not None and 2 not in wanted:
             result[:2] = _slope(_Pull(ctx.engine), grads[0], *ctx.saved_tensors)
             return tuple(result)
 
@@ -90,7 +89,7 @@ class _Mean(torch.autograd.Function):
         *arguments, low = ctx.saved_tensors[:4]
         nothing = (None,) * (len(ctx.saved_tensors) - 3)
         moved = tuple(torch.zeros_like(a) if t is None else t for a, t in zip(arguments, tangents[:3], strict=True))
-        if ctx.engine.windows is not None and tangents[2] is None:
+        if ctx.engine.slopes is not None and tangents[2] is None:
             return *_slope(_Push(ctx.engine), *moved[:2], *ctx.saved_tensors), *nothing
 
         def mean(x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
@@ -118,8 +117,8 @@ class _Pull:
     def fast(
         self, cotangent: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, *kept: Any
     ) -> Tensors:
-        windows, kept = _kept(self.engine, x, sigma, data, kept)
-        return slopes.pull(windows, x, sigma, data, kept, cotangent)
+        slopes, kept = _kept(self.engine, x, sigma, data, kept)
+        return slopes.pull(x, sigma, data, kept, cotangent)
 
     def smooth(self, low: torch.Tensor, cotangent: torch.Tensor, *point: torch.Tensor) -> Tensors:
         *moving, data = point
@@ -143,8 +142,8 @@ class _Push:
         data: torch.Tensor,
         *kept: Any,
     ) -> Tensors:
-        windows, kept = _kept(self.engine, x, sigma, data, kept)
-        return (slopes.push(windows, x, sigma, data, kept, (along, level)),)
+        slopes, kept = _kept(self.engine, x, sigma, data, kept)
+        return (slopes.push(x, sigma, data, kept, (along, level)),)
 
     def smooth(self, low: torch.Tensor, along: torch.Tensor, level: torch.Tensor, *point: torch.Tensor) -> Tensors:
         *moving, data = point
@@ -154,11 +153,11 @@ class _Push:
 
 def _kept(
     engine: Engine, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, kept: Tensors
-) -> tuple[Windows, Tensors]:
+) -> tuple[Slopes, Tensors]:
     """What gives the derivatives, and what it takes: from the mean where it kept it, else found again."""
-    if engine.windows is None:
-        raise TypeError(f"{type(engine).__name__} has no kernels for derivatives")
-    return engine.windows, kept if len(kept) == 3 else engine.windows(x, sigma, data)[1:]
+    if engine.slopes is None:
+        raise TypeError(f"{type(engine).__name__} has smooth derivatives only")
+    return engine.slopes, kept if len(kept) == 3 else engine.slopes.kept(x, sigma, data)
 
 
 def _slope(product: _Pull | _Push, *tensors: torch.Tensor) -> Tensors:

@@ -17,8 +17,16 @@ import numpy as np
 import torch
 
 from ..._support.types import Array
-from ..empirical.weighted_sums import WeightedSums, block_sums, concatenate, inverse_square, log_weights
+from ..empirical.weighted_sums import (
+    LOWEST_LOG_WEIGHT,
+    WeightedSums,
+    block_sums,
+    concatenate,
+    inverse_square,
+    log_weights,
+)
 from .posterior import norms, weights
+from .slopes import Kept, Slopes, WindowSlopes
 from .streaming import Step, Tensors, over_blocks
 from .windows import Windows
 
@@ -51,7 +59,8 @@ class SameLocation:
             return self.windows(x, sigma, data)
         sums = self._normalisers(x, sigma, data)
         if not self.average:
-            return sums.mean.permute(0, 3, 1, 2).to(x.dtype), sums.energy
+            mean = sums.mean.permute(0, 3, 1, 2)
+            return mean.to(x.dtype, copy=True), sums.energy, sums.total, mean
         result = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
         for images, p in self._posteriors(x.double(), data, sums):
             result += torch.einsum("bhwm,chwm->bchw", self.spread(p), images)
@@ -86,6 +95,76 @@ class SameLocation:
         counts = torch.from_numpy(self.counts).to(x.device)
         return over_blocks(Step(predictions, 1, 0, size, -4), data, *shared, total)[0] / counts
 
+    @property
+    def slopes(self) -> Slopes | None:
+        """Kernels where there are; crops that predict all their pixels have smooth derivatives only."""
+        if self.windows is not None:
+            return WindowSlopes(self.windows)
+        return None if self.average else self
+
+    def kept(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Kept:
+        """What `pull` and `push` take."""
+        return self.fast(x, sigma, data)[1:]
+
+    def pull(
+        self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, kept: Kept, cotangent: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """dL/dx = 1/sigma^2 sum_i (y_i - D) A^T c_i B and dL/dsigma = 2/sigma sum c e/sigma^2, c = w g.(y - D)."""
+        in_x, in_sigma = torch.zeros_like(x, dtype=torch.float64), torch.zeros_like(sigma, dtype=torch.float64)
+        for some, dtype in self._routes(x, sigma, data, kept[0]):
+            low, total, mean = (part[some] for part in kept)
+            g, centre = (part.to(dtype) for part in (cotangent[some], mean))
+            for images, w, logs in self._weights(x[some].to(dtype), sigma[some], data, low, total):
+                aligned = torch.einsum("bchw,chwm->bhwm", g, images) - (g * centre).sum(1).unsqueeze(-1)
+                coupling = w.mul_(aligned)
+                in_sigma[some] -= (coupling * logs).flatten(1).sum(1)
+                held = self.spread(coupling)
+                in_x[some] += torch.einsum("bhwm,chwm->bchw", held, images) - centre * held.sum(-1).unsqueeze(1)
+        rate = _alive(sigma)
+        in_sigma = 2 * in_sigma * rate.sqrt()
+        return (in_x * rate[:, None, None, None]).to(x.dtype), in_sigma.to(sigma.dtype)
+
+    def push(
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        data: torch.Tensor,
+        kept: Kept,
+        tangents: tuple[torch.Tensor, torch.Tensor],
+    ) -> torch.Tensor:
+        """dD = sum_i w_i (y_i - D) (-A (v.(D - y_i)) B^T + 2 sigma dsigma e_i/sigma^2) / sigma^2."""
+        moved = torch.zeros_like(x, dtype=torch.float64)
+        growth = (2 * sigma.double() * tangents[1].double()).nan_to_num(posinf=0, neginf=0)
+        for some, dtype in self._routes(x, sigma, data, kept[0]):
+            low, total, mean = (part[some] for part in kept)
+            v, centre = (part.to(dtype) for part in (tangents[0][some], mean))
+            by_energy = growth[some, None, None, None].to(dtype)
+            for images, w, logs in self._weights(x[some].to(dtype), sigma[some], data, low, total):
+                slope = (v * centre).sum(1).unsqueeze(-1) - torch.einsum("bchw,chwm->bhwm", v, images)
+                tilted = w.mul_(self.gather(slope) + by_energy * logs).neg_()
+                moved[some] += torch.einsum("bhwm,chwm->bchw", tilted, images) - centre * tilted.sum(-1).unsqueeze(1)
+        return (moved * _alive(sigma)[:, None, None, None]).to(x.dtype)
+
+    def _weights(
+        self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor, total: torch.Tensor
+    ) -> Iterator[Tensors]:
+        """Blocks of images with the weights of their crops, and these over the largest as logarithms."""
+        rate, scale = self._rates(x, sigma)
+        for images, energy in self._blocks(x, data):
+            logs = log_weights(energy, low.to(x.dtype), rate, None, scale).clamp_(min=LOWEST_LOG_WEIGHT)
+            yield images, logs.exp().div_(total.to(x.dtype).unsqueeze(-1)), logs
+
+    def _routes(
+        self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor
+    ) -> Iterator[tuple[torch.Tensor, torch.dtype]]:
+        """The rows of the batch that are computed in one precision, and this; float64 where it matters."""
+        dtype = torch.promote_types(torch.promote_types(x.dtype, data.dtype), torch.float32)
+        rounding = 8 * torch.finfo(dtype).eps * low * inverse_square(sigma)[:, None, None]
+        poor = ~(rounding.flatten(1).amax(1) <= TOLERANCE) & (dtype != torch.float64)
+        for some, precision in ((~poor, dtype), (poor, torch.float64)):
+            if bool(some.any()):
+                yield some.nonzero().flatten(), precision
+
     def _normalisers(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> WeightedSums:
         """The sums over all images for each crop (batch, crop rows, crop columns); float64 where it matters."""
         dtype = torch.promote_types(torch.promote_types(x.dtype, data.dtype), torch.float32)
@@ -101,8 +180,7 @@ class SameLocation:
         return concatenate([kept, self._sums(x[poor].double(), sigma[poor], data)], order)
 
     def _sums(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> WeightedSums:
-        rate = inverse_square(sigma).to(x.dtype)[:, None, None].expand(-1, len(self.rows), len(self.columns))
-        scale = x.flatten(1).norm(dim=1)[:, None, None].expand_as(rate)
+        rate, scale = self._rates(x, sigma)
 
         def parts() -> Iterator[WeightedSums]:
             for images, energy in self._blocks(x, data):
@@ -112,6 +190,11 @@ class SameLocation:
                     yield block_sums(energy, _pixels(images), rate, scale, ties=True)
 
         return reduce(WeightedSums.merge, parts())
+
+    def _rates(self, x: torch.Tensor, sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """1 / sigma^2 and |x| of each crop."""
+        rate = inverse_square(sigma).to(x.dtype)[:, None, None].expand(-1, len(self.rows), len(self.columns))
+        return rate, x.flatten(1).norm(dim=1)[:, None, None].expand_as(rate)
 
     def _blocks(self, x: torch.Tensor, data: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Images (channels, height, width, m) and the energies of their crops (batch, crop rows, crop columns, m)."""
@@ -143,6 +226,12 @@ class SameLocation:
         for images, energy in self._blocks(x, data):
             logs = log_weights(energy, sums.energy, sums.rate, None, sums.scale)
             yield images, logs.exp_().div_(sums.total.unsqueeze(-1))
+
+
+def _alive(sigma: torch.Tensor) -> torch.Tensor:
+    """1 / sigma^2, and 0 at sigma = 0, where the mean is constant almost everywhere."""
+    rate = inverse_square(sigma)
+    return torch.where(rate.isfinite(), rate, 0)
 
 
 def _pixels(images: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -38,6 +38,7 @@ from ..._support.streams import stream, stream_seed
 from ..._support.types import Array
 from . import _survey_kernels
 from .all_locations import AllLocations
+from .slopes import Slopes
 from .window_index import COMPONENTS, WindowIndex, window_index
 from .windows import SHORT_OF_MEMORY, PackedImages, Windows
 
@@ -108,7 +109,7 @@ class SampledWindows:
         self, exact: AllLocations, shape: tuple[int, ...], packed: PackedImages, tolerance: float, seed: int
     ) -> None:
         self.exact: AllLocations = exact
-        self.windows: Windows | None = exact.windows
+        self.slopes: Slopes | None = exact.slopes
         self.tolerance: float = tolerance
         self.seed: int = seed
         n, _, height, width = shape
