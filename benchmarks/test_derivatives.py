@@ -9,6 +9,7 @@ derivative along a direction of both. Memory is the peak of the resident memory 
 before it, of mean, mean with backward, and jvp, in a process of its own (Linux only).
 """
 
+import ctypes
 import subprocess
 import sys
 import time
@@ -78,6 +79,7 @@ def calls(name, sigma):
 def memory(name, sigma):
     """Print the MiB that each call takes at most while it runs."""
     torch.set_num_threads(1)
+    ctypes.CDLL(None).mallopt(-3, 2**16)  # M_MMAP_THRESHOLD: what is freed is given back
     for method in calls(name, sigma).values():
         method()
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew

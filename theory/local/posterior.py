@@ -8,7 +8,7 @@ engine has `slopes`, they give the first derivatives in the point and the noise 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,14 +88,14 @@ class _Mean(torch.autograd.Function):
     def jvp(ctx: Any, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         *arguments, low = ctx.saved_tensors[:4]
         nothing = (None,) * (len(ctx.saved_tensors) - 3)
-        moved = tuple(torch.zeros_like(a) if t is None else t for a, t in zip(arguments, tangents[:3], strict=True))
         if ctx.engine.slopes is not None and tangents[2] is None:
-            return *_slope(_Push(ctx.engine), *moved[:2], *ctx.saved_tensors), *nothing
+            moved = _filled(tangents[:2], arguments[:2])
+            return *_slope(_Push(ctx.engine), *moved, *ctx.saved_tensors), *nothing
 
         def mean(x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
             return _smooth(ctx.engine, x, sigma, data, low)
 
-        return directional(mean, tuple(arguments), moved), *nothing
+        return directional(mean, tuple(arguments), _filled(tangents[:3], arguments)), *nothing
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensors, tuple[int, ...]]:
@@ -186,8 +186,7 @@ class _Slope(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, *tangents: torch.Tensor | None) -> Tensors:
         *arguments, low = ctx.saved_tensors
-        given = tangents[1 : len(arguments) + 1]
-        moved = tuple(torch.zeros_like(a) if t is None else t for a, t in zip(arguments, given, strict=True))
+        moved = _filled(tangents[1 : len(arguments) + 1], arguments)
         return directional(functools.partial(ctx.product.smooth, low), tuple(arguments), moved)
 
     @staticmethod
@@ -195,6 +194,11 @@ class _Slope(torch.autograd.Function):
         product, *tensors = args
         apply = functools.partial(_slope, product)
         return _flattened(apply, product.arguments - 1, info.batch_size, in_dims[1:], tensors)
+
+
+def _filled(tangents: Sequence[torch.Tensor | None], arguments: Sequence[torch.Tensor]) -> Tensors:
+    """The tangents, zeros where there are none."""
+    return tuple(torch.zeros_like(a) if t is None else t for t, a in zip(tangents, arguments, strict=True))
 
 
 def _flattened(
