@@ -10,6 +10,7 @@ import numpy as np
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from .._support import checks as check
 from .._support import results as saved
 from .._support.typed import typed
 from ..errors import DataFileError, EmptyDataError
@@ -59,7 +60,8 @@ def results(out: FilePath) -> xr.Dataset:
     array([0. , 0.8])
     """
     folder = SweepFolder(out)
-    described = folder.description()
+    with check.speaking_of("out"):
+        described = folder.description()
     grid = Grid.of(described["axes"], fixed=described.get("fixed"))
     done = np.array([folder.point(index).is_file() for index in range(len(grid))])
     return assemble(folder, grid, done)

@@ -168,7 +168,8 @@ def _measures(
 
 
 def _summary(shares: dict[str, np.ndarray], means: dict[str, np.ndarray]) -> xr.Dataset:
-    found = {name: mean_error(values) for name, values in (shares | means).items()}
+    with np.errstate(invalid="ignore"):  # the relative distance of an image of zeros is infinite
+        found = {name: mean_error(values) for name, values in (shares | means).items()}
     bounds: dict[str, float] = {}
     for name, values in shares.items():
         low, high = wilson_interval(found[name][0], len(values))

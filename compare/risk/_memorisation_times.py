@@ -93,7 +93,8 @@ def memorisation_times(
             lambda y: crossing(steps, y, level, direction="rising", log_x=True), drawn, log_x=True
         )
     if np.isnan(found[0]).all():
-        raise EmptyDataError("result", f"has no network whose {SIGN_TEXT[sign]} passes {level:g}", "train longer")
+        problem = f"has no network whose {SIGN_TEXT[sign]} rises through the level {level:g}"
+        raise EmptyDataError("result", problem, "train longer, or choose another level")
     fits = np.full((5, shape[1]), np.nan)
     for j in range(shape[1]):
         seen = np.isfinite(found[0, :, j])

@@ -24,6 +24,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support import progress
 from ..._support.estimates import estimates, show
+from ..._support.labels import class_codes
 from ..._support.results import provenance
 from ..._support.typed import typed
 from ..._support.types import ArrayLike
@@ -135,9 +136,7 @@ def null_transitions(
 def _classes(labels: ArrayLike | None, points: torch.Tensor) -> torch.Tensor | None:
     if labels is None:
         return None
-    found = check.finite("labels", check.tensor("labels", labels))
-    if tuple(found.shape) != (len(points),):
-        raise ShapeError("labels", f"has shape {tuple(found.shape)}", f"pass one per datum ({len(points)},)")
+    found = torch.from_numpy(class_codes("labels", labels, len(points)).codes)
     return found if len(found.unique()) > 1 else None
 
 

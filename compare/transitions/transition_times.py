@@ -21,10 +21,11 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support.crossing import with_error
+from ..._support.labels import class_codes
 from ..._support.results import provenance
 from ..._support.typed import typed
 from ..._support.types import ArrayLike
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError
 from ...theory.denoiser import Denoiser
 from ...theory.mixture import MixtureDenoiser
 from ...theory.noise import DiscreteSchedule, NoiseLevel
@@ -93,9 +94,8 @@ def predicted_transition_times(
     ('agreement', 0.55, 'sigma')
     """
     data = check.points("data", data, minimum=2).double()
-    labels = check.finite("labels", check.tensor("labels", labels))
-    if tuple(labels.shape) != (len(data),):
-        raise ShapeError("labels", f"has shape {tuple(labels.shape)}", f"pass one per datum ({len(data)},)")
+    check.integer("n_draws", n_draws, 2)
+    labels = torch.from_numpy(class_codes("labels", labels, len(data)).codes)
     if len(labels.unique()) < 2:
         raise ArgumentError("labels", "are all the same", "pass data of two classes or more")
     rows = {"classes: variance rule": ("agreement", SPECIATION, speciation(data))}
@@ -219,10 +219,11 @@ def measured_transitions(
     if len(grid) < 2 or not bool((np.diff(grid) > 0).all()):
         raise ArgumentError("sigmas", "are not two or more increasing levels", "sort them, smallest first")
     rows = predicted_transition_times(data, labels, training, n_draws=n_draws, seed=seed)
-    result = clone_experiment(
-        denoiser, starts, labeller, grid,
-        training=training, n_clones=n_clones, n_steps=n_steps, seed=seed, show=show,
-    )  # fmt: skip
+    with check.speaking_of("data", "denoiser", "labeller", "training", "n_clones", "n_steps", "seed", "show"):
+        result = clone_experiment(
+            denoiser, starts, labeller, grid,
+            training=training, n_clones=n_clones, n_steps=n_steps, seed=seed, show=show,
+        )  # fmt: skip
     schedule = schedule or DiscreteSchedule.linear(1000, 1e-4, 0.02)
     table = {name: [] for name in ("predicted", "predicted_stderr", "measured", "measured_stderr")}
     for curve, level, transition in rows.values():

@@ -32,7 +32,7 @@ from ._conventions import (
 )
 from ._function import as_schedule
 from .clocks import CLOCKS
-from .denoiser import WrappedDenoiser
+from .denoiser import WrappedDenoiser, gain_and_offset
 from .identification import Identification, Ranked
 from .predictions import PREDICTIONS
 
@@ -136,6 +136,9 @@ def identify(
     wrap.function(net, predicts='v', clock='index', schedule=DiscreteSchedule.cosine(1000), integer=True)
     """
     chosen, known = _checked(net, predicts, clock, schedule)
+    if range is not None:
+        gain, offset = gain_and_offset(range)
+        range = (offset - gain, offset + gain)
     data = check.points("images", getattr(images, "images", images), minimum=2)
     mean, std = float(data.double().mean()), float(data.double().std(correction=0))
     entries = data[0].numel()

@@ -92,7 +92,7 @@ class WrappedDenoiser(nn.Module):
         self.data_range: tuple[float, float] | None = range
         self.gain: float
         self.offset: float
-        self.gain, self.offset = _affine(range)
+        self.gain, self.offset = gain_and_offset(range)
         self.metadata: Record = {}
 
     def __repr__(self) -> str:
@@ -293,7 +293,7 @@ def _remedy_of(out: object, x: torch.Tensor) -> str:
     return "return an array like x"
 
 
-def _affine(range: tuple[float, float] | None) -> tuple[float, float]:
+def gain_and_offset(range: tuple[float, float] | None) -> tuple[float, float]:
     """(gain, offset) of y = gain x + offset, which takes [-1, 1] to `range`."""
     if range is None:
         return 1.0, 0.0

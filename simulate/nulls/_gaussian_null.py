@@ -6,6 +6,7 @@ import torch
 
 from ..._support import checks as check
 from ..._support.streams import normal_batch
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import CovarianceError
 from ...theory.covariance import moments
@@ -13,6 +14,7 @@ from ...theory.covariance import moments
 BLOCK = 4096
 
 
+@typed
 def gaussian_null(data: ArrayLike, seed: int = 0) -> torch.Tensor:
     r"""As many draws of the Gaussian with the mean and covariance of the data: \( \mu + C^{1/2} z \).
 

@@ -6,12 +6,15 @@ import numpy as np
 import torch
 
 from ..._support import checks as check
+from ..._support.labels import class_codes
 from ..._support.streams import stream
+from ..._support.typed import typed
 from ..._support.types import Array, ArrayLike
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, EmptyDataError, ShapeError
 from ._gaussian_null import varying
 
 
+@typed
 def shuffled_label_null(labels: ArrayLike, seed: int = 0) -> Array:
     """The labels in random order: as many data of each class, and no class has anything in common.
 
@@ -30,7 +33,9 @@ def shuffled_label_null(labels: ArrayLike, seed: int = 0) -> Array:
     Raises
     ------
     ArgumentError
-        Where all labels are the same.
+        Where all labels are the same, or some are not of a class.
+    EmptyDataError
+        Where there are none.
     ShapeError
         Where they are not `(n,)`.
 
@@ -39,14 +44,17 @@ def shuffled_label_null(labels: ArrayLike, seed: int = 0) -> Array:
     >>> sorted(shuffled_label_null([0, 0, 1, 2]).tolist())
     [0, 0, 1, 2]
     """
-    found = labels.numpy(force=True) if isinstance(labels, torch.Tensor) else np.asarray(labels)
+    found = check.array("labels", labels) if isinstance(labels, torch.Tensor) else np.asarray(labels)
     if found.ndim != 1:
         raise ShapeError("labels", f"has shape {found.shape}", "pass one per datum (n,)")
-    if len(np.unique(found)) < 2:
+    if not len(found):
+        raise EmptyDataError("labels", "are none", "pass one per datum")
+    if len(set(class_codes("labels", found, len(found)).codes)) < 2:
         raise ArgumentError("labels", "are all the same", "pass data of two classes or more")
     return found[stream(seed, "label-null").permutation(len(found))]
 
 
+@typed
 def permuted_pixel_null(data: ArrayLike, seed: int = 0) -> torch.Tensor:
     """Images whose pixels come each from another image: every pixel keeps its histogram, all correlations go.
 

@@ -7,6 +7,7 @@ import math
 import torch
 
 from ..._support.streams import stream
+from ..._support.typed import typed
 from ..._support.types import ArrayLike
 from ...errors import ShapeError
 from ._gaussian_null import varying
@@ -14,6 +15,7 @@ from ._gaussian_null import varying
 BLOCK = 4096
 
 
+@typed
 def phase_null(data: ArrayLike, seed: int = 0) -> torch.Tensor:
     r"""Each image with its own Fourier amplitudes and random phases ([@Theiler1992]): \( F_k e^{i \varphi_k} \).
 
@@ -56,12 +58,13 @@ def phase_null(data: ArrayLike, seed: int = 0) -> torch.Tensor:
         raise ShapeError(
             "data", f"has events of shape {tuple(points.shape[1:])}", "pass images (n, ..., height, width)"
         )
+    exact = torch.promote_types(points.dtype, torch.float32)  # there are no transforms in half precision
     parts = []
-    for index, block in enumerate(points.split(BLOCK)):
+    for index, block in enumerate(points.to(exact).split(BLOCK)):
         noise = torch.from_numpy(stream(seed, "phase-null", index).standard_normal((len(block), *shape))).to(block)
         white = torch.fft.rfftn(noise, dim=axes)
         phases = white / white.abs().clamp(min=torch.finfo(white.real.dtype).tiny)
         phases[(slice(None), *[0] * len(axes))] = 1  # the mean of an image keeps its sign
         phases = phases.reshape(len(block), *[1] * (block.ndim - 1 - len(axes)), *phases.shape[1:])
         parts.append(torch.fft.irfftn(torch.fft.rfftn(block, dim=axes) * phases, s=shape, dim=axes))
-    return torch.cat(parts)
+    return torch.cat(parts).to(points.dtype)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from idealscore.compare import bumps, track
+from idealscore.compare import bumps, null_transitions, track
 from idealscore.compare.bumps import BumpPlan
 from idealscore.learned.wrap import Clock
 from idealscore.paper_figs import catalogue
@@ -219,3 +219,15 @@ def _tracked() -> Any:
 @call_of("compare.plot.plot_score_gap", "compare.plot.plot_explained", "compare.plot.plot_denoising_error")
 def _() -> dict[str, Any]:
     return {"result": _tracked(), "ax": None}
+
+
+@call_of("compare.transitions.plot_transitions")
+def _() -> dict[str, Any]:
+    points = torch.tensor([[-4.0, 1.0], [-3.0, -1.0], [4.0, 1.0], [3.0, -0.5]])
+    return {"table": null_transitions(points, nulls=[], n_modes=1, n_draws=0), "schedule": None, "ax": None}
+
+
+@call_of("theory.identities.check_contract")
+def _() -> dict[str, Any]:
+    gaussian = GaussianDenoiser(torch.zeros(2), torch.diag(torch.tensor([4.0, 1.0])))
+    return {"denoiser": gaussian, "x": torch.arange(6.0).sin().reshape(3, 2), "sigmas": [0.5, 1.0]}

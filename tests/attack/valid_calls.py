@@ -81,6 +81,8 @@ NAN_ANSWERS = {
     "compare.transitions.feature_survival": "the similarity does not fall that far at these noise levels",
     "compare.measures.memorisation": "the relative distance of an image of zeros is infinite, and has no error",
     "compare.measures.power_law": "there are fewer than two points",
+    "compare.transitions.measured_transitions": "the measured curve does not fall that far at these noise levels",
+    "compare.transitions.null_transitions": "the data or a null do not have this transition",
 }
 ALIASES = {"learned.data.load.source": "data", "learned.load_network.source": "path"}
 FEW = 4

@@ -14,6 +14,7 @@ import torch
 from ..._support import checks as check_argument
 from ..._support.modules import in_evaluation
 from ..._support.streams import normal_batch, stream_seed
+from ..._support.typed import typed
 from ..._support.types import Device
 from ...errors import IdentityViolation
 from ..denoiser import Denoiser
@@ -129,7 +130,7 @@ def check(
         n_probes=_probe_count(n_probes, x[0].numel()),
         seed=seed,
         tolerance=_tolerance(tolerance, x.dtype),
-        false_positive=check_argument.real("false_positive", false_positive, 1e-300, 1.0),
+        false_positive=check_argument.real("false_positive", false_positive, 1e-300, 0.5),
     )
     return Report(tuple(with_causes(case, [identity.check(case) for identity in chosen])))
 
@@ -159,6 +160,7 @@ def _contract_sigmas(sigmas: Sequence[float], every_sigma: bool) -> list[float]:
     return [min(sigmas) / margin, *sigmas, max(sigmas) * margin]
 
 
+@typed
 def assert_identities(
     denoiser: Denoiser,
     event_shape: Sequence[int],

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from ..._support import checks as check
+from ..._support.typed import typed
 from ...errors import DenoiserContractError, IdealScoreError
 
 CONTRACT = "a denoiser is denoiser(x, sigma) -> E[x0 | x], like x in shape, dtype and device"
@@ -33,6 +35,7 @@ def _same(a: torch.Tensor, b: torch.Tensor, power: float = 1.0) -> bool:
     return float((a - b).abs().max()) <= 64 * torch.finfo(a.dtype).eps ** power * size
 
 
+@typed
 def check_contract(denoiser: object, x: torch.Tensor, sigmas: Iterable[float]) -> None:
     """Refuse what is not a denoiser, and name the fault.
 
@@ -54,6 +57,8 @@ def check_contract(denoiser: object, x: torch.Tensor, sigmas: Iterable[float]) -
     ------
     DenoiserContractError
         Where it is not a denoiser; its `problem` says what it does instead.
+    NoiseLevelError, ShapeError, EmptyDataError
+        Where the noise levels or the points are none.
 
     Examples
     --------
@@ -65,7 +70,8 @@ def check_contract(denoiser: object, x: torch.Tensor, sigmas: Iterable[float]) -
     """
     if not callable(denoiser):
         raise _refuse(f"is a {type(denoiser).__name__}, which cannot be called")
-    levels = sorted(float(sigma) for sigma in sigmas)
+    x = check.points("x", x)
+    levels = sorted(check.positive_sigmas("sigmas", check.items("sigmas", sigmas)).tolist())
     outputs = {sigma: _checked_call(denoiser, x, sigma) for sigma in levels}
     for sigma in levels:
         _check_repeatable(denoiser, x, sigma, outputs[sigma])
