@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HELD_OUT, TRAINING = "held-out", "training"
 STEPS = (1, 10, 100, 300, 600, 900)
 COMPARISON = "compare, or of one_model"
+LEFT_BY_LAYOUT = 0.7
 
 
 def own_or_new(ax: Axes | None) -> Axes:
@@ -50,6 +51,29 @@ def small(share: float = 0.75) -> float:
     import matplotlib as mpl
 
     return share * float(mpl.rcParams["font.size"])
+
+
+def points(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes in points, or what a layout that still makes room for labels leaves of them."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    share = 1.0 if figure.get_layout_engine() is None else LEFT_BY_LAYOUT
+    return share * ax.bbox.width * 72 / figure.dpi, share * ax.bbox.height * 72 / figure.dpi
+
+
+def room(ax: Axes, *, below: float = 0.0, above: float = 0.0) -> None:
+    """Leave so many points free of curves at the bottom and at the top, if y scales itself."""
+    if not ax.has_data() or not ax.get_autoscaley_on():
+        return
+    scale, height = ax.yaxis.get_transform(), points(ax)[1]
+    low, high = scale.transform(np.array(ax.get_ylim()))
+    per_point = (high - low) / max(height - below - above, height / 3)
+    low, high = low - below * per_point, high + above * per_point
+    _, share = ax.margins() or (0.0, 0.0)
+    margin = share / (1 + 2 * share) * (high - low)
+    corners = scale.inverted().transform(np.array([low + margin, high - margin]))
+    ax.update_datalim([(ax.get_xlim()[0], y) for y in corners], updatex=False)
+    ax.autoscale_view(scalex=False)
 
 
 def noise_axis(ax: Axes, sigmas: np.ndarray, steps: bool = True) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from ..._support import checks as check
-from ..._support.style import band, colours, ink
-from ._axes import COMPARISON, HELD_OUT, TRAINING, kind, noise_axis, own_or_new, small
+from ..._support.style import background, band, colours, ink
+from ._axes import COMPARISON, HELD_OUT, TRAINING, kind, noise_axis, own_or_new, room, small
 from ._transition_lines import plot_transition_lines
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def plot_score_gap(
     split : {"held-out", "training"}, optional
         The images, of a comparison.
     transitions : bool, optional
-        Whether to mark the predicted transitions, where the result holds them; their names take the room of a legend.
+        Whether to mark the predicted transitions, where the result holds them, with their names below the curves;
+        a legend then stands at the upper right.
     steps : bool, optional
         Whether to write DDPM steps above the noise levels.
     legend : bool, optional
@@ -87,15 +88,16 @@ def plot_score_gap(
         one = part.sel(theory=name)
         band(ax, one.sigma, 1 - one.explained_variance, one.explained_variance_stderr, name, color=shade)
     _combination(ax, part, missed=True)
-    _patch_sizes(ax, result)
     ax.set_yscale("log")
+    _patch_sizes(ax, result)
     ax.set_ylabel("share of the score\nthat the theory misses")
     _title(ax, result, split)
-    if transitions and "transition_sigma" in result:
+    marked = transitions and "transition_sigma" in result
+    if marked:
         plot_transition_lines(result, ax=ax, steps=False)
     noise_axis(ax, result.sigma.values, steps)
     if legend:
-        ax.legend(fontsize=small())
+        ax.legend(fontsize=small(), loc="upper right" if marked else "best")
     return ax
 
 
@@ -298,6 +300,8 @@ def _patch_sizes(ax: Axes, result: xr.Dataset) -> None:
     for k in changes:
         text = f"{sizes[k]} px" if k == changes[-1] else str(sizes[k])
         ax.annotate(
-            text, (float(result.sigma[k]), 0.97), ha="left" if k == changes[-1] else "center", va="center",
-            fontsize=small(0.625), xycoords=ax.get_xaxis_transform(), color=ink(ax, "local"),
+            text, (float(result.sigma[k]), 1), xytext=(0, -2), textcoords="offset points", va="top",
+            ha="left" if k == changes[-1] else "center", fontsize=small(0.625), xycoords=ax.get_xaxis_transform(),
+            color=ink(ax, "local"), bbox={"fc": background(ax), "ec": "none", "pad": 0.3},
         )  # fmt: skip
+    room(ax, above=1.2 * small())

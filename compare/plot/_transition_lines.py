@@ -12,7 +12,7 @@ import xarray as xr
 from ..._support.style import background, ink, literal
 from ...errors import ArgumentError
 from ...theory.transition import Transition
-from ._axes import COMPARISON, kind, noise_axis, own_or_new, small
+from ._axes import COMPARISON, kind, noise_axis, own_or_new, points, room, small
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def plot_transition_lines(
     transitions: xr.Dataset | Iterable[Transition], *, ax: Axes | None = None, steps: bool = True
 ) -> Axes:
-    r"""Dotted lines at the noise levels of transitions, with their names above the axis.
+    r"""Dotted lines at the noise levels of transitions, with their names in a strip below all curves.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def plot_transition_lines(
     Returns
     -------
     matplotlib.axes.Axes
-        With a shaded band of one standard error around each line that has one.
+        With a shaded band of one standard error around each line that has one. Where y scales itself, its range is
+        made longer by the strip.
 
     Raises
     ------
@@ -62,16 +63,33 @@ def plot_transition_lines(
         ax.axvline(sigma, color=shade, linestyle=":", linewidth=0.8)
         if error > 0:
             ax.axvspan(max(sigma - error, sigma / 10), sigma + error, color=shade, alpha=0.15, linewidth=0)
-    low, high = ax.get_xlim()
-    for k, (name, sigma, _) in enumerate(places):
-        right = math.log(sigma / low) < 0.35 * math.log(high / low)
-        ax.annotate(
-            literal(name), (sigma, 0), xytext=(2 if right else -2, 3 + 1.35 * small() * k), textcoords="offset points",
-            ha="left" if right else "right", va="bottom", fontsize=small(), color=shade,
-            xycoords=ax.get_xaxis_transform(), bbox={"fc": background(ax), "ec": "none", "pad": 0.4},
-        )  # fmt: skip
+    _write_names(ax, places)
     noise_axis(ax, np.array(ax.get_xlim()), steps)
     return ax
+
+
+def _write_names(ax: Axes, places: list[tuple[str, float, float]]) -> None:
+    """The names in as few rows as they need, below all curves: lower levels to the left of their line, others right."""
+    low, high = np.log(ax.get_xlim())
+    width, row = points(ax)[0], 1.35 * small()
+    taken: list[list[tuple[float, float]]] = []
+    for k, (name, sigma, _) in enumerate(places):
+        written = ax.annotate(
+            literal(name), (sigma, 0), xytext=(2, 3), textcoords="offset points", va="bottom", fontsize=small(),
+            color=ink(ax, "exact"), xycoords=ax.get_xaxis_transform(),
+            bbox={"fc": background(ax), "ec": "none", "pad": 0.4},
+        )  # fmt: skip
+        place = (math.log(sigma) - low) / (high - low) * width
+        length = written.get_window_extent().width * 72 / ax.get_figure(root=True).dpi + 4  # pyright: ignore
+        fits_left, fits_right = length < place, length < width - place
+        right = fits_right if fits_left != fits_right else k >= len(places) / 2
+        start, end = (place, place + length) if right else (place - length, place)
+        free = (all(end <= a or b <= start for a, b in spans) for spans in taken)
+        at = next((k for k, clear in enumerate(free) if clear), len(taken))
+        taken[at:at] = [[]] if at == len(taken) else []
+        taken[at].append((start, end))
+        written.set(ha="left" if right else "right", position=(2 if right else -2, 3 + row * at))
+    room(ax, below=3 + row * len(taken))
 
 
 def _places(transitions: xr.Dataset | Iterable[Transition]) -> list[tuple[str, float, float]]:

@@ -105,6 +105,31 @@ def test_marked_transitions_leave_the_legend_to_another_panel(comparison):
 
 
 @pytest.mark.parametrize("look", STYLES)
+@pytest.mark.parametrize("size", [(3.25, 2.6), (7.0, 4.0)])
+def test_names_of_transitions_cover_no_curve(size, look, comparison):
+    with plt.style.context(look):
+        figure, ax = plt.subplots(figsize=size, layout="constrained")
+        plot_score_gap(comparison, ax=ax, transitions=True, legend=False)
+    figure.canvas.draw()
+    curves = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+    heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in curves])
+    lowest = ax.transData.transform((1.0, heights[heights > 0].min()))[1]  # a theory that misses nothing has no place
+    names = {str(name).split(" (")[0] for name in comparison.transition.values}
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text() in names]
+    assert len(boxes) == comparison.sizes["transition"] and max(box.y1 for box in boxes) < lowest
+    assert ax.get_autoscaley_on()
+    ax.plot([1.0], [1e-30])
+    assert ax.get_ylim()[0] < 1e-30
+
+
+def test_a_range_that_the_user_has_set_stays(comparison):
+    _, ax = panel()
+    ax.set_ylim(0.5, 2)
+    plot_transition_lines(comparison, ax=ax)
+    assert ax.get_ylim() == (0.5, 2)
+
+
+@pytest.mark.parametrize("look", STYLES)
 def test_examples_fit_a_page_and_a_part_of_a_figure(look, comparison):
     with plt.style.context(look):
         figure = plt.figure(figsize=(10.0, 5.0), layout="constrained")
