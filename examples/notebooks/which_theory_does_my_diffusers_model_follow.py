@@ -11,10 +11,15 @@ import sys
 from tempfile import mkdtemp
 
 import torch
-from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel  # pyright: ignore[reportPrivateImportUsage]
 
 from idealscore.compare import Comparison, compare, figure, report
+from idealscore.errors import MissingDependencyError
 from idealscore.learned import data, load_network
+
+try:
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel  # pyright: ignore[reportPrivateImportUsage]
+except ImportError:
+    raise MissingDependencyError("diffusers", "hub") from None
 
 SMALL = "--small" in sys.argv
 training, held_out = data.load("digits").split(0.2, seed=0)

@@ -3,11 +3,15 @@
 import ast
 import importlib
 import json
+import re
 import runpy
 import sys
+import tomllib
 
 import pytest
 import torch
+
+from idealscore.errors import MissingDependencyError
 
 from checkout import ROOT
 
@@ -39,6 +43,27 @@ def test_the_script_runs_small(script, tmp_path, monkeypatch, capsys):
 
     plt.close("all")
     assert list(tmp_path.rglob("*.png")) and capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_what_a_notebook_imports_unguarded_is_always_installed(script):
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    always = {re.split(r"[^\w-]", need)[0].replace("-", "_") for need in needed}
+    always |= {"idealscore", *sys.stdlib_module_names}
+    tops = ast.parse(script.read_text()).body
+    names = [alias.name for top in tops if isinstance(top, ast.Import) for alias in top.names]
+    names += [str(top.module) for top in tops if isinstance(top, ast.ImportFrom)]
+    assert names and {name.split(".")[0] for name in names} <= always
+
+
+def test_a_notebook_without_its_extra_names_it_at_once(monkeypatch):
+    script = FOLDER / "which_theory_does_my_diffusers_model_follow.py"
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    monkeypatch.setattr("idealscore.learned.data.load", lambda *_: pytest.fail("work was begun"))
+    with pytest.raises(MissingDependencyError) as caught:
+        runpy.run_path(str(script), run_name="__main__")
+    assert str(caught.value).endswith("install it with: pip install 'idealscore[hub]'")
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
