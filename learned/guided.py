@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from .._support import checks as check
+from .._support.display.boxes import Boxed
 from .._support.modules import evaluating
 from .._support.typed import typed
 from .._support.types import Array, ArrayLike, Points, Record, Sigma
@@ -21,7 +22,7 @@ CONDITION = "pass one, on the command line --condition class (the labels of the 
 
 
 @typed
-class GuidedDenoiser(nn.Module):
+class GuidedDenoiser(nn.Module, Boxed):
     """D_u + (1 + w) (D_c - D_u), a conditional network guided with weight w [@Ho2022], at some noise levels or at all.
 
     w = 0 is the conditional denoiser D_c itself, w = -1 the unconditional D_u. (Others write the scale s = 1 + w.) For

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._support import checks as check
+from .._support.display import boxes
 from ..errors import NoiseLevelError
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ class DiscreteSchedule:
 
     def __repr__(self) -> str:
         return f"DiscreteSchedule({self.name}, n={self.n}, sigma {self.sigmas[1]:.4g} ... {self.sigmas[-1]:.4g})"
+
+    def _repr_html_(self) -> str:
+        ends = {"steps": self.n, "sigma": f"{self.sigmas[1]:.4g} ... {self.sigmas[-1]:.4g}"}
+        ends |= {"alpha_bar": f"{self.alpha_bar[1]:.4g} ... {self.alpha_bar[-1]:.4g}"}
+        shown = self.sigmas[1 :: max(1, self.n // 100)].tolist()
+        return boxes.box(f"DiscreteSchedule {self.name}", ends, boxes.curve(shown, "sigma by step, logarithmic"))
 
     @classmethod
     def linear(cls, n: int = 1000, beta_1: float = 1e-4, beta_n: float = 0.02) -> DiscreteSchedule:

@@ -17,10 +17,11 @@ from typing import Any
 import sympy as sp
 
 from .._support import checks as check
+from .._support.display.boxes import Boxed
 
 
 @dataclass(frozen=True, repr=False)
-class Derivation:
+class Derivation(Boxed):
     """A derivation, step by step.
 
     Parameters

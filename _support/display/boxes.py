@@ -11,6 +11,16 @@ from html import escape
 import numpy as np
 
 CELL = "padding:1px 10px 1px 0;text-align:left;vertical-align:top"
+LONGEST = 200
+
+
+class Boxed:
+    """Mixin of objects whose printed line says all: in a notebook it is a box, with the fields where it names none."""
+
+    def _repr_html_(self) -> str:
+        line = " ".join(repr(self).split())
+        html = from_line(line)
+        return html if "<td" in html else box(line, vars(self))
 
 
 def box(title: str, facts: Mapping[str, object], picture: str = "") -> str:
@@ -35,7 +45,7 @@ def from_line(line: str) -> str:
     for part in _parts(inside.removesuffix(")")):
         key, equals, value = part.partition("=")
         if equals and key.isidentifier():
-            facts[key] = value
+            facts[key] = value if len(value) <= LONGEST else f"{value[:LONGEST]} ..."
         else:
             words.append(part)
     return box(", ".join([name, *words]), facts)

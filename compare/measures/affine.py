@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ..._support.modules import in_evaluation
 from ..._support.typed import typed
 from ..._support.types import ArrayLike, Points, Sigma
@@ -22,7 +23,7 @@ SAME_LEVEL = 1e-6  # relative: a level in single precision is still the level of
 
 @typed
 @dataclass(frozen=True)
-class AffineDenoiser:
+class AffineDenoiser(Boxed):
     """The affine denoiser D_L(x) = W x + b of one noise level; it refuses others.
 
     Parameters

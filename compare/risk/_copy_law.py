@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.optimize import curve_fit
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ..._support.typed import typed
 from ..._support.types import Array
 from ...errors import ArgumentError, EmptyDataError
@@ -23,7 +24,7 @@ def _share(log_ratio: Array, log_middle: Array | float, steepness: Array | float
 
 @typed
 @dataclass(frozen=True)
-class CopyLaw:
+class CopyLaw(Boxed):
     r"""share = 1 / (1 + (c n / steps)^k): if memorisation takes c steps per image, n and steps enter by their ratio.
 
     That the time is proportional to n is the prediction of [@Bonnaire2025]; c and k are measured.

@@ -11,6 +11,7 @@ from torch import nn
 from torch.func import functional_call
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ..._support.typed import typed
 from ..._support.types import ArrayLike, Points, Record, Sigma
 from ...errors import ArgumentError, ShapeError
@@ -28,7 +29,7 @@ class _Unchecked(nn.Module):
 
 
 @typed
-class EnsembleDenoiser(nn.Module):
+class EnsembleDenoiser(nn.Module, Boxed):
     """Networks of one configuration as one: `(replicas, batch, *shape)` to the same shape.
 
     Inputs without the axis of replicas, `(batch, *shape)`, go to all of them; `sigma` is a number, `(batch,)` or

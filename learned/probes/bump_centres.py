@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ..._support.typed import typed
 from ...errors import ArgumentError, EmptyDataError, ShapeError
 from ...simulate.bumps import BumpCanvas, bump_images
@@ -32,7 +33,7 @@ FLOOR = 0.2  # share of the largest value below which a pixel does not enter the
 
 
 @dataclass(frozen=True, eq=False)
-class CentreFit:
+class CentreFit(Boxed):
     """Fitted centres of bumps, with their errors.
 
     Parameters

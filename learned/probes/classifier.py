@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ..._support.estimates import mean_error
 from ..._support.typed import typed
 from ..._support.types import Device, FilePath, Points, Record
@@ -63,7 +64,7 @@ def _stage(inputs: int, outputs: int, halve: bool) -> nn.Sequential:
 
 
 @typed
-class Classifier(nn.Module):
+class Classifier(nn.Module, Boxed):
     """Class probabilities and features of images `(batch, *shape)`.
 
     `classifier(x)` are the logits `(batch, n_classes)`. Weights depend on (configuration, seed) alone.

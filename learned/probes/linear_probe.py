@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ..._support.typed import typed
 from ...errors import ArgumentError, EmptyDataError, EstimateError, ShapeError
 
@@ -49,7 +50,7 @@ class ProbeAccuracy:
 
 
 @typed
-class LinearProbe:
+class LinearProbe(Boxed):
     """One multinomial logistic regression on the pixels for each concept [@Okawa2023]; `fit` makes it.
 
     Parameters

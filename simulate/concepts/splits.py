@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ...errors import ArgumentError, UnknownNameError
 from ...theory.composition.concept_graph import Class, ConceptGraph
 
@@ -31,7 +32,7 @@ SPLITS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, repr=False)
-class Split:
+class Split(Boxed):
     """The training classes of a concept graph; all other classes are never seen [@Okawa2023].
 
     Parameters

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..._support import checks as check
+from ..._support.display import boxes
 from ...errors import ArgumentError, EstimateError
 from ...theory.percolation.wrapping import wrapping_probabilities
 from ._canonical import largest_mean
@@ -65,6 +66,14 @@ class ThresholdEstimate:
 
     def __repr__(self) -> str:
         return f"ThresholdEstimate({self}, {self.event} wrapping)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {"size": f"{size:g}", "threshold": f"{value:.6f}", "standard error": f"{error:.1g}"}
+            for size, value, error in self.by_size
+        ]
+        facts = {"wrapping": self.event, "chi2 / freedom": f"{self.chi2:.3g} / {self.freedom}"}
+        return boxes.box(f"ThresholdEstimate {self}", facts, boxes.table(rows) if rows else "")
 
 
 def estimate_threshold(sweeps: Sweep | Sequence[Sweep], event: str = "horizontal") -> ThresholdEstimate:

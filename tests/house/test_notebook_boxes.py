@@ -1,24 +1,31 @@
 """What objects show in a notebook: one line of print, and a box whose names are escaped and whose markup is whole."""
 
 import base64
+import importlib
+import inspect
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import torch
 
-from idealscore import NoiseLevel
+from idealscore import DiscreteSchedule, NoiseLevel
 from idealscore._support.display import boxes
 from idealscore.learned import MLPDenoiser, TrainConfig, train, train_ensemble, wrap
 from idealscore.learned.data.images import ImageData
-from idealscore.simulate.percolation import study, sweep
+from idealscore.simulate.percolation import ThresholdEstimate, study, sweep
 from idealscore.theory import ConceptGraph, GaussianDenoiser, Grammar
-from idealscore.theory.percolation import LATTICES
+from idealscore.theory.percolation import LATTICES, threshold, wrapping_probabilities
 from idealscore.theory.transition import Law
 
 EVIL = "<script>alert('x')</script>"
 POINTS = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+PACKAGES = ("theory", "theory.percolation", "simulate", "simulate.percolation", "learned", "learned.data", "compare")
+# a protocol, and settings, which are given and not found: their line of print is what one would write
+NO_RESULT = {"Denoiser", "ConceptPlan", "RegimePlan", "TrainConfig", "PatchSchedule"}
+NO_RESULT |= {"Layout", "Normalisation", "Range", "Symmetry"}
 LAW = Law(EVIL, equation=r"a < b & c", reference="Biroli2024", unit="sigma")
 
 
@@ -60,6 +67,10 @@ def made():
         "points": ImageData(POINTS, name=EVIL),
         "training": train(network, POINTS, recipe),
         "ensemble": train_ensemble([network, MLPDenoiser((2,), width=8, depth=1, seed=1)], POINTS, recipe),
+        "schedule": DiscreteSchedule(np.array([0.1, 0.2, 0.3]), name=EVIL),
+        "threshold": ThresholdEstimate(0.5, 0.01, 0.02, EVIL, ((8.0, 0.5, 0.01), (16.0, 0.51, 0.01))),
+        "known threshold": threshold("square", "site"),
+        "wrapping": wrapping_probabilities(),
         "lattice": replace(LATTICES["kagome"], name=EVIL),
         "cubic": LATTICES["cubic"],
         "sweep": sweep("square", "site", 4, n_runs=4, seed=0),
@@ -99,6 +110,12 @@ def test_noise_levels_are_a_table_that_ends(things):
     assert "6 classes" in things["concepts"]._repr_html_()
 
 
+def test_a_schedule_is_drawn_and_a_threshold_tells_each_size(things):
+    assert "<polyline" in things["schedule"]._repr_html_() and ">3</td>" in things["schedule"]._repr_html_()
+    html = things["threshold"]._repr_html_()
+    assert ">16</td>" in html and ">0.510000</td>" in html and html.count("<tr>") == 5
+
+
 def test_the_table_of_a_study_fits_a_terminal(things):
     lines = things["study"].table().splitlines()
     assert max(map(len, lines)) <= 80
@@ -134,3 +151,20 @@ def test_a_curve_of_one_point_is_not_drawn():
     assert boxes.curve([1.0], "loss") == "" == boxes.curve([0.0, float("nan")], "loss")
     points = re.search(r'points="([^"]+)"', boxes.curve([100.0, 10.0, 1.0], "loss", 100, 42))[1].split()  # pyright: ignore[reportOptionalSubscript]
     assert points == ["0.0,1.0", "50.0,21.0", "100.0,41.0"]
+
+
+def result_classes():
+    """The classes of which a public function, or a maker of a public class, returns an object."""
+    packages = [importlib.import_module(f"idealscore.{name}") for name in PACKAGES]
+    public = {name: getattr(package, name) for package in packages for name in package.__all__}
+    classes = {name: thing for name, thing in public.items() if inspect.isclass(thing)}
+    makers = [thing for thing in public.values() if inspect.isfunction(thing)]
+    makers += [f.__func__ for one in classes.values() for f in vars(one).values() if isinstance(f, classmethod)]
+    words = {word for f in makers for word in re.findall(r"\w+", str(inspect.unwrap(f).__annotations__.get("return")))}
+    return {name: classes[name] for name in words & set(classes) - NO_RESULT}
+
+
+def test_every_public_result_has_a_box():
+    found = result_classes()
+    assert {"DiscreteSchedule", "ThresholdEstimate", "Transition", "Report"} <= set(found)
+    assert [name for name, thing in sorted(found.items()) if not hasattr(thing, "_repr_html_")] == []

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..._support.display.boxes import Boxed
 from .catalogue import IDENTITIES
 from .finding import SKIPPED, Finding
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Boxed):
     """The findings of one check, in the order of noise levels and of the catalogue.
 
     Parameters

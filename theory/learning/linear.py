@@ -8,6 +8,7 @@ import numpy as np
 from scipy import integrate, optimize, special
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ..._support.types import Array, ArrayLike
 from ...errors import ArgumentError, ShapeError
 from ..covariance import moments
@@ -42,7 +43,7 @@ def _times(value: ArrayLike) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class LinearLearning:
+class LinearLearning(Boxed):
     """Gradient flow dW/dtau = -eta grad L of a linear denoiser D(x) = mu + W (x - mu) at one noise level.
 
     L(W) = E|D(x0 + sigma n) - x0|^2 over fresh noise. In the eigenbasis of the covariance every mode learns alone,

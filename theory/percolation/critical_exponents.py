@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ...errors import ArgumentError
 
 
@@ -41,7 +42,7 @@ class Exponent:
 
 
 @dataclass(frozen=True)
-class Exponents:
+class Exponents(Boxed):
     """The exponents of one universality class; nu and beta fix all others by the scaling laws.
 
     `fractal_dimension` = d - beta/nu, `gamma` = d nu - 2 beta, `tau` = 1 + d / d_f and `sigma` = 1 / (beta + gamma),

@@ -19,6 +19,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ...errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Boxed):
     """A critical probability (critical reduced density eta_c in the continuum) with its standard error and source.
 
     Parameters

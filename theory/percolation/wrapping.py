@@ -24,6 +24,7 @@ from numbers import Number
 
 import numpy as np
 
+from ..._support.display.boxes import Boxed
 from ...errors import ArgumentError
 
 # e^{-2 pi m^2 / (3 t)} < 1e-18 for |m| > 4.5 sqrt(t): the range of the sums below
@@ -31,7 +32,7 @@ TERMS = 24
 
 
 @dataclass(frozen=True)
-class WrappingProbabilities:
+class WrappingProbabilities(Boxed):
     """Chances at p_c that a cluster wraps: the first direction, the second, any, both, and only the first.
 
     `horizontal` = (`first` + `second`) / 2 and `one` are those of a simulation, where the two directions are averaged.

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._support import checks as check
+from ..._support.display.boxes import Boxed
 from ...errors import ArgumentError, EmptyDataError, ShapeError
 from ..transition import Law, Transition
 
@@ -27,7 +28,7 @@ LAW = Law("memorisation onset", equation=r"\tau_{mem} = c\, n", reference="Bonna
 
 
 @dataclass(frozen=True)
-class OnsetLaw:
+class OnsetLaw(Boxed):
     """tau = prefactor n^1, with the free exponent of the same fit as a check on the law.
 
     Parameters
