@@ -20,6 +20,7 @@ from ...errors import ArgumentError, DenoiserContractError, IdealScoreError, Noi
 from ..networks.base import place_text, size_text
 from .clocks import Clock
 
+WIDEST = 1e100  # of a range: beyond it squares are no numbers
 REMEDIES = {
     "scalar types: Long, Int": "it takes whole steps: wrap it on the clock 'index' or 'step', with integer=True",
     "must be long, int": "it takes whole steps: wrap it on the clock 'index' or 'step', with integer=True",
@@ -297,10 +298,10 @@ def gain_and_offset(range: tuple[float, float] | None) -> tuple[float, float]:
     """(gain, offset) of y = gain x + offset, which takes [-1, 1] to `range`."""
     if range is None:
         return 1.0, 0.0
-    try:
-        low, high = (check.real("range", float(value)) for value in range)
-    except (TypeError, ValueError):
-        raise ArgumentError("range", f"is {range!r}", "pass (low, high), what -1 and 1 are to the network") from None
-    if not low < high:
+    values = check.finite("range", check.float_array("range", range))
+    if values.shape != (2,):
+        raise ArgumentError("range", f"is {range!r}", "pass (low, high), what -1 and 1 are to the network")
+    low, high = (check.real("range", float(value), -WIDEST, WIDEST) for value in values)
+    if not high - low > 1 / WIDEST:
         raise ArgumentError("range", f"is {range!r}", "pass (low, high) with low < high")
     return (high - low) / 2, (high + low) / 2
