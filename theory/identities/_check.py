@@ -7,7 +7,7 @@ raises with what broke, where, by how much and what usually causes it. Nothing d
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 
 import torch
 
@@ -160,7 +160,7 @@ def _contract_sigmas(sigmas: Sequence[float], every_sigma: bool) -> list[float]:
     return [min(sigmas) / margin, *sigmas, max(sigmas) * margin]
 
 
-@typed
+@partial(typed, free=("denoiser",))
 def assert_identities(
     denoiser: Denoiser,
     event_shape: Sequence[int],
