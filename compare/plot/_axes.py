@@ -22,11 +22,14 @@ LEFT_BY_LAYOUT = 0.7
 
 def own_or_new(ax: Axes | None) -> Axes:
     """The user's axes, or those of a new figure; the settings are the user's in both cases."""
-    if ax is not None:
-        return ax
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes as Kind
 
-    return plt.subplots(layout="constrained")[1]
+    if ax is None:
+        return plt.subplots(layout="constrained")[1]
+    if not isinstance(ax, Kind):
+        raise ArgumentError("ax", f"is a {type(ax).__name__}", "pass axes of matplotlib, or leave it out")
+    return ax
 
 
 def kind(result: object, function: str, needed: Sequence[str], of: str, dims: Sequence[str] = ()) -> xr.Dataset:

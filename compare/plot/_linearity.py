@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from ..._support import checks as check
 from ..._support.style import band, ink
 from ._axes import kind, noise_axis, own_or_new
 
@@ -47,6 +48,7 @@ def plot_linearity(result: xr.Dataset, *, ax: Axes | None = None, name: str = "n
     'linearity'
     """
     result = kind(result, "plot_linearity", ("linearity",), "linearity", ("alpha_squared", "sigma"))
+    check.instance("name", name, str)
     ax = own_or_new(ax)
     several = result.sizes["alpha_squared"] > 1
     for k, share in enumerate(result.alpha_squared.values):

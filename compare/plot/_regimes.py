@@ -10,7 +10,7 @@ import xarray as xr
 from ..._support import checks as check
 from ..._support.style import colours, ink
 from ._axes import HELD_OUT, TRAINING, kind, own_or_new, small
-from ._sizes import curve, edges, last, middle_level, overlapping, step_ticks, ticks, width_lines
+from ._sizes import curve, edges, last, level_or_middle, overlapping, step_ticks, ticks, width_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def plot_regime_map(
     ax = own_or_new(ax)
     title = inputs
     if along != "sigma":
-        part = part.sel(sigma=middle_level(result) if sigma is None else sigma, method="nearest")
+        part = part.sel(sigma=level_or_middle(result, sigma), method="nearest")
         title = rf"$\sigma$ = {float(part.sigma):.2g}" + (f", {inputs}" if inputs != HELD_OUT else "")
     shade = colours(ax, map(str, part.theory.values))
     names = list(shade)
@@ -190,7 +190,7 @@ def plot_test_train_gap(
     """
     needed = ("test_train_gap", "optimum_denoising_error", "width")
     result = kind(result, "plot_test_train_gap", needed, MAP, ("n_train", "sigma", "inputs"))
-    at = last(result, "step").sel(sigma=middle_level(result) if sigma is None else sigma, method="nearest")
+    at = last(result, "step").sel(sigma=level_or_middle(result, sigma), method="nearest")
     ax = own_or_new(ax)
     width_lines(ax, at, "test_train_gap")
     null = at.sel(theory="empirical").optimum_denoising_error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from ..._support import checks as check
 from ..._support.style import ink
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ def middle_level(result: xr.Dataset) -> float:
     """The measured level nearest to the spread of the data, which is what the optima miss at the largest noise."""
     spread = float(result.optimum_denoising_error.isel(sigma=-1, theory=0, inputs=0, n_train=-1)) ** 0.5
     return float(result.sigma[int(abs(np.log(result.sigma.values / spread)).argmin())])
+
+
+def level_or_middle(result: xr.Dataset, sigma: float | None) -> float:
+    """The noise level that was asked for, or the middle one."""
+    return middle_level(result) if sigma is None else check.positive_sigma("sigma", sigma)
 
 
 def edges(values: np.ndarray) -> np.ndarray:

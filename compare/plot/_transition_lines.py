@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ..._support import checks as check
 from ..._support.style import background, ink, literal
 from ...errors import ArgumentError
 from ...theory.transition import Transition
@@ -100,7 +101,7 @@ def _places(transitions: xr.Dataset | Iterable[Transition]) -> list[tuple[str, f
         errors = np.nan_to_num(found.transition_sigma_stderr.values)
         places = list(zip(names, found.transition_sigma.values.tolist(), errors.tolist(), strict=True))
     else:
-        each = list(transitions)
+        each = check.items("transitions", transitions)
         if wrong := [one for one in each if not isinstance(one, Transition)]:
             problem = f"hold a {type(wrong[0]).__name__}"
             raise ArgumentError("transitions", problem, "pass Transition objects, or the result of compare")

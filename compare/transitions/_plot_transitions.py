@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from ..._support import checks as check
 from ..._support.style import background, ink, literal, style
 from ...theory.noise import DiscreteSchedule, NoiseLevel
-from ..plot._axes import kind, small
+from ..plot._axes import kind, own_or_new, small
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,9 +74,14 @@ def plot_transitions(
     """
     import matplotlib.pyplot as plt
 
-    kind(table, "plot_transitions", ("place", "place_stderr"), "null_transitions", ("transition", "source", "clock"))
+    with check.speaking_of("table"):
+        kind(
+            table, "plot_transitions", ("place", "place_stderr"), "null_transitions", ("transition", "source", "clock")
+        )
+    if schedule is not None:
+        check.instance("schedule", schedule, DiscreteSchedule)
     if ax is not None:
-        _draw(ax, table, schedule)
+        _draw(own_or_new(ax), table, schedule)
         ax.legend(fontsize=small(), loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
         return ax
     with style(**{"figure.constrained_layout.use": True}):

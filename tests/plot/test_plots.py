@@ -1,5 +1,8 @@
 """Plots in the user's own axes: labelled, in one colour per theory, nothing cut in a column, light and dark."""
 
+import math
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -253,3 +256,14 @@ def test_three_lines_from_the_package_to_a_grid_of_ones_own(comparison):
 
     assert axes[0, 1].has_data() and axes[1, 0].has_data() and not axes[0, 0].has_data()
     assert layout_faults(figure) == []
+
+
+def test_what_is_no_axes_and_no_noise_level_is_refused(regimes):
+    wrong: Any = "left"
+    for plot in OF_MAP:
+        with pytest.raises(ArgumentError, match="ax: is a str; pass axes"):
+            plot(regimes, ax=wrong)
+    with pytest.raises(ArgumentError, match="sigma"):
+        plot_test_train_gap(regimes, sigma=math.nan)
+    with pytest.raises(ArgumentError, match="sigma"):
+        plot_regime_map(regimes, sigma=math.nan, along="step")

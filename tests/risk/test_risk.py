@@ -25,6 +25,7 @@ from idealscore.learned.data.images import ImageData
 from idealscore.paper_figs.catalogue import saved
 from idealscore.theory import EmpiricalDenoiser, GaussianDenoiser
 
+WRONG: Any = "both"
 SIZES, STEPS = np.array([10, 20, 40, 80]), np.geomspace(50, 1e5, 30)
 TINY: dict[str, Any] = {"probes": 30, "draws": 0, "n_samples": 16}
 
@@ -93,7 +94,7 @@ def test_the_gap_of_denoising_errors_is_a_sign_of_memory_too():
     with pytest.raises(ShapeError, match="denoising_error"):
         memorisation_times(curves(1.0), sign="gap")
     with pytest.raises(UnknownNameError, match="sign"):
-        memorisation_times(curves(1.0), sign="both")
+        memorisation_times(curves(1.0), sign=WRONG)
 
 
 def test_the_law_is_recovered_and_its_error_grows_where_it_fails():
