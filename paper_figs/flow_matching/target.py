@@ -96,7 +96,8 @@ def plot_learnable_share(ax: Axes, result: xr.Dataset) -> None:
         ax.plot(one.flow_time, one.energy_ratio, "s", ms=5, color=shade, mfc="none", mew=0.7)
     null = result.sel(model="all digits")
     ax.plot(null.flow_time, null.ratio_gaussian, "--", color=ink(ax, "gaussian"), label="Gaussian null")
-    ax.set(xlabel="flow time $f$ (0: data, 1: noise)", ylabel="learnable share of the target", ylim=(0, 1.03))
+    ax.set(xlabel="flow time $f$ (0: data, 1: noise)", ylabel="learnable share of the target")
+    ax.set_ylim(top=1.03)
 
 
 def draw(dataset: xr.Dataset) -> Figure:

@@ -79,7 +79,7 @@ def plot_thresholds(ax: Axes, result: xr.Dataset) -> None:
     high = 1.05 * float(max(result.measured.max(), result.literature.max()))
     ax.plot([0, high], [0, high], color=ink(ax, "exact"), lw=0.8)
     ax.plot(result.literature, result.measured, "o", ms=3.5, color=ink(ax, "network"))
-    ax.set(xlabel="literature", ylabel="measured", xlim=(0, high), ylim=(0, high), aspect="equal")
+    ax.set(xlabel="literature", ylabel="measured", xlim=(0, high), ylim=(0, high))
 
 
 @panel("measured", "measured_stderr", "literature", "literature_stderr", "case")

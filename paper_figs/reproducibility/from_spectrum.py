@@ -153,7 +153,8 @@ def _axis_of_sizes(ax: Axes, result: xr.Dataset) -> None:
 def plot_cosine_from_spectrum(ax: Axes, result: xr.Dataset) -> None:
     """Cosine of samples that the Gaussian optima of two disjoint sets draw from the same noise, and its prediction."""
     _quantity(ax, result, "cosine", marks=True)
-    ax.set(ylabel="cosine of same-noise samples", ylim=(0, 1.02))
+    ax.set_ylabel("cosine of same-noise samples")
+    ax.set_ylim(top=1.02)
     _axis_of_sizes(ax, result)
 
 

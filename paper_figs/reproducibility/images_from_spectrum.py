@@ -192,7 +192,8 @@ def plot_cosine_of_sets(ax: Axes, result: xr.Dataset) -> None:
     for kind, face, label in (("images", shade, "images"), ("gaussian", background(ax), "Gaussian null")):
         at, look = one.sel(kind=kind), {"fmt": "o", "ms": 4, "color": shade, "mfc": face, "label": label}
         ax.errorbar(one.n_train, at.cosine, at.cosine_stderr, **look)
-    ax.set(ylabel=f"{one.data.item()}: cosine", ylim=(0, 1.03))
+    ax.set_ylabel(f"{one.data.item()}: cosine")
+    ax.set_ylim(top=1.02)
     _axis_of_sizes(ax, one)
 
 
