@@ -1,5 +1,6 @@
 """Site and report in a browser: no error, nothing fetched, nothing pale or sticking out, all within the keyboard."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from threading import Thread
+from urllib.request import urlopen
 
 import pytest
 from browser import CHROMIUM, Browser
@@ -72,6 +74,17 @@ def test_a_page_of_the_site(browser, site, page):
     for width in WIDTHS:
         assert faults(browser, f"{site}/{page}.html", width) == ([], [], {}), width
     assert faults(browser, f"{site}/{page}.html", WIDTHS[0], dark=True) == ([], [], {}), "dark"
+
+
+def test_no_page_sticks_out_of_a_phone(browser, site):
+    told = json.load(urlopen(f"{site}/search/search_index.json"))["docs"]
+    pages = sorted({one["location"].split("#")[0] or "index.html" for one in told})
+    assert len(pages) > 50
+    wide = {}
+    for page in pages:
+        browser.open(f"{site}/{page}", min(WIDTHS))
+        wide[page] = browser.overflowing()
+    assert {page: found for page, found in wide.items() if found} == {}
 
 
 @pytest.mark.parametrize("page", ["index", "plots"])
