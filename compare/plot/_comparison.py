@@ -40,16 +40,16 @@ def plot_score_gap(
     steps: bool = True,
     legend: bool = True,
 ) -> Axes:
-    r"""What each theory misses of the network's score, E|s_net - s_theory|^2 / E|s_net|^2, against the noise level.
+    r"""The share of the network's score that each theory misses, E|s_net - s_theory|^2 / E|s_net|^2, by noise level.
 
     Parameters
     ----------
     result : xarray.Dataset
-        As of `compare`, `one_model` or `track`.
+        What `compare`, `one_model` or `track` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw, with the settings that are in force; by default in a new figure.
     split : {"held-out", "training"}, optional
-        The images, of a comparison.
+        Which images of a comparison to show.
     transitions : bool, optional
         Whether to mark the predicted transitions, where the result holds them, with their names below the curves;
         a legend then stands at the upper right.
@@ -61,8 +61,8 @@ def plot_score_gap(
     Returns
     -------
     matplotlib.axes.Axes
-        A line for each theory with a band of one standard error, dashed the best convex combination; at the top, in
-        its colour, the patch size of the local optimum in pixels where it changes.
+        There is a line for each theory with a band of one standard error, and a dashed one for the best convex
+        combination. At the top stands the patch size of the local optimum in pixels, in its colour, where it changes.
 
     Raises
     ------
@@ -104,16 +104,16 @@ def plot_score_gap(
 def plot_explained(
     result: xr.Dataset, *, ax: Axes | None = None, split: str = HELD_OUT, steps: bool = True, legend: bool = True
 ) -> Axes:
-    r"""What each theory explains of the network's score, 1 - E|s_net - s_theory|^2 / E|s_net|^2, next to the null.
+    r"""The share of the network's score that each theory explains, 1 - E|s_net - s_theory|^2 / E|s_net|^2.
 
     Parameters
     ----------
     result : xarray.Dataset
-        As of `compare`, `one_model` or `track`.
+        What `compare`, `one_model` or `track` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     split : {"held-out", "training"}, optional
-        The images, of a comparison.
+        Which images of a comparison to show.
     steps : bool, optional
         Whether to write DDPM steps above the noise levels.
     legend : bool, optional
@@ -122,9 +122,9 @@ def plot_explained(
     Returns
     -------
     matplotlib.axes.Axes
-        A line for each theory with a band of one standard error; dotted the null, the Gaussian that knows only mean and
-        variance of the images; dashed the best convex combination. The axis ends at 0: theories that explain nothing
-        leave it below.
+        There is a line for each theory with a band of one standard error. The dotted line is the null, the Gaussian
+        that knows only mean and variance of the images; the dashed one is the best convex combination. The axis ends
+        at 0, and theories that explain nothing lie below it.
 
     Raises
     ------
@@ -162,12 +162,12 @@ def plot_explained(
 
 
 def plot_memorisation(result: xr.Dataset, *, ax: Axes | None = None, steps: bool = True, legend: bool = True) -> Axes:
-    r"""The denoising error on training over that on held-out images: below 1, training images are remembered.
+    r"""The denoising error on training images divided by that on held-out images; below 1, they are remembered.
 
     Parameters
     ----------
     result : xarray.Dataset
-        As of `compare`, or of `one_model`.
+        What `compare` or `one_model` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     steps : bool, optional
@@ -178,7 +178,7 @@ def plot_memorisation(result: xr.Dataset, *, ax: Axes | None = None, steps: bool
     Returns
     -------
     matplotlib.axes.Axes
-        The ratio for the network and, as its measure, for each theory, with bands of one standard error.
+        The ratio of the network and, to compare with, that of each theory, with bands of one standard error.
 
     Raises
     ------
@@ -215,16 +215,18 @@ def plot_memorisation(result: xr.Dataset, *, ax: Axes | None = None, steps: bool
 def plot_denoising_error(
     result: xr.Dataset, *, ax: Axes | None = None, split: str = HELD_OUT, steps: bool = True, legend: bool = True
 ) -> Axes:
-    r"""E|D(x) - x0|^2 / d of the network and of each theory, relative to the Gaussian optimum where it is there.
+    r"""The denoising error E|D(x) - x0|^2 / d of the network and of each theory, over that of the Gaussian optimum.
+
+    Where the result holds no Gaussian optimum, the error itself is drawn.
 
     Parameters
     ----------
     result : xarray.Dataset
-        As of `compare`, `one_model` or `track`.
+        What `compare`, `one_model` or `track` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     split : {"held-out", "training"}, optional
-        The images, of a comparison.
+        Which images of a comparison to show.
     steps : bool, optional
         Whether to write DDPM steps above the noise levels.
     legend : bool, optional
@@ -233,8 +235,8 @@ def plot_denoising_error(
     Returns
     -------
     matplotlib.axes.Axes
-        Lines with bands of one standard error; dotted, where the result holds it, what the spectrum predicts of the
-        Gaussian optimum of as many images.
+        Lines with bands of one standard error. The dotted line, where the result holds it, is the error that the
+        spectrum predicts for the Gaussian optimum of as many images.
 
     Raises
     ------

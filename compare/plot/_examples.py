@@ -24,7 +24,7 @@ def plot_examples(result: xr.Dataset, *, figure: Figure | SubFigure | None = Non
     Parameters
     ----------
     result : xarray.Dataset
-        As of `compare`, or of `one_model`.
+        What `compare` or `one_model` returns.
     figure : matplotlib.figure.Figure or SubFigure, optional
         Where to draw, a part of the user's figure for example; by default a new figure.
 

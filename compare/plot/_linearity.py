@@ -20,11 +20,11 @@ def plot_linearity(result: xr.Dataset, *, ax: Axes | None = None, name: str = "n
     Parameters
     ----------
     result : xarray.Dataset
-        As of `linearity`.
+        What `linearity` returns.
     ax : matplotlib.axes.Axes, optional
-        Where to draw, a second denoiser next to a first one too; by default in a new figure.
+        Where to draw; axes with the line of one denoiser can take a second. By default in a new figure.
     name : str, optional
-        Of the denoiser; a theory has its colour.
+        The denoiser, for the legend; the name of a theory gives the line the colour of that theory.
     steps : bool, optional
         Whether to write DDPM steps above the noise levels.
 

@@ -35,24 +35,24 @@ def plot_regime_map(
     Parameters
     ----------
     result : xarray.Dataset
-        As of `regime_map`.
+        What `regime_map` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     along : {"sigma", "step", "width"}, optional
-        The other axis. What is not on an axis is the largest width, the last step, and `sigma`.
+        The other axis. Of what is not on an axis, the largest width, the last step and `sigma` are shown.
     inputs : {"held-out", "training"}, optional
         The images on which networks and optima are compared.
     sigma : float, optional
-        Along steps or widths, the noise level of which the nearest measured one is shown; by default that of the
-        spread of the data.
+        Along steps or widths, the noise level to show, or the nearest that was measured; by default the spread of the
+        data.
     legend : bool, optional
         Whether to draw a legend.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Cells in the colour of the closest optimum, pale where all optima are within 1 % of the network's score; a dot
-        where others tie with it; empty where none explains any of the score.
+        Cells have the colour of the closest optimum. They are pale where all optima are within 1 % of the network's
+        score, have a dot where others tie with it, and are empty where none explains any of the score.
 
     Raises
     ------
@@ -109,12 +109,12 @@ def plot_regime_map(
 
 
 def plot_copies(result: xr.Dataset, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-    r"""The share of samples that are copies of training images, |x - a_1| < |x - a_2| / 3, against the set's size.
+    r"""The share of samples that are copies of training images, |x - a_1| < |x - a_2| / 3, by training-set size.
 
     Parameters
     ----------
     result : xarray.Dataset
-        As of `regime_map`; the last step is shown.
+        What `regime_map` returns; the last step is shown.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     legend : bool, optional
@@ -123,7 +123,7 @@ def plot_copies(result: xr.Dataset, *, ax: Axes | None = None, legend: bool = Tr
     Returns
     -------
     matplotlib.axes.Axes
-        A line for each width with standard errors, and, as the null, that of held-out images; dotted one half.
+        A line for each width with standard errors, and one for held-out images, the null; the dotted line is one half.
 
     Raises
     ------
@@ -154,24 +154,24 @@ def plot_copies(result: xr.Dataset, *, ax: Axes | None = None, legend: bool = Tr
 def plot_test_train_gap(
     result: xr.Dataset, *, ax: Axes | None = None, sigma: float | None = None, legend: bool = True
 ) -> Axes:
-    r"""The denoising error on held-out less that on training images, E|D(x) - x0|^2 / d, against the set's size.
+    r"""The denoising error E|D(x) - x0|^2 / d on held-out images minus that on training images, by training-set size.
 
     Parameters
     ----------
     result : xarray.Dataset
-        As of `regime_map`; the last step is shown.
+        What `regime_map` returns; the last step is shown.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     sigma : float, optional
-        The noise level of which the nearest measured one is shown; by default that of the spread of the data.
+        The noise level to show, or the nearest that was measured; by default the spread of the data.
     legend : bool, optional
         Whether to draw a legend.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A line for each width with standard errors, 0 without memory, and that of the empirical optimum, which has
-        nothing but memory; dotted, where the result holds it, the prediction for a Gaussian fitted to n images.
+        A line for each width with standard errors: 0 means no memory, the line of the empirical optimum complete
+        memory. The dotted line, where the result holds it, is the prediction for a Gaussian fitted to n images.
 
     Raises
     ------
@@ -213,20 +213,21 @@ def plot_agreement(result: xr.Dataset, *, ax: Axes | None = None, measure: str =
     Parameters
     ----------
     result : xarray.Dataset
-        As of `regime_map`; the largest width at the last step is shown.
+        What `regime_map` returns; the largest width at the last step is shown.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     measure : {"rp", "mae", "cosine"}, optional
-        P(cosine > threshold) [@Zhang2024], the share within a few grey values, or the mean cosine.
+        The share of pairs with a cosine above a threshold [@Zhang2024], the share that differs by a few grey values at
+        most, or the mean cosine.
     legend : bool, optional
         Whether to draw a legend.
 
     Returns
     -------
     matplotlib.axes.Axes
-        With standard errors: two networks on the same images, two on two sets, a network and its empirical optimum;
-        chance where it is known; of the cosine, the two optima of two sets; shaded where two disjoint sets do not fit
-        into the data.
+        Lines with standard errors for two networks on the same images, for two on two sets, and for a network and its
+        empirical optimum; chance where it is known; for the cosine, the empirical optima of the two sets. Sizes are
+        shaded where the data are too few for two disjoint sets.
 
     Raises
     ------
@@ -272,7 +273,7 @@ def plot_crossovers(result: xr.Dataset, *, ax: Axes | None = None, legend: bool 
     Parameters
     ----------
     result : xarray.Dataset
-        As of `regime_map`; the largest width is shown.
+        What `regime_map` returns; the largest width is shown.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
     legend : bool, optional
@@ -281,8 +282,8 @@ def plot_crossovers(result: xr.Dataset, *, ax: Axes | None = None, legend: bool 
     Returns
     -------
     matplotlib.axes.Axes
-        A line with standard errors for each criterion; steps at which a criterion is met at no size, or at all of them,
-        have no point.
+        A line with standard errors for each criterion. A step has no point where the criterion is met at no size, or at
+        all sizes.
 
     Raises
     ------

@@ -36,8 +36,8 @@ def plot_transition_lines(
     Returns
     -------
     matplotlib.axes.Axes
-        With a shaded band of one standard error around each line that has one. Where y scales itself, its range is
-        made longer by the strip.
+        Around each line that has a standard error there is a band of this width. Where the range of y is not fixed,
+        it is made longer by the strip.
 
     Raises
     ------
