@@ -64,7 +64,8 @@ class SameLocation:
         result = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
         for images, p in self._posteriors(x.double(), data, sums):
             result += torch.einsum("bhwm,chwm->bchw", self.spread(p), images)
-        return (result / torch.from_numpy(self.counts).to(x.device)).to(x.dtype), sums.energy
+        mean = self._shared_out(result)
+        return mean.to(x.dtype, copy=True), sums.energy, sums.total, mean
 
     def smooth(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
         """The same prediction as quotients of sums over blocks of images."""
@@ -92,15 +93,12 @@ class SameLocation:
         total, *moment = over_blocks(Step(sums, 1, 0, size, -4), data, *shared)
         if not self.average:
             return moment[0] / total.unsqueeze(1)
-        counts = torch.from_numpy(self.counts).to(x.device)
-        return over_blocks(Step(predictions, 1, 0, size, -4), data, *shared, total)[0] / counts
+        return self._shared_out(over_blocks(Step(predictions, 1, 0, size, -4), data, *shared, total)[0])
 
     @property
-    def slopes(self) -> Slopes | None:
-        """Kernels where there are; crops that predict all their pixels have smooth derivatives only."""
-        if self.windows is not None:
-            return WindowSlopes(self.windows)
-        return None if self.average else self
+    def slopes(self) -> Slopes:
+        """Kernels where there are."""
+        return self if self.windows is None else WindowSlopes(self.windows)
 
     def kept(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Kept:
         """What `pull` and `push` take."""
@@ -109,14 +107,20 @@ class SameLocation:
     def pull(
         self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, kept: Kept, cotangent: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """dL/dx = 1/sigma^2 sum_i (y_i - D) A^T c_i B and dL/dsigma = 2/sigma sum c e/sigma^2, c = w g.(y - D)."""
+        """dL/dx = 1/sigma^2 sum_i (y_i - D) A^T c_i B and dL/dsigma = 2/sigma sum c e/sigma^2, where c = w g.(y - D),
+        or what `_tilted` makes of the sums of g.(y - D) over the pixels of crops that predict all of them."""
         in_x, in_sigma = torch.zeros_like(x, dtype=torch.float64), torch.zeros_like(sigma, dtype=torch.float64)
         for some, dtype in self._routes(x, sigma, data, kept[0]):
             low, total, mean = (part[some] for part in kept)
-            g, centre = (part.to(dtype) for part in (cotangent[some], mean))
-            for images, w, logs in self._weights(x[some].to(dtype), sigma[some], data, low, total):
-                aligned = torch.einsum("bchw,chwm->bhwm", g, images) - (g * centre).sum(1).unsqueeze(-1)
-                coupling = w.mul_(aligned)
+            g, centre = (part.to(dtype) for part in (self._shared_out(cotangent[some]), mean))
+
+            def aligned(
+                images: torch.Tensor, _: torch.Tensor, g: torch.Tensor = g, a: torch.Tensor = centre
+            ) -> torch.Tensor:
+                found = torch.einsum("bchw,chwm->bhwm", g, images) - (g * a).sum(1).unsqueeze(-1)
+                return self.gather(found) if self.average else found
+
+            for images, coupling, logs in self._tilted(x[some].to(dtype), sigma[some], data, low, total, aligned):
                 in_sigma[some] -= (coupling * logs).flatten(1).sum(1)
                 held = self.spread(coupling)
                 in_x[some] += torch.einsum("bhwm,chwm->bchw", held, images) - centre * held.sum(-1).unsqueeze(1)
@@ -132,18 +136,47 @@ class SameLocation:
         kept: Kept,
         tangents: tuple[torch.Tensor, torch.Tensor],
     ) -> torch.Tensor:
-        """dD = sum_i w_i (y_i - D) (-A (v.(D - y_i)) B^T + 2 sigma dsigma e_i/sigma^2) / sigma^2."""
+        """dD = sum_i w_i (y_i - D) (-A (v.(D - y_i)) B^T + 2 sigma dsigma e_i/sigma^2) / sigma^2, the mean over crops
+        of the same with `_tilted` weights where they predict all their pixels."""
         moved = torch.zeros_like(x, dtype=torch.float64)
         growth = (2 * sigma.double() * tangents[1].double()).nan_to_num(posinf=0, neginf=0)
         for some, dtype in self._routes(x, sigma, data, kept[0]):
             low, total, mean = (part[some] for part in kept)
             v, centre = (part.to(dtype) for part in (tangents[0][some], mean))
             by_energy = growth[some, None, None, None].to(dtype)
-            for images, w, logs in self._weights(x[some].to(dtype), sigma[some], data, low, total):
-                slope = (v * centre).sum(1).unsqueeze(-1) - torch.einsum("bchw,chwm->bhwm", v, images)
-                tilted = w.mul_(self.gather(slope) + by_energy * logs).neg_()
-                moved[some] += torch.einsum("bhwm,chwm->bchw", tilted, images) - centre * tilted.sum(-1).unsqueeze(1)
-        return (moved * _alive(sigma)[:, None, None, None]).to(x.dtype)
+
+            def slope(
+                images: torch.Tensor,
+                logs: torch.Tensor,
+                v: torch.Tensor = v,
+                a: torch.Tensor = centre,
+                by_energy: torch.Tensor = by_energy,
+            ) -> torch.Tensor:
+                change = torch.einsum("bchw,chwm->bhwm", v, images) - (v * a).sum(1).unsqueeze(-1)
+                return self.gather(change) - by_energy * logs
+
+            for images, tilted, _ in self._tilted(x[some].to(dtype), sigma[some], data, low, total, slope):
+                held = self.spread(tilted) if self.average else tilted
+                moved[some] += torch.einsum("bhwm,chwm->bchw", held, images) - centre * held.sum(-1).unsqueeze(1)
+        return (self._shared_out(moved) * _alive(sigma)[:, None, None, None]).to(x.dtype)
+
+    def _tilted(
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        data: torch.Tensor,
+        low: torch.Tensor,
+        total: torch.Tensor,
+        factor: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> Iterator[Tensors]:
+        """Blocks of images with w (f - sum w f) of their crops and the logarithms of w, f being `factor` of both. The
+        mean is left out where crops predict one pixel: their w sum to nothing against y - D."""
+        shared, mean = (x, sigma, data, low, total), torch.zeros((), dtype=x.dtype, device=x.device)
+        if self.average:
+            for images, w, logs in self._weights(*shared):
+                mean = mean + w.mul_(factor(images, logs)).sum(-1, keepdim=True)
+        for images, w, logs in self._weights(*shared):
+            yield images, w.mul_(factor(images, logs).sub_(mean)), logs
 
     def _weights(
         self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor, total: torch.Tensor
@@ -214,10 +247,11 @@ class SameLocation:
         """The transpose: sums over the crops that hold each pixel."""
         return _sandwich(maps, *(matrix.T for matrix in self._matrices(maps)))
 
-    @property
-    def counts(self) -> Array:
-        """Number of crops that hold each pixel, (height, width)."""
-        return np.outer(self.rows.sum(0), self.columns.sum(0))
+    def _shared_out(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps (batch, channels, height, width) over the number of crops that predict each pixel."""
+        if not self.average:
+            return maps
+        return maps / torch.from_numpy(np.outer(self.rows.sum(0), self.columns.sum(0))).to(maps.device)
 
     def _posteriors(
         self, x: torch.Tensor, data: torch.Tensor, sums: WeightedSums
