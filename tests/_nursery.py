@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import tempfile
+import threading
 import warnings
 
 
@@ -69,6 +70,7 @@ def import_commands():
 
 def main():
     import torch
+    from tqdm import tqdm
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -82,6 +84,7 @@ def main():
         kind, *arguments = shlex.split(line)
         child = os.fork()
         if child == 0:
+            tqdm.set_lock(threading.RLock())  # the other one is shared: who is killed while holding it stops all
             code = {"sweep": sweep_job, "train": train_job, "command": command_job}[kind](*arguments)
             os._exit(code or 0)
         print(child, flush=True)
