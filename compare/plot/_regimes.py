@@ -63,11 +63,8 @@ def plot_regime_map(
 
     Examples
     --------
-    >>> from idealscore.learned.data import load
-    >>> from idealscore.compare import RegimePlan, regime_map
-    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
-    ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
-    >>> ax = plot_regime_map(regime_map(load("digits"), tiny, show=False))
+    >>> from idealscore.paper_figs.catalogue import saved  # a map that ships with the package
+    >>> ax = plot_regime_map(saved("regime_map"))
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('images $n$', 'noise level $\\sigma$')
     """
@@ -180,11 +177,8 @@ def plot_test_train_gap(
 
     Examples
     --------
-    >>> from idealscore.learned.data import load
-    >>> from idealscore.compare import RegimePlan, regime_map
-    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
-    ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
-    >>> ax = plot_test_train_gap(regime_map(load("digits"), tiny, show=False))
+    >>> from idealscore.paper_figs.catalogue import saved  # a map that ships with the package
+    >>> ax = plot_test_train_gap(saved("regime_map"))
     >>> ax.get_ylabel().splitlines()
     ['held-out less', 'training error']
     """
@@ -238,11 +232,8 @@ def plot_agreement(result: xr.Dataset, *, ax: Axes | None = None, measure: str =
 
     Examples
     --------
-    >>> from idealscore.learned.data import load
-    >>> from idealscore.compare import RegimePlan, regime_map
-    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
-    ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
-    >>> plot_agreement(regime_map(load("digits"), tiny, show=False), measure="cosine").get_ylabel()
+    >>> from idealscore.paper_figs.catalogue import saved  # a map that ships with the package
+    >>> plot_agreement(saved("regime_map"), measure="cosine").get_ylabel()
     'mean cosine'
     """
     check.choice("measure", measure, MEASURES)

@@ -37,11 +37,8 @@ def regime_figure(result: xr.Dataset) -> Figure:
 
     Examples
     --------
-    >>> from idealscore.learned.data import load
-    >>> from idealscore.compare import RegimePlan, regime_map
-    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
-    ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
-    >>> len(regime_figure(regime_map(load("digits"), tiny, show=False)).axes)
+    >>> from idealscore.paper_figs.catalogue import saved  # a map that ships with the package
+    >>> len(regime_figure(saved("regime_map")).axes)
     8
     """
     import matplotlib.pyplot as plt
