@@ -3,10 +3,12 @@
 `python benchmarks/full_scale.py --device cpu` (or cuda) counts the operations of one image through each network,
 forward and backward, multiplies by the steps, batches and networks of the plan, measures on this device how fast each
 network is trained, and prints a table in Markdown. `--count` leaves the measurement out. What networks are asked
-without training, by samplers above all, counts a third.
+without training, by samplers above all, counts a third. On a CPU it is the time of the processor that counts, so that
+hours are hours of a core, whatever else runs there; `--batch` then takes fewer images at once than the plan.
 """
 
 import argparse
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -18,13 +20,15 @@ from idealscore.compare.regimes import RegimePlan
 from idealscore.learned.data import ImageData
 from idealscore.learned.networks import NETWORKS, NetworkDenoiser
 from idealscore.learned.training import TrainConfig
-from idealscore.learned.training._estimate import _pass_of, _seconds_of_a_step
+from idealscore.learned.training._estimate import _pass_of
 from idealscore.learned.training.batches import Batches
 from idealscore.learned.training.loop import Loop
 from idealscore.paper_figs.composition.frequency import PLAN as FREQUENCY
 from idealscore.paper_figs.composition.frequency import RARE
 from idealscore.paper_figs.hierarchy.images import PLAN as IMAGES
 from idealscore.paper_figs.networks._regime_runs import FULL as REGIMES
+
+TIMED_STEPS = 3
 
 
 @dataclass
@@ -98,20 +102,31 @@ def operations(network: NetworkDenoiser) -> int:
     return _pass_of(network, data, TrainConfig(steps=1, batch=1, warmup=0))[1]
 
 
-def images_per_second(work: Work, network: NetworkDenoiser, device: str) -> float:
+def images_per_second(work: Work, network: NetworkDenoiser, device: str, batch: int) -> float:
     """How fast the network is trained on the device."""
     network = network.to(device)
-    config = TrainConfig(steps=3, batch=work.batch, warmup=0)
+    config = TrainConfig(steps=TIMED_STEPS + 1, batch=batch, warmup=0)
     config = replace(config, precision=work.precision) if device != "cpu" else config
-    data = ImageData(torch.rand(work.batch, *network.shape))
+    data = ImageData(torch.rand(batch, *network.shape))
     loop = Loop(network, [Batches(network, data, config, None, torch.device(device))], config, {}, None)
-    return work.batch / _seconds_of_a_step(loop)
+    clock = time.process_time if device == "cpu" else time.perf_counter
+
+    def step() -> None:
+        loop._step()
+        loop.pending[-1].cpu()  # waits for the device
+
+    step()  # the first may be slower
+    begun = clock()
+    for _ in range(TIMED_STEPS):
+        step()
+    return batch * TIMED_STEPS / (clock() - begun)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", action="store_true", help="count only")
+    parser.add_argument("--batch", type=int, default=0, help="images at once (default: those of the plan)")
     chosen = parser.parse_args()
     print("| paper | runs | parameters | GFLOP an image | images trained | images asked | PFLOP | images/s | hours |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -120,7 +135,8 @@ def main() -> None:
         network = work.network()
         key = network.n_parameters, work.batch
         if key not in rates:
-            speed = float("nan") if chosen.count else images_per_second(work, work.network(), chosen.device)
+            batch = chosen.batch or work.batch
+            speed = float("nan") if chosen.count else images_per_second(work, work.network(), chosen.device, batch)
             rates[key] = operations(network), speed
         flops, speed = rates[key]
         equal = work.trained + work.asked / 3  # a forward pass is a third of forward and backward

@@ -22,10 +22,8 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import xarray as xr
 
@@ -37,22 +35,18 @@ from ..._support.files.lock import held
 from ..._support.typed import typed
 from ..._support.types import Device, FilePath
 from ...errors import ArgumentError, DataFileError
-from ...learned import checkpoint
-from ...learned.data._kept import keep, kept
 from ...learned.data.images import ImageData
-from ...learned.networks import EnsembleDenoiser, NetworkDenoiser
-from ...learned.training.ensemble import train_ensemble
+from ...learned.networks import NetworkDenoiser
 from ...learned.training.noise_levels import noise_from_text
-from ...sweeping._spread import Cluster, refuse_with, spread
+from ...sweeping._spread import Cluster, refuse_with
 from ..comparison._own_levels.trained_range import noise_range
 from ..measures._memorisation import Features
 from ..measures.duplicates import exact_duplicates
 from ._predicted_from_spectrum import predicted_from_spectrum
 from ._summary import summary
-from .cell import ROLES, measure
 from .cost import differences, measured_cost
-from .ground import Ground
 from .plan import RegimePlan
+from .work import Work, on_device, share, spread_over
 
 __all__ = ["RegimePlan", "regime_map", "regime_networks"]
 
@@ -123,7 +117,7 @@ def regime_map(
     ------
     ArgumentError
         If the data have fewer images than a size, `workers` is not positive, or the budget is too small for the
-        smallest map; for a cluster without `run_dir`, or with features or a budget.
+        smallest map; for a `started` that is no time; for a cluster without `run_dir`, or with features or a budget.
     ClusterError
         If no scheduler answers, or a job fails on a worker; what is done is kept.
     DataFileError
@@ -146,7 +140,7 @@ def regime_map(
     {'n_train': 2, 'width': 1, 'step': 1, 'inputs': 2, 'sigma': 2, 'theory': 2}
     """
     plan = plan or RegimePlan()
-    started = time.monotonic() if started is None else started
+    started = time.monotonic() if started is None else check.real("started", started)
     workers = check.integer("workers", workers, 1)
     refuse_with(cluster is not None, features=features, budget=budget)
     if cluster is not None and run_dir is None:
@@ -163,16 +157,16 @@ def regime_map(
             _settle(folder, plan, data, features)
         plan, cost = _planned(plan, data, folder, workers, budget, announce, started)
         _settle(folder, plan, data, features)
-        work = _Work(plan, _on(pool, device), _on(held_out, device), folder, features)
+        work = Work(plan, on_device(pool, device), on_device(held_out, device), folder, features)
         trainings = [(width, repeat) for repeat in range(plan.repeats) for width in plan.widths[::-1]]
         grounds = [(size, repeat) for repeat in range(plan.repeats) for size in plan.sizes[::-1]]
         shares = _shares(cost)
         if cluster is not None:
-            _spread(folder, data, plan, cluster, device, show)
+            spread_over(folder, data, plan, cluster, device, show)
         with progress.overall(sum(shares), "regime map", show) as bar:
             try:
-                _share(work.train, trainings, workers, bar, shares[0] / len(trainings) / plan.steps)
-                _share(work.measure, grounds, workers, bar, shares[1] / len(grounds) / (1 + work.cells_of_a_ground))
+                share(work.train, trainings, workers, bar, shares[0] / len(trainings) / plan.steps)
+                share(work.measure, grounds, workers, bar, shares[1] / len(grounds) / (1 + work.cells_of_a_ground))
             except KeyboardInterrupt:
                 if announce is not None and run_dir is not None:
                     announce(f"stopped; what is done is kept in {folder}, from which the same command goes on")
@@ -215,6 +209,15 @@ def regime_networks(
     list of (ImageData, NetworkDenoiser)
         Two networks on one set, from different starts, and one on the other set.
 
+    Raises
+    ------
+    ArgumentError
+        If the plan has no such size, width or repeat.
+    DataFileError
+        If `run_dir` holds no map, or that of another plan or data.
+    CheckpointError
+        If the map was stopped before these networks were trained.
+
     Examples
     --------
     >>> from idealscore.learned.data import load
@@ -225,19 +228,37 @@ def regime_networks(
     ...     [len(images) for images, _ in regime_networks(load("digits"), tiny, folder, size=8, width=8)]
     [8, 8, 8]
     """
+    for name, value, known in (
+        ("size", size, plan.sizes), ("width", width, plan.widths), ("repeat", repeat, range(plan.repeats)),
+    ):  # fmt: skip
+        if check.integer(name, value, 0) not in known:
+            raise ArgumentError(name, f"is {value}", f"pass one of the plan's: {', '.join(map(str, known))}")
+    file = Path(run_dir) / "regimes.json"
+    if not file.is_file() or _text(file) not in (_description(plan, data, False), _description(plan, data, True)):
+        raise DataFileError("run_dir", f"{run_dir} holds no regime map of this plan and data", "pass the map's folder")
     pool, held_out = plan.pool(data)
-    work = _Work(plan, pool, held_out, Path(run_dir), None)
+    work = Work(plan, pool, held_out, Path(run_dir), None)
     first, other = plan.sets(pool, size, repeat)
-    return list(zip((first, first, other), work.networks(size, width, repeat, plan.steps), strict=True))
+    with check.speaking_of("run_dir"):
+        networks = work.networks(size, width, repeat, plan.steps)
+    return list(zip((first, first, other), networks, strict=True))
 
 
 def _settle(folder: Path, plan: RegimePlan, data: ImageData, features: Features | None) -> None:
     """Write down what a fresh folder holds; refuse one that holds another map."""
-    made = {"plan": plan.describe(), "data": data.fingerprint, "features": features is not None}
-    text, file = json.dumps(made, indent=2), folder / "regimes.json"
-    if file.exists() and file.read_text(encoding="utf-8").strip() != text:
+    text, file = _description(plan, data, features is not None), folder / "regimes.json"
+    if file.exists() and _text(file) != text:
         raise DataFileError("run_dir", f"{folder} holds a regime map of another plan or data", "pass another folder")
     _results.write_text(file, text + "\n")
+
+
+def _description(plan: RegimePlan, data: ImageData, with_features: bool) -> str:
+    """What the folder of a map says of it."""
+    return json.dumps({"plan": plan.describe(), "data": data.fingerprint, "features": with_features}, indent=2)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _planned(
@@ -280,120 +301,3 @@ def _shares(cost: Plan | None) -> tuple[float, float]:
         return 1.0, 1.0
     training = cost.parts[0].seconds
     return training, cost.seconds - training
-
-
-def _on(data: ImageData, device: Device) -> ImageData:
-    labels = None if data.labels is None else data.labels.to(device)
-    return replace(data, images=data.images.to(device), labels=labels)
-
-
-def _share(work: Callable, jobs: Sequence[tuple], workers: int, bar: progress.Overall, unit: float) -> None:
-    """Do the jobs; each says how many units it did, as it goes where there is one process."""
-    if workers == 1:
-        for job in jobs:
-            work(*job, done=lambda units: bar.update(units * unit))
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
-    for units in cast("Iterable[int]", parallel(delayed(work)(*job) for job in jobs)):
-        bar.update(units * unit)
-
-
-def _spread(
-    folder: Path, data: ImageData, plan: RegimePlan, cluster: Cluster, device: Device, show: bool | None
-) -> None:
-    """Train and measure on the workers of a cluster; what they leave in the folder is then not done again."""
-    jobs = folder / "jobs"
-    keep(data, jobs / "data.safetensors")
-    fixed = {"folder": str(folder.absolute()), "device": str(device)}
-    repeats = range(plan.repeats)
-    for function, axis, values in ((train_width, "width", plan.widths), (measure_size, "size", plan.sizes)):
-        grid = {"repeat": repeats, axis: values[::-1]}
-        spread(function, grid, jobs / function.__name__, fixed=fixed, cluster=cluster, show=show)
-
-
-def train_width(repeat: int, width: int, folder: str, device: str) -> int:
-    """On a worker: the networks of one width and repeat of the map in `folder`; the number of steps."""
-    return _work_of(Path(folder), device).train(width, repeat)
-
-
-def measure_size(repeat: int, size: int, folder: str, device: str) -> int:
-    """On a worker: the cells of one size and repeat of the map in `folder`; their number and one."""
-    return _work_of(Path(folder), device).measure(size, repeat)
-
-
-def _work_of(folder: Path, device: str) -> _Work:
-    """The jobs of a map, from what its folder holds."""
-    plan = RegimePlan.of(json.loads((folder / "regimes.json").read_text(encoding="utf-8"))["plan"])
-    pool, held_out = plan.pool(kept(folder / "jobs" / "data.safetensors"))
-    return _Work(plan, _on(pool, device), _on(held_out, device), folder, None)
-
-
-def _silent(units: int) -> None:
-    """Nobody hears of the progress."""
-
-
-class _Work:
-    """The jobs of a map. Each leaves its result in the folder and does nothing where that is already there."""
-
-    def __init__(
-        self, plan: RegimePlan, pool: ImageData, held_out: ImageData, folder: Path, features: Features | None
-    ) -> None:
-        self.plan, self.pool, self.held_out, self.folder, self.features = plan, pool, held_out, folder, features
-
-    def cell_path(self, size: int, width: int, repeat: int, step: int) -> Path:
-        return self.folder / "cells" / f"n{size}-width{width}-repeat{repeat}-step{step}.nc"
-
-    def ground_path(self, size: int, repeat: int) -> Path:
-        return self.folder / "optima" / f"n{size}-repeat{repeat}.nc"
-
-    def run_path(self, width: int, repeat: int) -> Path:
-        return self.folder / "networks" / f"width{width}-repeat{repeat}"
-
-    @property
-    def cells_of_a_ground(self) -> int:
-        """How many cells are measured against one pair of training sets."""
-        return len(self.plan.widths) * len(self.plan.measured_steps)
-
-    def train(self, width: int, repeat: int, done: Callable[[int], object] = _silent) -> int:
-        """The networks of one width and repeat on all sizes, in one pass; the number of steps."""
-        plan = self.plan
-        count = len(plan.sizes) * len(ROLES)
-        seeds = [repeat * count + i for i in range(count)]
-        networks = [plan.build(width, self.pool, plan.seed + seed).to(self.pool.images.device) for seed in seeds]
-        sets = [part for size in plan.sizes for part in self._three(size, repeat)]
-        recipe = plan.recipe(repeat)
-        stream_seeds = [plan.seed + seed for seed in seeds]
-        train_ensemble(networks, sets, recipe, self.run_path(width, repeat), seeds=stream_seeds, show=False, done=done)
-        return plan.steps
-
-    def _three(self, size: int, repeat: int) -> tuple[ImageData, ImageData, ImageData]:
-        first, other = self.plan.sets(self.pool, size, repeat)
-        return first, first, other
-
-    def networks(self, size: int, width: int, repeat: int, step: int) -> list[NetworkDenoiser]:
-        """The three networks of a cell."""
-        path = self.run_path(width, repeat) / "snapshots" / f"step-{step:09d}.safetensors"
-        ensemble = checkpoint.load(path, self.pool.images.device)
-        assert isinstance(ensemble, EnsembleDenoiser)
-        start = self.plan.sizes.index(size) * len(ROLES)
-        return [ensemble.network(i) for i in range(start, start + len(ROLES))]
-
-    def measure(self, size: int, repeat: int, done: Callable[[int], object] = _silent) -> int:
-        """All cells of one size and repeat: every width and step, against the same optima; their number and one."""
-        cells = [(width, step) for width in self.plan.widths for step in self.plan.measured_steps]
-        missing = [cell for cell in cells if not self.cell_path(size, cell[0], repeat, cell[1]).exists()]
-        done(len(cells) - len(missing))
-        if not missing and self.ground_path(size, repeat).exists():
-            done(1)
-            return 1 + len(cells)
-        ground = Ground(self.plan, self.pool, self.held_out, size, repeat)
-        if not self.ground_path(size, repeat).exists():
-            _results.save(ground.nulls(self.features), self.ground_path(size, repeat))
-        done(1)
-        for width, step in missing:
-            found = measure(self.networks(size, width, repeat, step), ground, self.features)
-            _results.save(found, self.cell_path(size, width, repeat, step))
-            done(1)
-        return 1 + len(cells)

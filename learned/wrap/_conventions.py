@@ -134,7 +134,17 @@ class Questions:
         self.noisy = torch.cat(noisy)
         self.clean = images.repeat(len(noisy), *[1] * (images.ndim - 1))
         self.sigma = torch.from_numpy(levels).to(images).repeat_interleave(self.draws * len(images))
-        self.featureless = variance * levels**2 / (variance + levels**2)
+        self.variance, self.featureless = variance, variance * levels**2 / (variance + levels**2)
+
+    @property
+    def unit(self) -> Array:
+        """What each image adds to the log of the featureless error, mean over levels, by the variance (delta method).
+
+        An image of large deviations raises the error and its unit alike, so that their ratio scatters less than either.
+        """
+        flat = self.images.double().flatten(1)
+        own = (flat - flat.mean()).square().mean(1).numpy(force=True) / self.variance - 1
+        return float(self.featureless.mean() / self.variance) * own
 
     def answers(
         self, net: object, asked: Asked, chosen: list[str], condition: ArrayLike | None

@@ -145,8 +145,10 @@ def identify(
     data = data[: max(MANY, -(-ENOUGH // entries)) if n_images is None else check.integer("n_images", n_images, 2)]
     check.integer("n_levels", n_levels, 2)
     told = _told(condition, len(data))
-    if not 0 < std < check.LARGEST_SIGMA:
-        raise ArgumentError("images", f"have the standard deviation {std:g}", "pass images that differ, in their unit")
+    variance = float(data.double().var(correction=0))
+    if not 0 < std < check.LARGEST_SIGMA or not variance:
+        problem = f"have the standard deviation {std if variance else 0.0:g} in the first {len(data)}"
+        raise ArgumentError("images", problem, "pass images that differ, in their unit")
     spans = ranges(mean, std) if range is None else [None if tuple(range) == (-1, 1) else range]
     clocks = timings(clock, known, check.integer("n_steps", n_steps, 4))
     asked = [Asked(timing, span) for timing in clocks if clock in (None, timing.name) for span in spans]
@@ -154,7 +156,7 @@ def identify(
         raise ArgumentError("clock", f"'{clock}' does not go with a schedule", "leave one of them out")
     levels, asked = common_levels(asked, std / WIDE, std * WIDE, n_levels)
     enough = ENOUGH // 8
-    first = Questions(data[: max(FEW, -(-enough // entries))], levels, std**2, seed, enough)
+    first = Questions(data[: max(FEW, -(-enough // entries))], levels, variance, seed, enough)
     errors: dict[Convention, tuple[Array, Array]] = {}
     refused: list[IdealScoreError] = []
     for one in progress.bar(asked, label="conventions", show=show):
@@ -166,16 +168,16 @@ def identify(
         raise DenoiserContractError("net", problem, "it is called as f(z, time), or f(z, time, condition)")
     best = sorted(errors, key=lambda how: log_error(errors[how][0])[0])
     finalists = list(dict.fromkeys(Asked(how.timing, how.range) for how in best))[:FINAL]
-    final = Questions(data, levels, std**2, seed)
+    final = Questions(data, levels, variance, seed)
     second, _ = all_errors(final, net, finalists, chosen, told)
-    found = _ranking(second)
+    found = _ranking(second, final.unit)
     if (close := _contenders(found)) is not None:
-        more = Questions(data, levels, std**2, seed, CLOSER * ENOUGH)
+        more = Questions(data, levels, variance, seed, CLOSER * ENOUGH)
         asked = list(dict.fromkeys(Asked(each.convention.timing, each.convention.range) for each in close))
         third, _ = all_errors(more, net, asked, chosen, told)
         again = {each.convention: third[each.convention] for each in close if each.convention in third}
         second |= again
-        found = [*_ranking(again), *(each for each in found if each.convention not in again)]
+        found = [*_ranking(again, final.unit), *(each for each in found if each.convention not in again)]
     return _judged(net, final, found, second, told, len(errors), counting=clock is None)
 
 
@@ -204,16 +206,16 @@ def _told(condition: ArrayLike | None, n: int) -> ArrayLike | None:
     return given[:n] if given.ndim else given
 
 
-def _ranking(errors: Mapping[Convention, tuple[Array, Array]]) -> list[Ranked]:
-    """The best conventions, the smallest error first."""
+def _ranking(errors: Mapping[Convention, tuple[Array, Array]], unit: Array) -> list[Ranked]:
+    """The best conventions, the smallest error first; `unit` is what each image adds to the log of the unit."""
     order = sorted(errors, key=lambda how: log_error(errors[how][0])[0])[:SHOWN]
-    return [_ranked(how, errors[how][0], errors[order[0]][0] if how != order[0] else None) for how in order]
+    return [_ranked(how, errors[how][0], unit, errors[order[0]][0] if how != order[0] else None) for how in order]
 
 
-def _ranked(how: Convention, errors: Array, best: Array | None) -> Ranked:
+def _ranked(how: Convention, errors: Array, unit: Array, best: Array | None) -> Ranked:
     value, parts = log_error(errors)
     behind = (0.0, 0.0) if best is None else lead(best, errors)
-    return Ranked(how, math.exp(value), math.exp(value) * float(mean_error(parts)[1]), *behind)
+    return Ranked(how, math.exp(value), math.exp(value) * float(mean_error(parts - unit)[1]), *behind)
 
 
 def _contenders(ranking: list[Ranked]) -> list[Ranked] | None:

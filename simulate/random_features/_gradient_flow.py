@@ -84,8 +84,8 @@ def gradient_flow(
     -------
     xarray.Dataset
         Over `tau`: `train`, `test`, `gap` (test less train) and `null_gap`, each with `_stderr`. Over `repeat`:
-        `half_gap_time`, at which half of the final gap is there, and `best_test_time`, of the least test loss; over
-        `(repeat, mode)` the `eigenvalues` of U, increasing.
+        `half_gap_time`, at which half of the final gap is there (NaN where it does not rise to that within `times`),
+        and `best_test_time`, of the least test loss; over `(repeat, mode)` the `eigenvalues` of U, increasing.
 
     Raises
     ------
@@ -116,7 +116,8 @@ def gradient_flow(
         raise ArgumentError("times", "are negative or do not increase", "pass increasing times >= 0")
     check_spectrum(spectrum)
     phi = ACTIVATIONS[check.choice("activation", activation, ACTIVATIONS)]
-    sigma = float((noise if isinstance(noise, NoiseLevel) else NoiseLevel(noise)).sigma)
+    with check.speaking_of("noise"):
+        sigma = float((noise if isinstance(noise, NoiseLevel) else NoiseLevel(noise)).sigma)
     if not 0 < sigma < math.inf:
         raise ArgumentError("noise", f"is sigma = {sigma}", "pass a noise level above 0 and finite")
     root = np.sqrt(check.float_array("spectrum", spectrum).clip(0))
@@ -152,7 +153,7 @@ def _moments(
 ) -> _Moments:
     """Means over noised data, each of `data` equally often, or over fresh ones."""
     p, d = W.shape
-    c, spread = 1 / math.sqrt(1 + sigma**2), sigma / math.sqrt(1 + sigma**2)
+    c, spread = 1 / math.hypot(1, sigma), sigma / math.hypot(1, sigma)
     U, V, power, done = np.zeros((p, p)), np.zeros((p, d)), 0.0, 0
     total = draws if data is None else draws // len(data) * len(data)
     while done < total:
@@ -172,7 +173,7 @@ def _moments(
 def _losses(training: _Moments, population: _Moments, tau: Array, sigma: float) -> tuple[Array, Array, Array]:
     """(eigenvalues of U, training loss, test loss), the losses over tau."""
     p, d = training.V.shape
-    delta = sigma**2 / (1 + sigma**2)
+    delta = (sigma / math.hypot(1, sigma)) ** 2
     values, Q = np.linalg.eigh(training.U)
     values = values.clip(0)
     V, new_U, new_V = Q.T @ training.V, Q.T @ population.U @ Q, Q.T @ population.V

@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from idealscore.compare import bumps, null_transitions, track
+from idealscore.compare import RegimePlan, bumps, null_transitions, regime_map, track
 from idealscore.compare.bumps import BumpPlan
+from idealscore.learned.data import ImageData
 from idealscore.learned.wrap import Clock
 from idealscore.paper_figs import catalogue
 from idealscore.simulate.bumps import BumpCanvas
+from idealscore.simulate.percolation import sweep
 from idealscore.theory import GaussianDenoiser
 
 CALLS: dict[str, Callable[[], dict[str, Any]]] = {}
@@ -182,6 +184,35 @@ def _() -> dict[str, Any]:
     return {"result": _regimes()}
 
 
+PLAN = RegimePlan(
+    sizes=(2,), widths=(2,), depth=1, repeats=1, held_out=2, steps=2, batch=2, snapshots=1, first_step=1, levels=1,
+    n_images=2, n_pairs=2, n_samples=2, theories=("empirical",),
+)  # fmt: skip
+
+
+@cache
+def _dots() -> ImageData:
+    return ImageData(torch.arange(10.0).sin().reshape(10, 1, 1, 1))
+
+
+@call_of("compare.regimes.regime_map")
+def _() -> dict[str, Any]:
+    nothing = dict.fromkeys(("run_dir", "features", "cluster", "announce", "started", "show"))
+    return {"data": _dots(), "plan": PLAN, "workers": 1, "device": "cpu", "budget": "", **nothing}
+
+
+@cache
+def _mapped() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    regime_map(_dots(), PLAN, folder.name, show=False)
+    return folder
+
+
+@call_of("compare.regimes.regime_networks")
+def _() -> dict[str, Any]:
+    return {"data": _dots(), "plan": PLAN, "run_dir": _mapped().name, "size": 2, "width": 2, "repeat": 0}
+
+
 @call_of("compare.plot.plot_regime_map")
 def _() -> dict[str, Any]:
     return {"result": _regimes(), "ax": None, "along": "step", "inputs": "held-out", "sigma": 0.5}
@@ -231,3 +262,31 @@ def _() -> dict[str, Any]:
 def _() -> dict[str, Any]:
     gaussian = GaussianDenoiser(torch.zeros(2), torch.diag(torch.tensor([4.0, 1.0])))
     return {"denoiser": gaussian, "x": torch.arange(6.0).sin().reshape(3, 2), "sigmas": [0.5, 1.0]}
+
+
+@cache
+def _sweeps() -> list[Any]:
+    return [sweep("square", "bond", size, 40, quantities=("largest", "wrapping")) for size in (4, 8)]
+
+
+@call_of("simulate.percolation.critical_exponents")
+def _() -> dict[str, Any]:
+    return {"sweeps": _sweeps(), "p": 0.5}
+
+
+@call_of("simulate.percolation.estimate_threshold")
+def _() -> dict[str, Any]:
+    return {"sweeps": _sweeps(), "event": "horizontal"}
+
+
+@call_of("simulate.random_features.gradient_flow")
+def _() -> dict[str, Any]:
+    few = {"n": 4, "features": 8, "draws": 40, "repeats": 2}
+    return {
+        "times": [0.0, 1.0, 100.0],
+        "spectrum": [2.0, 1.0, 0.5],
+        "noise": 0.5,
+        "activation": "tanh",
+        "seed": 0,
+        **few,
+    }

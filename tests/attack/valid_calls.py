@@ -83,6 +83,7 @@ NAN_ANSWERS = {
     "compare.measures.power_law": "there are fewer than two points",
     "compare.transitions.measured_transitions": "the measured curve does not fall that far at these noise levels",
     "compare.transitions.null_transitions": "the data or a null do not have this transition",
+    "simulate.random_features.gradient_flow": "the gap does not rise to half of its end within the times",
 }
 ALIASES = {"learned.data.load.source": "data", "learned.load_network.source": "path"}
 FEW = 4

@@ -134,6 +134,20 @@ def test_nothing_depends_on_the_folder_and_networks_can_be_taken_from_it(made, d
     assert lone.sizes["n_train"] == 1 and np.isnan(lone.crossover).all()
 
 
+@pytest.mark.parametrize("name", ["size", "width", "repeat"])
+def test_networks_that_the_map_does_not_hold_are_refused_by_name(made, digits, name):
+    which = {"size": 4, "width": 8, "repeat": 0} | {name: 5}
+    with pytest.raises(ArgumentError, match=f"^{name}: is 5; pass one of the plan's: "):
+        regime_networks(digits, PLAN, made[0], **which)
+
+
+def test_a_folder_of_another_map_or_of_none_is_refused(made, digits, tmp_path):
+    other = RegimePlan(sizes=(4,), **TINY)
+    for folder, plan in ((made[0], other), (tmp_path, PLAN)):
+        with pytest.raises(DataFileError, match=r"^run_dir: .* holds no regime map of this plan and data"):
+            regime_networks(digits, plan, folder, 4, 8)
+
+
 @pytest.mark.slow
 def test_workers_change_nothing(made, digits, tmp_path):
     xr.testing.assert_equal(regime_map(digits, PLAN, tmp_path, workers=2), made[1])

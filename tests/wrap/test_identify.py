@@ -244,6 +244,8 @@ def test_bad_input_is_refused():
         wrap.identify(net, X0[:1])
     with pytest.raises(ArgumentError, match="differ"):
         wrap.identify(net, torch.ones(4, 2))
+    with pytest.raises(ArgumentError, match="in the first 4; pass images that differ"):
+        wrap.identify(net, torch.cat([torch.ones(4, 2), torch.zeros(4, 2)]), n_images=4)
     with pytest.raises(UnknownNameError):
         wrap.identify(net, X0, predicts="epsilon")
     with pytest.raises(UnknownNameError):
