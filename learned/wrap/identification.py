@@ -40,7 +40,9 @@ class Identification:
         Event shape of the images.
     ranking : tuple
         The best conventions, smallest error first, each with `convention`, `error` and `error_stderr` (in units of the
-        error of a Gaussian that knows only mean and variance of the images), and how far it is `behind` the first.
+        error of a Gaussian that knows only mean and variance of the images), and how far it is `behind` the first. The
+        standard error is over the images, which set that unit too; the noise levels are taken as given. The least of
+        several close errors is biased downwards.
     alike : tuple of int
         Places in the ranking whose answers are those of the first within 1 % of its error: other words for the same.
     tried : int
