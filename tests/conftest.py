@@ -1,8 +1,10 @@
 """Shared settings: derandomised property tests, slow tests on request, one torch thread per worker.
 
+Of a test marked `sampled` the suite runs a share of the cases, `--run-slow` all.
 --last-bits SEED runs each test as on another processor (last_bits.py).
 """
 
+import hashlib
 import os
 
 import pytest
@@ -54,10 +56,18 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(away)
     if config.getoption("--run-slow"):
         return
-    skip = pytest.mark.skip(reason="slow: run with --run-slow")
     for item in items:
+        chosen = item.get_closest_marker("sampled")
+        if chosen is not None and not in_sample(item.name, *chosen.args):
+            item.add_marker("slow")
         if "slow" in item.keywords:
-            item.add_marker(skip)
+            item.add_marker(pytest.mark.skip(reason="slow: run with --run-slow"))
+
+
+def in_sample(name, share, *always):
+    """Whether a case is one of the `share` that the suite runs, by a hash of its name, or one that it always runs."""
+    number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest())
+    return number < share * 2**32 or any(f"[{one}]" in name for one in always)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -47,6 +47,7 @@ def tiny():
 
 
 @pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.sampled(0.5)
 def test_studies_measure_and_resume(name, tiny, tmp_path):
     function = getattr(bumps, STUDIES[name])
     first, again = function(tiny, 3, tmp_path), function(tiny, 3, tmp_path)
@@ -129,6 +130,7 @@ def test_an_unknown_scale_is_refused():
 
 
 @pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.sampled(0.5)
 def test_figures_draw_what_their_study_makes(name, tiny, monkeypatch):
     from matplotlib import pyplot as plt
 

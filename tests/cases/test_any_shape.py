@@ -77,6 +77,7 @@ def cloud(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_commands_on_points(cloud, capsys, monkeypatch):
     monkeypatch.chdir(cloud)
     few = ["--levels", "2", "--n-images", "8", "--n-noise", "1"]

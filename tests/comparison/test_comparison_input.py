@@ -149,6 +149,7 @@ def test_constant_pixels_do_no_harm(split):
     assert bool(np.isfinite(result.score_error).all()) and bool(np.isfinite(result.transition_sigma).all())
 
 
+@pytest.mark.slow
 def test_the_command_takes_several_models(capsys, tmp_path, split):
     digits = load("digits")
     for seed in (0, 1):

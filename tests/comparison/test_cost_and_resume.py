@@ -75,6 +75,7 @@ def test_levels_of_another_network_are_not_taken(split, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_damaged_level_is_computed_again(split, tmp_path):
     training, held_out = split
     network = GaussianDenoiser.fit(held_out.images)
@@ -254,6 +255,7 @@ def test_the_null_and_the_halves_do_not_depend_on_batches(split):
         assert np.allclose(whole[name], parts[name], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_resumed_comparison_takes_the_patch_sizes_that_were_chosen(split, tmp_path, monkeypatch):
     training, held_out = split
     config = Comparison(levels=3, n_images=4, n_noise=1, theories=("local",), patch_sizes=("network", 1, 3, 5))

@@ -142,6 +142,7 @@ def distance_to_wiener(mixture, n_noise, sigma):
     return float((found.weight - wiener).norm() / wiener.norm()), float(residual)
 
 
+@pytest.mark.slow
 def test_distilled_mixture_is_the_wiener_filter(mixture):
     distance, residual = distance_to_wiener(mixture, 1, 1.0)
     assert distance < 0.012 and residual > 0.1

@@ -83,6 +83,7 @@ def test_the_page_is_whole_and_escapes_what_it_is_given(result, tmp_path):
     assert text.count("<table>") == 2 and "@inproceedings{Li2024," in text
 
 
+@pytest.mark.slow
 def test_the_figure_can_be_redrawn_from_the_file(result, tmp_path):
     from idealscore._support import results as _results
 

@@ -24,6 +24,7 @@ def figure(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.sampled(0.5)
 def test_the_saved_result_is_drawn_and_readable(name):
     from matplotlib import pyplot as plt
 
@@ -37,6 +38,7 @@ def test_the_saved_result_is_drawn_and_readable(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.sampled(0.5)
 def test_the_computation_makes_what_was_saved(name, monkeypatch):
     from idealscore.compare.concepts.training import with_options
     from idealscore.paper_figs.composition import _runs as _composition_runs

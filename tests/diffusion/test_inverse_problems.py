@@ -59,6 +59,7 @@ def test_guidance_is_exact_for_a_gaussian_prior(prior, name, sigma):
         assert (found[i : i + 1] - prior(x[i : i + 1], sigma)).abs().max() > 1e-4
 
 
+@pytest.mark.slow
 def test_samples_are_those_of_the_posterior(prior):
     """Mean and covariance of ancestral samples given one y, within 5 standard errors and the cost of the steps."""
     operator, noise = OPERATORS["inpainting"], 0.2

@@ -140,6 +140,7 @@ print(*said)
 """
 
 
+@pytest.mark.slow
 def test_what_is_wrong_on_one_rank_is_refused_on_all():
     first, second = (line.split() for line in ranks(2, REFUSED))
     assert first == ["ShapeError", "ShapeError", "ShapeError", "ShapeError", "WeightsError", "accepted"]

@@ -120,6 +120,7 @@ def test_nishimori_holds_for_noise_and_fails_for_the_epsilon_device():
     assert (abs(device.excess) > 8 * device.excess_stderr).all()
 
 
+@pytest.mark.slow
 def test_information_is_the_integral_of_the_error():
     # dI/dgamma = mmse/2 with common random numbers, I = E[log p(x|x0) - log p(x)]
     grammar, n, gamma, h = Grammar.random(4, 2, 2, 3), 40_000, 2.0, 0.01

@@ -81,6 +81,11 @@ def test_compare_digits_end_to_end(capsys, tmp_path):
     page = (out / "report.html").read_text()
     assert "data:image/png;base64," in page and "http" not in page.split("Citations")[0]
 
+
+@pytest.mark.slow
+def test_the_saved_network_gives_the_same_errors(capsys, tmp_path):
+    out = tmp_path / "result"
+    assert run(capsys, "compare", "digits", *SMALL, "--out", str(out))[0] == 0
     model = out / "network"
     code, text, err = run(
         capsys, "compare", "digits", *SMALL, "--model", str(model), "--out", str(tmp_path / "mine"), "--json"

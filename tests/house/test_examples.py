@@ -26,6 +26,7 @@ def test_every_script_in_cells_is_run_here():
 
 
 @pytest.mark.parametrize("script", IN_CELLS, ids=lambda path: path.stem)
+@pytest.mark.sampled(0.5)
 def test_the_script_runs_small(script, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [script.name, "--small"])

@@ -31,6 +31,7 @@ def test_every_figure_has_a_result():
 
 
 @pytest.mark.parametrize("name", SAVED)
+@pytest.mark.sampled(0.33)
 def test_a_file_of_the_user_is_drawn_and_no_word_is_cut_or_covered(name, tmp_path):
     shutil.copy(catalogue.RESULTS / f"{name}.nc", tmp_path / "mine.nc")
     figure = catalogue.drawn(name, catalogue.from_file(name, tmp_path / "mine.nc"))
@@ -145,6 +146,7 @@ def test_settings_of_a_venue_end_with_the_drawing():
 @pytest.mark.parametrize(
     "setting", [{"text.usetex": True}, {"font.size": 30.0, "axes.labelsize": 30.0}, {"figure.figsize": (1.0, 1.0)}]
 )
+@pytest.mark.sampled(0.5)
 def test_a_figure_looks_the_same_whatever_the_user_has_set(tmp_path, monkeypatch, setting):
     import matplotlib
 

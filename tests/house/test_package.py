@@ -46,6 +46,7 @@ def test_dir_shows_only_names_that_work():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_user_with_files_named_like_our_folders_is_safe(tmp_path):
     for folder in ("theory", "simulate", "learned", "compare", "errors"):
         (tmp_path / f"{folder}.py").write_text("raise SystemExit('the user file was imported')\n")

@@ -57,14 +57,14 @@ def assert_exact(denoiser, points, level):
     )
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(worlds)
 def test_empirical_denoiser(drawn):
     _, data, _, level, points = world(*drawn)
     assert_exact(EmpiricalDenoiser(data), points, level)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(worlds)
 def test_gaussian_denoiser(drawn):
     rng, data, _, level, points = world(*drawn)
@@ -72,7 +72,7 @@ def test_gaussian_denoiser(drawn):
     assert_exact(GaussianDenoiser(data[0], factor @ factor.T), points, level)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(worlds)
 def test_mixture_denoiser(drawn):
     rng, data, spread, level, points = world(*drawn)
@@ -287,6 +287,7 @@ def test_every_identity_has_a_control():
 
 
 @pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.sampled(0.33)
 def test_checker_fails_on_its_control_and_others_hold(name):
     arguments, holding = CONTROLS[name]
     arguments = dict(arguments)

@@ -58,6 +58,7 @@ class TestWienerMask(ClosedFormTests):
 @pytest.mark.parametrize("equivariant", [False, True])
 @pytest.mark.parametrize(("combine", "padding"), [("centre", "zeros"), ("centre", "circular"), ("average", "zeros")])
 @pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.sampled(0.5)
 def test_loops_over_pixels(equivariant, combine, padding, size):
     data = normal(2, 2, 5, 6)
     sigma = torch.tensor([1e-12, 0.3, 1e12], dtype=F64)

@@ -84,6 +84,7 @@ def test_every_plot_is_tested_here():
 
 @pytest.mark.parametrize("look", STYLES)
 @pytest.mark.parametrize("plot", [*OF_COMPARISON, *OF_MAP, plot_linearity], ids=lambda plot: plot.__name__)
+@pytest.mark.sampled(0.5)
 def test_a_plot_labels_itself_and_cuts_nothing_in_a_column(plot, look, result_of):
     result = result_of(plot)
     before, kept = dict(mpl.rcParams), result.copy(deep=True)

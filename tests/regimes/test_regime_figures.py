@@ -31,6 +31,7 @@ def saved(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.sampled(0.5)
 def test_the_saved_result_is_drawn_and_nothing_overlaps(name):
     from matplotlib import pyplot as plt
 

@@ -73,6 +73,7 @@ def test_the_nulls_are_the_optima_themselves(digits):
     assert float(null.held_out_memorised) < 0.05
 
 
+@pytest.mark.slow
 def test_features_decide_what_counts_as_the_same(digits):
     _, ground = _measured(digits, 20, "empirical")
     optima = [side.optima["empirical"] for side in (ground.first, ground.first, ground.other)]
@@ -123,6 +124,7 @@ def test_a_map_goes_on_where_it_was(made, digits):
         regime_map(digits, RegimePlan(sizes=(4, 31), **TINY), folder)
 
 
+@pytest.mark.slow
 def test_nothing_depends_on_the_folder_and_networks_can_be_taken_from_it(made, digits):
     folder, _ = made
     three = regime_networks(digits, PLAN, folder, 4, 8)

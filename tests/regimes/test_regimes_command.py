@@ -19,6 +19,7 @@ def run(capsys, *arguments):
     return code, captured.out, captured.err
 
 
+@pytest.mark.slow
 def test_the_map_of_the_digits(capsys, tmp_path):
     out = tmp_path / "map"
     code, text, err = run(capsys, "regimes", "digits", *TINY, "--out", str(out))

@@ -46,6 +46,7 @@ def test_a_budget_takes_repeats_then_images_then_widths_and_sizes():
         COST.within(PLAN, COST.plan(last).seconds * 0.99)
 
 
+@pytest.mark.slow
 def test_a_stopped_map_with_a_budget_goes_on_as_it_was_settled(tmp_path, capsys, monkeypatch):
     pace = Pace(0.0, 100.0, 0.0)
     monkeypatch.setattr(_regime_map, "measured_cost", lambda *_: RegimeCost({8: 0.0}, {4: pace, 8: pace}, {8: pace}))

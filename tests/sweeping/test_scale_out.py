@@ -101,6 +101,7 @@ def test_a_cluster_shares_figures(tmp_path, monkeypatch):
             assert content(tmp_path / "alone" / name).identical(content(tmp_path / "shared" / name)), name
 
 
+@pytest.mark.slow
 def test_what_a_model_left_on_a_worker_is_not_done_again(two_networks, monkeypatch):
     from idealscore.compare.comparison import _run, job
 

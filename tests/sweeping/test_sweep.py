@@ -149,6 +149,7 @@ def test_points_of_different_shape_cannot_be_joined(tmp_path):
         found.q.load()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_the_guilty_point_recorded(tmp_path):
     grid = {"a": list(range(6))}
     found = idealscore.sweep(functions.deadly, grid, tmp_path / "s", workers=2)
@@ -361,6 +362,7 @@ def test_a_sweep_that_was_killed_while_it_took_its_folder_goes_on(tmp_path):
     assert not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_grows_is_kept(tmp_path):
     found = idealscore.sweep(functions.keeps, {"megabytes": [1, 350, 2, 3]}, tmp_path / "s", workers=1)
     assert len(set(found.q.values.tolist())) == 1

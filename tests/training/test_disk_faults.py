@@ -67,6 +67,7 @@ def test_a_full_disk_stops_a_training_run_at_its_last_checkpoint(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(resumed.parameters(), whole.parameters(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_quota_is_a_full_disk(tmp_path):
     code = (
         "import resource, sys, idealscore, sweep_functions\n"

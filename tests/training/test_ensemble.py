@@ -32,6 +32,7 @@ def close(first, second, tolerance=2e-4):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.sampled(0.5)
 def test_replica_equals_lone_run(kind):
     """Different starts, seeds and training sets of different sizes in one pass; a changed seed would show."""
     from dataclasses import replace

@@ -187,18 +187,18 @@ def wait_for_points(folder, number, seconds=60):
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
-    running = command(tmp_path, workers=2, points=150)
+    running = command(tmp_path, workers=2, points=80)
     wait_for_points(tmp_path, 5)
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130 and gone(running.pid)
-    assert "stopped with " in said and "of 150 points" in said and "repeat the same command to go on" in said
+    assert "stopped with " in said and "of 80 points" in said and "repeat the same command to go on" in said
     assert "Traceback" not in said
     kept = finished(tmp_path / "s")
-    assert 5 <= len(kept) < 150 and not list((tmp_path / "s/running").iterdir())
-    again = command(tmp_path, workers=0, points=150)
-    assert "150 of 150 points finished" in again.communicate(timeout=120)[0] and again.returncode == 0
-    assert kept.items() <= finished(tmp_path / "s").items() and len(finished(tmp_path / "s")) == 150
+    assert 5 <= len(kept) < 80 and not list((tmp_path / "s/running").iterdir())
+    again = command(tmp_path, workers=0, points=80)
+    assert "80 of 80 points finished" in again.communicate(timeout=120)[0] and again.returncode == 0
+    assert kept.items() <= finished(tmp_path / "s").items() and len(finished(tmp_path / "s")) == 80
 
 
 def kill_with_workers(folder, seed, whom):
@@ -282,6 +282,7 @@ def test_a_dead_scheduler_is_named_and_the_work_kept(scheduler, tmp_path, monkey
 @pytest.mark.slow
 @pytest.mark.other_process
 @pytest.mark.filterwarnings("default")
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_bytes_of_one_process(tmp_path):
     distributed = pytest.importorskip("distributed")
     grid = {"scale": [0.1, 1.0]}

@@ -57,6 +57,7 @@ def weights(folder):
     return [p.detach() for p in checkpoint.load(folder).parameters()]
 
 
+@pytest.mark.slow
 def test_two_ranks_equal_one(tmp_path, monkeypatch):
     alone_in_this_process(tmp_path / "one", monkeypatch)
     ranks(tmp_path / "two", 2)

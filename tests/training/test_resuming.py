@@ -131,6 +131,7 @@ def check_killed(tmp_path, kills, seed, monkeypatch):
 
 
 @pytest.mark.other_process
+@pytest.mark.slow
 def test_killed_runs_end_alike(tmp_path, monkeypatch):
     check_killed(tmp_path, 4, 0, monkeypatch)
 

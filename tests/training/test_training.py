@@ -61,6 +61,7 @@ def test_loss_is_irreducible_part_plus_score_error():
     assert parts.mean() > weight.mean() * (1 - ideal**2).mean() * 1.05
 
 
+@pytest.mark.slow
 def test_mlp_learns_a_mixture():
     """Two narrow Gaussians in the plane: score error below 3 % at every noise level of the training range."""
     from idealscore.theory.mixture import MixtureDenoiser

@@ -44,7 +44,7 @@ def component(mixture):
 
 @pytest.fixture(scope="module")
 def mixture_clones(mixture):
-    return clone_experiment(mixture, mixture.sample(1500), component(mixture), SIGMAS, n_steps=100)
+    return clone_experiment(mixture, mixture.sample(700), component(mixture), SIGMAS, n_steps=100)
 
 
 def test_clones_of_a_mixture_agree_as_theory_says(mixture, mixture_clones):
@@ -63,12 +63,13 @@ def test_a_clone_and_the_start_are_alike_in_law(mixture_clones):
 
 def test_a_denoiser_that_is_no_optimum_is_told_from_one(mixture):
     """Negative control: a denoiser that takes the noise for a third of what it is agrees with itself too often."""
-    x = mixture.sample(1500)
+    x = mixture.sample(700)
     found = clone_experiment(lambda x, sigma: mixture(x, sigma / 3), x, component(mixture), [2.0], n_steps=50)
     expected = cloning(mixture, [2.0], n=20000).phi.item()
     assert found.agreement.item() > expected + 5 * found.agreement_stderr.item()
 
 
+@pytest.mark.slow
 def test_clones_of_the_empirical_optimum_share_an_image_as_theory_says(mixture):
     training = mixture.sample(60)
     sigmas = [0.1, 0.3, 0.6, 1.0]
@@ -104,6 +105,7 @@ def test_clones_start_from_one_noisy_image_and_do_not_depend_on_the_batch(mixtur
 # predicted and measured times
 
 
+@pytest.mark.slow
 def test_predicted_and_measured_times_agree_for_two_classes():
     mixture = MixtureDenoiser([0.5, 0.5], [[-3.0, 0.0], [3.0, 0.0]], [0.2, 0.2])
     x = mixture.sample(2000)

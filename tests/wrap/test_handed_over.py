@@ -59,6 +59,7 @@ def test_models_draw_no_samples_where_one_of_them_is_not_defined():
     assert one_model(found, "limited").attrs["hand_over"] == ""
 
 
+@pytest.mark.slow
 def test_a_network_told_the_class_of_each_image_is_tried_class_by_class():
     training, held_out = DIGITS.subset(600).split(0.3, seed=0)
     optima = [GaussianDenoiser.fit(DIGITS.images[DIGITS.labels == label]) for label in range(10)]

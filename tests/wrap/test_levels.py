@@ -151,6 +151,7 @@ def test_several_networks_at_their_steps(digits):
     assert "network_step" in one_model(found, "one") and "network_step" not in one_model(found, "plain")
 
 
+@pytest.mark.slow
 def test_levels_of_the_command_line(digits, tmp_path, monkeypatch, capsys):
     from idealscore.cli import main
 
