@@ -54,14 +54,13 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "other_process" in item.keywords:
                 item.add_marker(away)
-    if config.getoption("--run-slow"):
-        return
+    skip = [] if config.getoption("--run-slow") else [pytest.mark.skip(reason="slow: run with --run-slow")]
     for item in items:
         chosen = item.get_closest_marker("sampled")
         if chosen is not None and not in_sample(item.name, *chosen.args):
             item.add_marker("slow")
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="slow: run with --run-slow"))
+        for mark in skip if "slow" in item.keywords else []:
+            item.add_marker(mark)
 
 
 def in_sample(name, share, *always):
