@@ -44,7 +44,7 @@ def component(mixture):
 
 @pytest.fixture(scope="module")
 def mixture_clones(mixture):
-    return clone_experiment(mixture, mixture.sample(700), component(mixture), SIGMAS, n_steps=100)
+    return clone_experiment(mixture, mixture.sample(1500), component(mixture), SIGMAS, n_steps=100)
 
 
 def test_clones_of_a_mixture_agree_as_theory_says(mixture, mixture_clones):
@@ -63,7 +63,7 @@ def test_a_clone_and_the_start_are_alike_in_law(mixture_clones):
 
 def test_a_denoiser_that_is_no_optimum_is_told_from_one(mixture):
     """Negative control: a denoiser that takes the noise for a third of what it is agrees with itself too often."""
-    x = mixture.sample(700)
+    x = mixture.sample(1500)
     found = clone_experiment(lambda x, sigma: mixture(x, sigma / 3), x, component(mixture), [2.0], n_steps=50)
     expected = cloning(mixture, [2.0], n=20000).phi.item()
     assert found.agreement.item() > expected + 5 * found.agreement_stderr.item()
