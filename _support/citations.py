@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from ..errors import ArgumentError
 
-KEY = re.compile(r"(?:\[|; )@(\w+)(?=[\];])")
+KEY = re.compile(r"(?:\[|;\s+)@(\w+)(?=[\];])")
 
 
 @cache

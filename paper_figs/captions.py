@@ -33,12 +33,20 @@ def caption(name: str, dataset: xr.Dataset) -> str:
 
 
 def told(text: str) -> str:
-    """The text with authors and year in place of each `[@Key]`."""
-    return re.sub(
-        r"\[@[^\]]*\]",
-        lambda found: f"({'; '.join(' '.join(paper(key)[:2]) for key in KEY.findall(found.group()))})",
-        text,
-    )
+    """The text with authors and year in place of each `[@Key]`, in brackets unless it stands within some.
+
+    >>> told("Clones part [@Biroli2024] (in class, [@Biroli2024]); the protocol of [@Sclocchi2025]")
+    'Clones part (Biroli et al. 2024) (in class, Biroli et al. 2024); the protocol of Sclocchi et al. (2025)'
+    """
+
+    def named(found: re.Match[str]) -> str:
+        papers, before = [paper(key)[:2] for key in KEY.findall(found.group())], text[: found.start()]
+        if before.endswith(" of "):
+            return " and ".join(f"{authors} ({year})" for authors, year in papers)
+        names = "; ".join(map(" ".join, papers))
+        return names if before.count("(") > before.count(")") else f"({names})"
+
+    return re.sub(r"\[@[^\]]*\]", named, text)
 
 
 def paper(key: str) -> tuple[str, str, str]:

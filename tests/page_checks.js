@@ -23,6 +23,7 @@
 
   // text below the contrast of WCAG AA: 4.5, or 3 where it is large
   window.pale = () => {
+    for (const e of document.querySelectorAll('details')) e.open = true;
     const found = {}, walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walk.nextNode()) {
       const element = walk.currentNode.parentElement, style = getComputedStyle(element);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from ...theory.noise import DiscreteSchedule, NoiseLevel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
 
 HELD_OUT, TRAINING = "held-out", "training"
 STEPS = (1, 10, 100, 300, 600, 900)
@@ -94,3 +95,37 @@ def noise_axis(ax: Axes, sigmas: np.ndarray, steps: bool = True) -> None:
     above.set_xticks(list(shown.values()), [str(step) for step in shown])
     above.minorticks_off()
     above.set_xlabel("DDPM step (linear, 1000)")
+
+
+def key(ax: Axes, *, below: bool = False, **look: Any) -> None:
+    """A legend that covers nothing that is drawn: in a free corner, or else (or on demand) in few rows below."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    look = {"fontsize": small(), **look}
+    legend = ax.legend(**look)
+    figure.draw_without_rendering()
+    cell, labels = ax.get_tightbbox(), ax.xaxis.get_tightbbox()
+    if cell is None or labels is None or not (below or covered(ax, legend.get_window_extent())):
+        return
+    aside, down = (cell.x0 + cell.x1 - ax.bbox.x0 - ax.bbox.x1) / 2, labels.y0 - ax.bbox.y0
+    place = ax.transAxes + ScaledTranslation(aside / figure.dpi, down / figure.dpi, figure.dpi_scale_trans)
+    look |= {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": place}
+    look |= {"handlelength": 1.5, "columnspacing": 1.0}
+    entries = len(legend.get_texts())
+    for rows in range(1, entries + 1):
+        if ax.legend(**look, ncols=-(-entries // rows)).get_window_extent().width <= cell.width:
+            break
+    figure.draw_without_rendering()
+
+
+def covered(ax: Axes, box: Bbox) -> bool:
+    """Whether a curve, a band, cells or marks of `ax` lie in `box`, which is in pixels."""
+    from matplotlib.collections import QuadMesh
+
+    lines = [(line.get_path(), line.get_transform()) for line in ax.get_lines()]
+    bands = [(path, band.get_transform()) for band in ax.collections for path in band.get_paths()]
+    cells = any(isinstance(one, QuadMesh) for one in ax.collections) and box.overlaps(ax.bbox)
+    drawn = [path.transformed(at) for path, at in [*lines, *bands] if np.size(path.vertices)]
+    return cells or any(path.intersects_bbox(box, filled=False) for path in drawn)

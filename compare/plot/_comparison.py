@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support.style import background, band, colours, ink
-from ._axes import COMPARISON, HELD_OUT, TRAINING, kind, noise_axis, own_or_new, room, small
+from ._axes import COMPARISON, HELD_OUT, TRAINING, key, kind, noise_axis, own_or_new, room, small
 from ._transition_lines import plot_transition_lines
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def plot_score_gap(
         Which images of a comparison to show.
     transitions : bool, optional
         Whether to mark the predicted transitions, where the result holds them, with their names below the curves;
-        a legend then stands at the upper right.
+        a legend then stands below the axes.
     steps : bool, optional
         Whether to write DDPM steps above the noise levels.
     legend : bool, optional
@@ -92,12 +92,12 @@ def plot_score_gap(
     _patch_sizes(ax, result)
     ax.set_ylabel("share of the score\nthat the theory misses")
     _title(ax, result, split)
+    noise_axis(ax, result.sigma.values, steps)
     marked = transitions and "transition_sigma" in result
+    if legend:
+        key(ax, below=marked)
     if marked:
         plot_transition_lines(result, ax=ax, steps=False)
-    noise_axis(ax, result.sigma.values, steps)
-    if legend:
-        ax.legend(fontsize=small(), loc="upper right" if marked else "best")
     return ax
 
 
@@ -157,7 +157,7 @@ def plot_explained(
     _title(ax, result, split)
     noise_axis(ax, result.sigma.values, steps)
     if legend:
-        ax.legend(fontsize=small())
+        key(ax)
     return ax
 
 
@@ -208,7 +208,7 @@ def plot_memorisation(result: xr.Dataset, *, ax: Axes | None = None, steps: bool
     ax.set_ylabel("denoising error,\ntraining / held-out")
     noise_axis(ax, result.sigma.values, steps)
     if legend:
-        ax.legend(fontsize=small())
+        key(ax)
     return ax
 
 
@@ -274,7 +274,7 @@ def plot_denoising_error(
     _title(ax, result, split)
     noise_axis(ax, result.sigma.values, steps)
     if legend:
-        ax.legend(fontsize=small())
+        key(ax)
     return ax
 
 

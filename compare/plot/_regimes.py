@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support.style import colours, ink
-from ._axes import HELD_OUT, TRAINING, kind, own_or_new, small
+from ._axes import HELD_OUT, TRAINING, key, kind, own_or_new, small
 from ._sizes import curve, edges, last, level_or_middle, overlapping, step_ticks, ticks, width_lines
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def plot_regime_map(
         ax.minorticks_off()
     if legend:
         handles = [Patch(color=shade[name], label=name) for name in names]
-        ax.legend(handles=handles, title="closest to", fontsize=small(), title_fontsize=small(), framealpha=0.8)
+        key(ax, handles=handles, title="closest to", title_fontsize=small())
     return ax
 
 
@@ -144,7 +144,7 @@ def plot_copies(result: xr.Dataset, *, ax: Axes | None = None, legend: bool = Tr
     ax.set(xscale="log", xlabel="images $n$", ylabel="samples that are copies", ylim=(-0.03, 1.05))
     ticks(ax, at.n_train.values)
     if legend:
-        ax.legend(fontsize=small())
+        key(ax)
     return ax
 
 
@@ -197,7 +197,7 @@ def plot_test_train_gap(
     ax.set_title(rf"$\sigma$ = {float(at.sigma):.2g}", loc="right")
     ticks(ax, at.n_train.values)
     if legend:
-        ax.legend(fontsize=small())
+        key(ax)
     return ax
 
 
@@ -254,7 +254,7 @@ def plot_agreement(result: xr.Dataset, *, ax: Axes | None = None, measure: str =
     ax.set(xscale="log", xlabel="images $n$", ylabel=MEASURES[measure], ylim=(low, 1.05))
     ticks(ax, at.n_train.values)
     if legend:
-        ax.legend(fontsize=small())
+        key(ax)
     return ax
 
 
@@ -301,5 +301,5 @@ def plot_crossovers(result: xr.Dataset, *, ax: Axes | None = None, legend: bool 
     ax.set_ylim(sizes[0] / 2, sizes[-1] * 2)
     step_ticks(ax, at.step.values)
     if legend:
-        ax.legend(loc="upper left", handlelength=1.2, fontsize=small())
+        key(ax, loc="upper left", handlelength=1.2)
     return ax

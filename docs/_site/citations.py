@@ -10,7 +10,7 @@ from typing import Any
 from mkdocs.structure.files import File
 
 BIBLIOGRAPHY = Path(__file__).parents[2] / "references.bib"
-CITATION = re.compile(r"\[@\w+(?:; ?@\w+)*\]")
+CITATION = re.compile(r"\[@\w+(?:;\s*@\w+)*\]")
 CODE = re.compile(r"(^ *```.*?^ *```|`+[^`]+`+)", re.M | re.S)
 FIELD = re.compile(r"(\w+)\s*=\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 HEAD = """# Bibliography

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+LAYERS = tuple(f"idealscore.{layer}" for layer in ("theory", "simulate", "learned", "compare"))
 DIRECTIVE = re.compile(r"^<!-- public names of ([\w.]+) -->$", re.M)
 
 
@@ -57,6 +58,20 @@ def reference(package: str) -> str:
     )
 
 
+def subjects() -> str:
+    """The table of subjects: where each has its theory, its simulation, its networks and its measurements."""
+    rooms = {layer: [name for name in face(layer) if (_path(layer) / name).is_dir()] for layer in LAYERS}
+    lines = ["| subject | " + " | ".join(layer.rsplit(".", 1)[1] for layer in LAYERS) + " |", "|---" * 5 + "|"]
+    for name in sorted({name for names in rooms.values() for name in names}):
+        links = [
+            f"[{name}]({layer.rsplit('.', 1)[1]}.md#module-{layer}.{name})" if name in rooms[layer] else ""
+            for layer in LAYERS
+        ]
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(links)} |")
+    return "\n".join(lines)
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in what a page asks for."""
+    markdown = markdown.replace("<!-- subjects -->", subjects()) if "<!-- subjects -->" in markdown else markdown
     return DIRECTIVE.sub(lambda match: reference(match[1]), markdown)

@@ -1,4 +1,4 @@
-r"""The upward map of the Random Hierarchy Model and its flow [@Sclocchi2025] [@Sclocchi2025b].
+r"""The upward map of the Random Hierarchy Model and its flow [@Sclocchi2025; @Sclocchi2025b].
 
 (a) p_{l+1} = F(p_l) with its stable fixed points 1/v and 1 and the unstable p*. (b) The belief in the true symbol
 level by level for noises on both sides of epsilon*, by iterating F (lines) and by exact belief propagation on random

@@ -1,8 +1,8 @@
 """The same noise carried to an image by networks and by theories: what each of them makes of it.
 
 (a) Each column is one draw of noise, each row a denoiser that carries it deterministically. Networks of two
-architectures and of two disjoint halves of the digits make nearly the same image ([@Zhang2024]); the Gaussian optimum
-and the affine map distilled from the network a blurred version of it ([@Li2024]); the empirical optimum a training
+architectures and of two disjoint halves of the digits make nearly the same image [@Zhang2024]; the Gaussian optimum
+and the affine map distilled from the network a blurred version of it [@Li2024]; the empirical optimum a training
 image. (b) Cosine of the samples (less their mean over all models) with those of the first row, and of unrelated draws.
 """
 

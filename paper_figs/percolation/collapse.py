@@ -1,7 +1,7 @@
 """Data collapse of the largest cluster and of the mean cluster size, site percolation on the square lattice.
 
 Curves of several sizes fall on one when p - p_c is measured in L^{-1/nu} and heights in L^{-beta/nu} and L^{gamma/nu}
-[@Newman2001] [@Stauffer1994]. (a) The largest cluster unscaled; (b, c) collapsed, with the fitted
+[@Newman2001; @Stauffer1994]. (a) The largest cluster unscaled; (b, c) collapsed, with the fitted
 exponents next to the exact ones.
 """
 

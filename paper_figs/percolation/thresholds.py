@@ -1,8 +1,8 @@
 """Measured thresholds against the literature: how many standard errors apart, lattice by lattice.
 
 (a) Measured against literature; (b) standard errors apart, with the values. Two dimensions: the p at which the wrapping
-probability has its exact critical value. Three: the crossing of two sizes. Sources: [@Sykes1964] [@Suding1999]
-[@Jacobsen2014] [@Jacobsen2015] [@Xu2014] [@Xun2021] [@Mertens2012].
+probability has its exact critical value. Three: the crossing of two sizes. Sources: [@Sykes1964; @Suding1999;
+@Jacobsen2014; @Jacobsen2015; @Xu2014; @Xun2021; @Mertens2012].
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Wrapping probabilities cross at p_c, at the heights that conformal field theory gives them.
 
 Site percolation on the square torus: the chance that a cluster wraps a given direction, any, both, or exactly one
-[@Newman2000] [@Pinson1994]. The chance of exactly one direction has its maximum at p_c.
+[@Newman2000; @Pinson1994]. The chance of exactly one direction has its maximum at p_c.
 """
 
 from __future__ import annotations

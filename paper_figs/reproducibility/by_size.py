@@ -2,10 +2,11 @@
 
 (a) Share of starting noises from which two networks of the same training images arrive at the same image (high where
 both memorise, high where both generalise, lower between), and two networks of two disjoint sets (high only where they
-generalise [@Kadkhodaie2024]), next to the agreement of a network with the empirical optimum of its own images, and with
-chance. (b) The same by the MAE score, samples within 15 grey values of 255. (c) The mean cosine, free of thresholds,
-with that of the empirical optima of two sets. (d) Whether samples are copies: GL, the distance to the nearest
-training image relative to that of held-out images. Shaded: two disjoint sets do not fit into the data and overlap.
+generalise, [@Kadkhodaie2024]), next to the agreement of a network with the empirical optimum of its own images, and
+with chance. (b) The same by the MAE score, samples within 15 grey values of 255. (c) The mean cosine, free of
+thresholds, with that of the empirical optima of two sets. (d) Whether samples are copies: GL, the distance to the
+nearest training image, divided by that of held-out images. Shaded: two disjoint sets do not fit into the data and
+overlap.
 """
 
 from __future__ import annotations

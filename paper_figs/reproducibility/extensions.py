@@ -1,6 +1,6 @@
 """Same noise, same sample, beyond plain generation: with a class, with a measurement, after fine-tuning.
 
-Pairs of networks trained on disjoint halves of the digits ([@Zhang2024]): unconditional; conditioned on the class;
+Pairs of networks trained on disjoint halves of the digits [@Zhang2024]: unconditional; conditioned on the class;
 completing an image of which the upper half is known, and sharpening a blurred one, by a guided denoiser [@Boys2024];
 and fine-tuned from one network on disjoint small sets of digits that it had not seen, next to networks trained on the
 same small sets from scratch. Next to each: the same pair with other noise under the same condition (a condition alone

@@ -1,6 +1,6 @@
 """Predicted and measured transitions: in which noise do clones part in class, in which in training image?
 
-Clones leave from one noisy image and find their own way back ([@Biroli2024]). (a) They agree in class: predicted by the
+Clones leave from one noisy image and find their own way back [@Biroli2024]. (a) They agree in class: predicted by the
 exact posterior of one Gaussian per class (line, band: its error), measured on that mixture, on networks and on the
 empirical optimum; vertical: the variance rule. (b) They agree in training image: predicted for the empirical
 optimum of n images (lines), measured on it, on a network that has memorised 64 images and on one that generalises;

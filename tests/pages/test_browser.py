@@ -24,6 +24,7 @@ pytestmark = [
 PAGES = (
     "index", "gallery", "evidence", "plots", "which_theory_is_which", "questions/does_my_network_memorise",
     "theory/percolation", "api/compare", "api/commands", "examples/notebooks/does_it_memorise",
+    "scaling", "bibliography",
 )  # fmt: skip
 WIDTHS = (1280, 390)
 

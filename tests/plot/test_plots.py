@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib import pyplot as plt
+from matplotlib.transforms import Bbox
 
 from idealscore.compare import (
     Comparison,
@@ -29,6 +30,7 @@ from idealscore.compare import (
 )
 from idealscore.compare import plot as plots
 from idealscore.compare.comparison import optima
+from idealscore.compare.plot._axes import covered
 from idealscore.errors import ArgumentError, UnknownNameError
 from idealscore.learned import data
 from idealscore.paper_figs import catalogue
@@ -99,6 +101,29 @@ def test_a_plot_labels_itself_and_cuts_nothing_in_a_column(plot, look, result_of
         assert r"\sigma" in words or "$n$" in words
     assert dict(mpl.rcParams) == before
     assert result.identical(kept)
+
+
+@pytest.mark.parametrize("look", STYLES)
+@pytest.mark.parametrize("plot", [*OF_COMPARISON[:-1], *OF_MAP], ids=lambda plot: plot.__name__)
+def test_a_legend_covers_nothing_in_a_column(plot, look, result_of):
+    with plt.style.context(look):
+        figure, ax = panel()
+        plot(result_of(plot), ax=ax)
+    figure.canvas.draw()
+    drawn = ax.get_legend()
+    assert drawn is not None and not covered(ax, drawn.get_window_extent())
+    assert ax.bbox.height > figure.bbox.height / 4
+
+
+def test_what_a_legend_covers_is_seen():
+    figure, ax = panel()
+    ax.plot([0, 1], [0, 1], label="one")
+    ax.fill_between([2, 3], [0, 0], [1, 1])
+    figure.canvas.draw()
+    boxes = [Bbox(ax.transData.transform([(a, 0.4), (a + 0.2, 0.6)])) for a in (0.4, 2.9, 1.4)]
+    assert [covered(ax, box) for box in boxes] == [True, True, False]
+    ax.pcolormesh([1, 2], [0, 1], [[1.0]])
+    assert covered(ax, boxes[2])
 
 
 def test_marked_transitions_leave_the_legend_to_another_panel(comparison):
