@@ -221,7 +221,7 @@ def regime_networks(
     Examples
     --------
     >>> from idealscore.learned.data import load
-    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
+    >>> tiny = RegimePlan(sizes=(8,), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
     ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = regime_map(load("digits"), tiny, folder, show=False)
