@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from dataclasses import dataclass, fields
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 import xarray as xr
 
+from .._support import results as _results
 from .._support.files.lock import held
 from .._support.progress import tell
 from ..compare.comparison._report import pictures, report
@@ -70,16 +72,22 @@ class Command(DataOptions, Comparison):
             )
             for path in comparison.model
         }
+        told: list[str] = []
+
+        def announce(text: str) -> None:
+            told.append(text)
+            tell(text)
+
         with held(out):
             result = run_comparison(
                 comparison, out / "network", networks=networks, data=data, partial=out / "partial",
-                workers=self.workers, cluster=self.cluster or None, announce=tell, started=started,
+                workers=self.workers, cluster=self.cluster or None, announce=announce, started=started,
             )  # fmt: skip
+            timing = {"seconds": round(time.monotonic() - started, 1), "plan": told}
+            result = result.assign_attrs({_results.TIMING: json.dumps(timing)})
             text = report(result, out)
             shutil.rmtree(out / "partial", ignore_errors=True)
         if self.json:
-            import json
-
             print(json.dumps(_plain(result), indent=2, ensure_ascii=False))
         elif self.table != "text":
             print(result.ideal.table(self.table))

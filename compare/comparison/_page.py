@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ..._support import results as _results
 from ..._support.citations import bibliography
+from ..._support.cost import duration
 from ..._support.style import style
 from ..._support.typed import typed
 from ._explanation import explanation, shares
@@ -42,6 +44,7 @@ PAGE = """<!doctype html>
 {sections}
 <h2>How it was made</h2>
 <p>{made}</p>
+{spent}
 <pre>{command}</pre>
 <p class="control"><button class="copy" hidden data-text="{command}">Copy the command</button></p>
 <details><summary>Configuration, versions and seeds</summary><pre>{configuration}</pre></details>
@@ -182,7 +185,8 @@ def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
     >>> page(result, figure(result)).startswith("<!doctype html>")
     True
     """
-    made = {key: str(value) for key, value in result.attrs.items() if key != "configuration"}
+    apart = ("configuration", _results.TIMING)
+    made = {key: str(value) for key, value in result.attrs.items() if key not in apart}
     configuration = {"configuration": json.loads(result.attrs["configuration"]), **made}
     if isinstance(drawn, Mapping):
         pairs = enumerate(drawn.items())
@@ -194,6 +198,7 @@ def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
         css=CSS,
         script=SCRIPT,
         made=escape(_made(result)),
+        spent=_spent(result),
         command=escape(str(result.attrs.get("command", "")), quote=True),
         sections="\n".join(sections),
         configuration=escape(json.dumps(configuration, indent=2)),
@@ -202,11 +207,18 @@ def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
 
 
 def _made(result: xr.Dataset) -> str:
-    """What was compared, with which versions, and how long it took where that is known."""
+    """What was compared, and with which versions."""
     attrs = result.attrs
     note = f"; {attrs['network']}" if attrs.get("network") else ""
     words = [f"{attrs['n']} images, each noised {attrs['n_noise']} times{note}."]
-    if "seconds" in attrs:
-        words.append(f"It took {float(attrs['seconds']):.0f} s.")
     versions = [f"{name} {attrs[name]}" for name in ("idealscore", "torch", "numpy") if name in attrs]
     return " ".join([*words, f"Made with {', '.join(versions)}." if versions else ""]).strip()
+
+
+def _spent(result: xr.Dataset) -> str:
+    """The plan as it was told and how long the run took, where that is known: the part that no two runs share."""
+    timing = json.loads(result.attrs.get(_results.TIMING) or "{}")
+    plan = escape("\n".join(timing.get("plan", [])))
+    seconds = timing.get("seconds", result.attrs.get("seconds"))
+    took = "" if seconds is None else f"<p>It took {duration(float(seconds))}.</p>"
+    return f'<div class="spent">{f"<pre>{plan}</pre>" if plan else ""}{took}</div>'

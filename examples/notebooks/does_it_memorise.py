@@ -88,6 +88,8 @@ picture.savefig("gap.png", dpi=150)
 # ## Local dimension
 #
 # How many directions do the data have around a training image, as the denoiser sees it? Zero is a mark of memorising.
+# No optimum is below zero, since its Jacobian is a covariance; the network of few images is, at small noise, because it
+# is no exact optimum.
 
 # %%
 probed = subsets[0].images[:8]

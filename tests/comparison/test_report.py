@@ -1,5 +1,6 @@
 """The report: what the figure plots, what the page holds, that nothing is cut or overlaps."""
 
+import json
 import re
 
 import numpy as np
@@ -84,6 +85,13 @@ def test_the_page_is_whole_and_escapes_what_it_is_given(result, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_page_tells_the_plan_and_the_time_that_was_spent(result):
+    timing = json.dumps({"seconds": 75.2, "plan": ["5 levels of <300> images", "in all about 1 min"]})
+    text = page(result.assign_attrs(timing=timing), figure(result))
+    assert "<pre>5 levels of &lt;300&gt; images\nin all about 1 min</pre><p>It took 1 min 15 s.</p>" in text
+    assert '<div class="spent"></div>' in page(result, figure(result))
+
+
 def test_the_figure_can_be_redrawn_from_the_file(result, tmp_path):
     from idealscore._support import results as _results
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -63,6 +64,8 @@ def content(path):
     if path.suffix == ".jsonl":
         lines = map(json.loads, path.read_text().splitlines())
         return [{name: value for name, value in line.items() if not of_times(name)} for line in lines]
+    if path.suffix == ".html":
+        return re.sub(r'<div class="spent">.*?</div>', "", path.read_text(), flags=re.S)
     return path.read_bytes()
 
 

@@ -78,15 +78,16 @@ def _frame(across: Axis, up: Axis) -> list[str]:
 
 
 def _transitions(result: xr.Dataset, across: Axis) -> list[str]:
-    """The predicted transitions on the same axis, dotted, their names stacked from the bottom."""
-    parts = []
+    """The predicted transitions on the same axis, dotted, their names stacked from the bottom, clear of the lines."""
+    lines, names = [], []
+    clear = 'style="paint-order:stroke;stroke:#fff;stroke-width:5px"'
     pairs = sorted(zip(result.transition_sigma.values.tolist(), map(str, result.transition.values), strict=True))
     for k, (sigma, name) in enumerate(pairs):
         if across.low <= sigma <= across.high:
             x, y = across.at(sigma), HEIGHT - BOTTOM - 8 - 15 * k
-            parts.append(f'<line class="soft" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-            parts.append(f'<text x="{x - 4}" y="{y}" text-anchor="end">{escape(name.split(" (")[0])}</text>')
-    return parts
+            lines.append(f'<line class="soft" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
+            names.append(f'<text x="{x - 5}" y="{y}" text-anchor="end" {clear}>{escape(name.split(" (")[0])}</text>')
+    return lines + names
 
 
 def _curve(part: xr.Dataset, name: str, across: Axis, up: Axis, k: int) -> str:
