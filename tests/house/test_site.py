@@ -38,6 +38,13 @@ def test_a_new_page_appears_in_the_section_of_its_folder_or_at_the_end(hook):
     }
 
 
+def test_the_table_of_subjects_leads_to_each_room_of_a_subject(hook):
+    rows = {row.split(" | ")[0].strip("| "): row for row in hook("public_names").subjects().splitlines()[2:]}
+    assert "](theory.md#module-idealscore.theory.percolation)" in rows["percolation"]
+    assert "](simulate.md#module-idealscore.simulate.percolation)" in rows["percolation"]
+    assert "learned.md" not in rows["percolation"] and rows["flow matching"].count("](") == 2
+
+
 def test_citations_become_links_except_in_code(hook):
     linked = hook("citations").linked
     assert linked("as in [@Li2024], eq. 5") == r"as in \[[Li et al. 2024][Li2024]\], eq. 5"
