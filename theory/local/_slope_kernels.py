@@ -7,12 +7,14 @@ of the window of (x_q - y_qi)^2 / 2, for any number a_q that is the same for all
     backward    c_pi = w_pi g_p.(y_pi - D_p)
                 dL/dx_q = 1/sigma^2 sum_i (y_qi - a_q) sum_{p: q in its window} c_pi
                 dL/dsigma = 2/sigma sum_pi c_pi E_pi / sigma^2
-    forward     e_pi = sum_{q in the window of p} v_q (a_q - y_qi)
-                dD_p = sum_i w_pi (y_pi - D_p) (-e_pi / sigma^2 + 2 E_pi / sigma^2 dsigma / sigma)
+                dL/dy_qi = w_qi g_q + 1/sigma^2 (x_q - y_qi) sum_{p: q in its window} c_pi
+    forward     e_pi = sum_{q in the window of p} v_q (a_q - y_qi) - (x_q - y_qi) dy_qi
+                dD_p = sum_i w_pi dy_pi + w_pi (y_pi - D_p) (-e_pi / sigma^2 + 2 E_pi / sigma^2 dsigma / sigma)
 
 since sum_i c_pi = sum_i w_pi (y_pi - D_p) = 0. Here a = D, and E is taken relative to the lowest energy. LANES images
 lie next to each other. Sums over windows go down the columns and along the rows, the rows being kept in a ring; rows
-and columns in which no image carries weight are passed over.
+and columns in which no image carries weight are passed over. What belongs to the images, dL/dy and dy, is packed like
+them; without any group it is left out. At sigma = 0 the terms with 1/sigma^2 are, as the weights are constant.
 """
 
 import math
@@ -52,10 +54,10 @@ def weigh_several(energy, low, rate, scale, weight, gap):
 
 @njit(**OPTIONS)
 def weigh_alike(energy, low, rate, scale, valid, weight, gap):
-    """The first image stands for all."""
-    weight[:], gap[:] = 0, 0
-    gap[0] = (np.float64(energy[0]) - low) * rate
-    weight[0] = valid * scale * math.exp(-np.float64(gap[0]))
+    """All have the energy of the first."""
+    gap[:] = (np.float64(energy[0]) - low) * rate
+    weight[:valid] = scale * math.exp(-np.float64(gap[0]))
+    weight[valid:] = 0
 
 
 @njit(**OPTIONS)
@@ -95,6 +97,13 @@ def add_scaled(factor, values, mean, out):
         out[l] += factor * (values[l] - mean)
 
 
+@njit(**OPTIONS, fastmath={"contract"})
+def add_product(factor, weight, values, origin, out):
+    """out += factor weight (values - origin)."""
+    for l in range(LANES):
+        out[l] += factor * weight[l] * (values[l] - origin)
+
+
 @njit(**OPTIONS, fastmath=SUMS)
 def couple(weight, gap, out):
     """out = weight out, and the sum of gap out."""
@@ -116,8 +125,9 @@ def tilt_weights(weight, gap, growth, slope):
 
 
 @njit(**OPTIONS)
-def add_pulled_row(spread, y, i, u, j, v, circular, mean, gradient):
-    """Add sum_l spread (y - mean) to the gradients of the pixels (i, j + b), those of y being (u, v + b)."""
+def add_pulled_row(spread, x, y, i, u, j, v, circular, mean, steep, gradient, change):
+    """Add sum_l spread (y - mean) to the gradients of the pixels (i, j + b), those of y being (u, v + b), and
+    steep spread (x - y) to the gradients of the latter."""
     channels, height, width = mean.shape
     if circular:
         i, u = i % height, u % height
@@ -130,26 +140,31 @@ def add_pulled_row(spread, y, i, u, j, v, circular, mean, gradient):
         elif not (0 <= k < width and 0 <= w < width):
             continue
         for c in range(channels):
-            gradient[c, i, k] += moment_of(spread[b * LANES : (b + 1) * LANES], y[c, u, w], mean[c, i, k])
+            part = spread[b * LANES : (b + 1) * LANES]
+            gradient[c, i, k] += moment_of(part, y[c, u, w], mean[c, i, k])
+            for out in change:
+                add_product(-steep, part, y[c, u, w], x[c, i, k], out[c, u, w])
 
 
 @njit(**OPTIONS)
 def pull_windows(
     images, varied, n, tasks, radius, circular, centre, window, limit,
-    points, exact_points, rates, norms, expanded, lows, scales, means, rests, cotangents, slopes, gradients,
+    points, exact_points, rates, norms, expanded, lows, scales, means, rests, cotangents, slopes, gradients, changes,
     ring, column, energies, weight, gap, couplings, wide, spread, exact,
 ):  # fmt: skip
-    """Add sigma^2 dL/dx to `gradients`, and sum_i c_pi E_pi / sigma^2 to `slopes`, up to what sums to nothing.
+    """Add sigma^2 dL/dx to `gradients`, sum_i c_pi E_pi / sigma^2 to `slopes`, up to what sums to nothing, and dL/dy to
+    `changes`.
 
     Arguments as for `add_windows`; lowest energies, factors of the weights, means, g.(mean rounded - mean), and g.
     """
     kind, size, channels = images.dtype.type, 2 * radius + 1, images.shape[1]
     for g in range(len(images)):
-        y, valid = images[g], min(LANES, n - g * LANES)
+        y, valid, change = images[g], min(LANES, n - g * LANES), changes[g : g + 1]
         for p in range(len(points)):
             x, mean, rate, low, scale = points[p], means[p], rates[p], lows[p], scales[p]
-            if not rate < np.inf:
+            if not (rate < np.inf or len(change)):
                 continue
+            steep = kind(rate) if kind(rate) < np.inf else kind(0)
             for task in range(len(tasks)):
                 i0, u0, rows, j0, v0, columns = tasks[task]
                 length = columns * LANES
@@ -194,6 +209,8 @@ def pull_windows(
                         coupling[:] = rests[p, i, j]
                         for c in range(channels):
                             add_scaled(cotangents[p, c, i, j], y[c, u, v], mean[c, i, j], coupling)
+                            for out in change:
+                                add_scaled(cotangents[p, c, i, j], weight, kind(0), out[c, u, v])
                         slopes[p, i, j] += couple(weight, gap, coupling)
                         begin, end, last = min(begin, b), max(end, b + 1), s
                     if begin >= end:
@@ -209,13 +226,16 @@ def pull_windows(
                     add_shifted(wide, LANES, size, several)
                     first = begin - radius
                     add_pulled_row(
-                        several, y, i - radius, u - radius, j0 + first, v0 + first, circular, mean, gradients[p]
-                    )
+                        several, x, y, i - radius, u - radius, j0 + first, v0 + first, circular, mean, steep,
+                        gradients[p], change,
+                    )  # fmt: skip
 
 
 @njit(**OPTIONS)
-def tangent_row(mean, tangent, y, i, u, j, v, circular, out):
-    """v (mean - y) of the pixels (i, j + b) and (u, v + b) for all b, summed over channels, zero outside the image."""
+def tangent_row(mean, tangent, x, y, drift, i, u, j, v, circular, out):
+    """v (mean - y) - (x - y) dy of the pixels (i, j + b) and (u, v + b) for all b, summed over channels, zero outside
+    the image."""
+    kind = out.dtype.type
     channels, height, width = mean.shape
     out[:] = 0
     if circular:
@@ -229,25 +249,29 @@ def tangent_row(mean, tangent, y, i, u, j, v, circular, out):
         elif not (0 <= k < width and 0 <= w < width):
             continue
         for c in range(channels):
-            add_scaled(-tangent[c, i, k], y[c, u, w], mean[c, i, k], out[b * LANES : (b + 1) * LANES])
+            part = out[b * LANES : (b + 1) * LANES]
+            add_scaled(-tangent[c, i, k], y[c, u, w], mean[c, i, k], part)
+            for dy in drift:
+                add_product(kind(1), dy[c, u, w], y[c, u, w], x[c, i, k], part)
 
 
 @njit(**OPTIONS)
 def push_windows(
     images, varied, n, tasks, radius, circular, centre, window, limit,
-    points, exact_points, rates, norms, expanded, lows, scales, means, tangents, growths, tilts, moments,
+    points, exact_points, rates, norms, expanded, lows, scales, means, tangents, growths, tilts, moments, moved, drifts,
     ring, column, energies, weight, gap, held, wide, slope, exact,
 ):  # fmt: skip
-    """Add sigma^2 dD_p to `moments`, and the same sums with 1 instead of y_pi - D_p to `tilts`.
+    """Add sigma^2 dD_p to `moments` and the same sums with 1 instead of y_pi - D_p to `tilts`, but sum_i w_pi dy_pi to
+    `moved`.
 
-    Arguments as for `pull_windows`; the tangents v of the points, and 2 sigma dsigma.
+    Arguments as for `pull_windows`; the tangents v of the points, 2 sigma dsigma, and the tangents dy of the images.
     """
     kind, size, channels = images.dtype.type, 2 * radius + 1, images.shape[1]
     for g in range(len(images)):
-        y, valid = images[g], min(LANES, n - g * LANES)
+        y, valid, drift = images[g], min(LANES, n - g * LANES), drifts[g : g + 1]
         for p in range(len(points)):
             x, mean, rate, low, scale = points[p], means[p], rates[p], lows[p], scales[p]
-            if not rate < np.inf:
+            if not (rate < np.inf or len(drift)):
                 continue
             growth = kind(growths[p])
             for task in range(len(tasks)):
@@ -273,8 +297,8 @@ def push_windows(
                             for row in range(max(known, t - radius), t + radius + 1):
                                 place = (row + radius) % size * length
                                 tangent_row(
-                                    mean, tangents[p], y, i0 + row, u0 + row, j0 - radius, v0 - radius, circular,
-                                    held[place : place + length],
+                                    mean, tangents[p], x, y, drift, i0 + row, u0 + row, j0 - radius, v0 - radius,
+                                    circular, held[place : place + length],
                                 )  # fmt: skip
                             known, summed = t + radius + 1, True
                             add_shifted(held, length, size, wide[:length])
@@ -283,6 +307,9 @@ def push_windows(
                             how, energy, exact_points[p], y, i, u, j, v, radius, circular, low[i, j], rate, scale[i, j],
                             norms[p], valid, window, exact, weight, gap,
                         )  # fmt: skip
+                        for dy in drift:
+                            for c in range(channels):
+                                moved[p, c, i, j] += moment_of(weight, dy[c, u, v], kind(0))
                         tilts[p, i, j] += tilt_weights(weight, gap, growth, slope[b * LANES : (b + 1) * LANES])
                         for c in range(channels):
                             moments[p, c, i, j] += moment_of(weight, y[c, u, v], mean[c, i, j])

@@ -2,7 +2,7 @@
 
 An engine computes the mean the fast way and tells the lowest energy it met at each place. Its derivatives are those of
 the same mean written as a quotient of two sums over blocks of images, relative to these lowest energies. Where an
-engine has `slopes`, they give the first derivatives in the point and the noise level.
+engine has `slopes`, they give the first derivatives.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from ..empirical.weighted_sums import safe_norm, tie_width
 from .slopes import Slopes
 from .streaming import Tensors, directional
 
+STILL = 1e-150
+"""Noise levels up to this one are none."""
+
 
 class Engine(Protocol):
     """Posterior means over images (n, c, h, w), twice: fast, and as a differentiable function."""
 
     @property
     def slopes(self) -> Slopes | None:
-        """What gives the first derivatives in x and sigma, if anything does."""
+        """What gives the first derivatives, if anything does."""
         ...
 
     def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Tensors:
@@ -44,10 +47,12 @@ def posterior_mean(engine: Engine, x: torch.Tensor, sigma: torch.Tensor, data: t
 
 
 def weights(energy: torch.Tensor, low: torch.Tensor, sigma: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
-    """exp(-(e - low) / sigma^2), where ties are no gap though they move; all arguments broadcast."""
+    """exp(-(e - low) / sigma^2), where ties are no gap though they move; constant where sigma is 0, or STILL. All
+    arguments broadcast."""
     gap = energy - low
     tied = gap.detach() <= tie_width(low, norm)
     gap = gap - torch.where(tied, gap.detach(), 0)
+    gap = torch.where(sigma.detach() <= STILL, gap.detach(), gap)
     return torch.exp(-gap / sigma / sigma)
 
 
@@ -71,9 +76,9 @@ class _Mean(torch.autograd.Function):
         if grads[0] is None:
             return tuple(result)
         wanted = [k for k in range(3) if ctx.needs_input_grad[k]]
-        if ctx.engine.slopes is not None and 2 not in wanted:
-            result[:2] = _slope(_Pull(ctx.engine), grads[0], *ctx.saved_tensors)
-            return tuple(result)
+        if ctx.engine.slopes is not None:
+            found = _slope(_Pull(ctx.engine, 2 in wanted), grads[0], *ctx.saved_tensors)
+            return *found, *(None,) * (4 - len(found))
 
         def mean(*moving: torch.Tensor) -> torch.Tensor:
             x, sigma, data = (moving[wanted.index(k)] if k in wanted else arguments[k] for k in range(3))
@@ -88,9 +93,10 @@ class _Mean(torch.autograd.Function):
     def jvp(ctx: Any, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         *arguments, low = ctx.saved_tensors[:4]
         nothing = (None,) * (len(ctx.saved_tensors) - 3)
-        if ctx.engine.slopes is not None and tangents[2] is None:
-            moved = _filled(tangents[:2], arguments[:2])
-            return *_slope(_Push(ctx.engine), *moved, *ctx.saved_tensors), *nothing
+        if ctx.engine.slopes is not None:
+            some = 2 if tangents[2] is None else 3
+            moved = _filled(tangents[:some], arguments[:some])
+            return *_slope(_Push(ctx.engine, some), *moved, *ctx.saved_tensors), *nothing
 
         def mean(x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
             return _smooth(ctx.engine, x, sigma, data, low)
@@ -104,51 +110,63 @@ class _Mean(torch.autograd.Function):
         def apply(*tensors: torch.Tensor) -> Tensors:
             return _Mean.apply(*tensors, engine)  # type: ignore[no-any-return]
 
-        return _flattened(apply, 2, info.batch_size, in_dims, tensors)
+        return _flattened(apply, (2,), info.batch_size, in_dims, tensors)
 
 
 @dataclass(frozen=True)
 class _Pull:
-    """The mean's gradients in x and sigma."""
+    """The mean's gradients in x, sigma and, `in_data`, in the data."""
 
     engine: Engine
+    in_data: bool
     arguments = 4
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Arguments of which there is one for all of a batch: all, where a gradient is the sum over the batch."""
+        return (0, 1, 2, 3) if self.in_data else (3,)
 
     def fast(
         self, cotangent: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, *kept: Any
     ) -> Tensors:
         slopes, kept = _kept(self.engine, x, sigma, data, kept)
-        return slopes.pull(x, sigma, data, kept, cotangent)
+        return slopes.pull(x, sigma, data, kept, cotangent, self.in_data)
 
     def smooth(self, low: torch.Tensor, cotangent: torch.Tensor, *point: torch.Tensor) -> Tensors:
-        *moving, data = point
-        found = torch.func.vjp(lambda x, sigma: _smooth(self.engine, x, sigma, data, low), *moving)[1](cotangent)
+        moving, rest = point[: 2 + self.in_data], point[2 + self.in_data :]
+        found = torch.func.vjp(lambda *moving: _smooth(self.engine, *moving, *rest, low), *moving)[1](cotangent)
         return tuple(found)
 
 
 @dataclass(frozen=True)
 class _Push:
-    """The mean's derivative along tangents of x and sigma."""
+    """The mean's derivative along tangents of x and sigma, two, or of x, sigma and the data, three."""
 
     engine: Engine
-    arguments = 5
+    tangents: int
 
-    def fast(
-        self,
-        along: torch.Tensor,
-        level: torch.Tensor,
-        x: torch.Tensor,
-        sigma: torch.Tensor,
-        data: torch.Tensor,
-        *kept: Any,
-    ) -> Tensors:
-        slopes, kept = _kept(self.engine, x, sigma, data, kept)
-        return (slopes.push(x, sigma, data, kept, (along, level)),)
+    @property
+    def arguments(self) -> int:
+        return self.tangents + 3
 
-    def smooth(self, low: torch.Tensor, along: torch.Tensor, level: torch.Tensor, *point: torch.Tensor) -> Tensors:
-        *moving, data = point
-        f = functools.partial(_smooth, self.engine)
-        return (directional(lambda x, sigma: f(x, sigma, data, low), tuple(moving), (along, level)),)
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Arguments of which there is one for all of a batch: the data, and their tangent."""
+        return (*range(2, self.tangents), self.arguments - 1)
+
+    def fast(self, *tensors: torch.Tensor) -> Tensors:
+        moved, point, kept = (
+            tensors[: self.tangents],
+            tensors[self.tangents : self.arguments],
+            tensors[self.arguments :],
+        )
+        slopes, kept = _kept(self.engine, *point, kept)
+        return (slopes.push(*point, kept, moved),)
+
+    def smooth(self, low: torch.Tensor, *tensors: torch.Tensor) -> Tensors:
+        moved, point = tensors[: self.tangents], tensors[self.tangents :]
+        moving, rest = point[: self.tangents], point[self.tangents :]
+        return (directional(lambda *moving: _smooth(self.engine, *moving, *rest, low), moving, moved),)
 
 
 def _kept(
@@ -193,7 +211,7 @@ class _Slope(torch.autograd.Function):
     def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensors, tuple[int, ...]]:
         product, *tensors = args
         apply = functools.partial(_slope, product)
-        return _flattened(apply, product.arguments - 1, info.batch_size, in_dims[1:], tensors)
+        return _flattened(apply, product.whole, info.batch_size, in_dims[1:], tensors)
 
 
 def _filled(tangents: Sequence[torch.Tensor | None], arguments: Sequence[torch.Tensor]) -> Tensors:
@@ -202,13 +220,17 @@ def _filled(tangents: Sequence[torch.Tensor | None], arguments: Sequence[torch.T
 
 
 def _flattened(
-    apply: Callable[..., Tensors], data: int, size: int, in_dims: tuple[int | None, ...], tensors: list[torch.Tensor]
+    apply: Callable[..., Tensors],
+    whole: tuple[int, ...],
+    size: int,
+    in_dims: tuple[int | None, ...],
+    tensors: list[torch.Tensor],
 ) -> tuple[Tensors, tuple[int, ...]]:
-    """What `vmap` makes of a function of tensors (batch, ...), one of which are the data: a larger batch, where the
-    data are the same for all, else a loop."""
+    """What `vmap` makes of a function of tensors (batch, ...), some of which are there as a `whole` for the batch: a
+    larger batch, where these are the same for all, else a loop."""
     each = [a.expand(size, *a.shape) if d is None else a.movedim(d, 0) for a, d in zip(tensors, in_dims, strict=False)]
-    if in_dims[data] is None:
-        found = apply(*(a[0] if k == data else a.flatten(0, 1) for k, a in enumerate(each)))
+    if all(in_dims[k] is None for k in whole):
+        found = apply(*(a[0] if k in whole else a.flatten(0, 1) for k, a in enumerate(each)))
         results = tuple(part.unflatten(0, (size, -1)) for part in found)
     else:
         results = tuple(torch.stack(parts) for parts in zip(*map(apply, *each), strict=True))
@@ -218,12 +240,8 @@ def _flattened(
 def _smooth(
     engine: Engine, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor
 ) -> torch.Tensor:
-    """The differentiable mean in the dtype of `x`; constant in x and sigma at sigma = 0."""
-    point, level = x.double(), sigma.double()
-    still = level == 0
-    level = torch.where(still, 1e-150, level)
-    point = torch.where(still.reshape(-1, *[1] * (x.ndim - 1)), point.detach(), point)
-    return engine.smooth(point, level, data, low).to(x.dtype)
+    """The differentiable mean in the dtype of `x`, its weights constant at sigma = 0."""
+    return engine.smooth(x.double(), sigma.double().clamp(min=STILL), data, low).to(x.dtype)
 
 
 def norms(x: torch.Tensor) -> torch.Tensor:

@@ -105,28 +105,41 @@ class SameLocation:
         return self.fast(x, sigma, data)[1:]
 
     def pull(
-        self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, kept: Kept, cotangent: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """dL/dx = 1/sigma^2 sum_i (y_i - D) A^T c_i B and dL/dsigma = 2/sigma sum c e/sigma^2, where c = w g.(y - D),
-        or what `_tilted` makes of the sums of g.(y - D) over the pixels of crops that predict all of them."""
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        data: torch.Tensor,
+        kept: Kept,
+        cotangent: torch.Tensor,
+        in_data: bool,
+    ) -> tuple[torch.Tensor, ...]:
+        """dL/dx = 1/sigma^2 sum_i (y_i - D) A^T c_i B, dL/dsigma = 2/sigma sum c e/sigma^2 and, `in_data`, dL/dy_i =
+        w_i g + 1/sigma^2 (x - y_i) A^T c_i B, where c = w g.(y - D), or what `_tilted` makes of the sums of g.(y - D)
+        over the pixels of crops that predict all of them (A^T w_i B in the first term then)."""
         in_x, in_sigma = torch.zeros_like(x, dtype=torch.float64), torch.zeros_like(sigma, dtype=torch.float64)
+        rate, change = _alive(sigma), torch.zeros_like(data if in_data else data[:0])
         for some, dtype in self._routes(x, sigma, data, kept[0]):
             low, total, mean = (part[some] for part in kept)
-            g, centre = (part.to(dtype) for part in (self._shared_out(cotangent[some]), mean))
+            g, centre, points = (part.to(dtype) for part in (self._shared_out(cotangent[some]), mean, x[some]))
+            steep = rate[some, None, None, None].to(dtype).nan_to_num(posinf=0)
 
             def aligned(
-                images: torch.Tensor, _: torch.Tensor, g: torch.Tensor = g, a: torch.Tensor = centre
+                images: torch.Tensor, _: slice, __: torch.Tensor, g: torch.Tensor = g, a: torch.Tensor = centre
             ) -> torch.Tensor:
                 found = torch.einsum("bchw,chwm->bhwm", g, images) - (g * a).sum(1).unsqueeze(-1)
                 return self.gather(found) if self.average else found
 
-            for images, coupling, logs in self._tilted(x[some].to(dtype), sigma[some], data, low, total, aligned):
+            for images, part, w, logs, coupling in self._tilted(points, sigma[some], data, low, total, aligned):
                 in_sigma[some] -= (coupling * logs).flatten(1).sum(1)
                 held = self.spread(coupling)
                 in_x[some] += torch.einsum("bhwm,chwm->bchw", held, images) - centre * held.sum(-1).unsqueeze(1)
-        rate = _alive(sigma)
-        in_sigma = 2 * in_sigma * rate.sqrt()
-        return (in_x * rate[:, None, None, None]).to(x.dtype), in_sigma.to(sigma.dtype)
+                if in_data:
+                    steeper = steep * held
+                    moved = torch.einsum("bhwm,bchw->chwm", steeper, points) - images * steeper.sum(0)
+                    moved += torch.einsum("bhwm,bchw->chwm", self.spread(w) if self.average else w, g)
+                    change[part] += moved.permute(3, 0, 1, 2)
+        found = (in_x * rate[:, None, None, None]).to(x.dtype), (2 * in_sigma * rate.sqrt()).to(sigma.dtype)
+        return (*found, change) if in_data else found
 
     def push(
         self,
@@ -134,31 +147,41 @@ class SameLocation:
         sigma: torch.Tensor,
         data: torch.Tensor,
         kept: Kept,
-        tangents: tuple[torch.Tensor, torch.Tensor],
+        tangents: tuple[torch.Tensor, ...],
     ) -> torch.Tensor:
-        """dD = sum_i w_i (y_i - D) (-A (v.(D - y_i)) B^T + 2 sigma dsigma e_i/sigma^2) / sigma^2, the mean over crops
-        of the same with `_tilted` weights where they predict all their pixels."""
-        moved = torch.zeros_like(x, dtype=torch.float64)
+        """dD = sum_i w_i dy_i + w_i (y_i - D) (-A (v.(D - y_i) - dy_i.(x - y_i)) B^T + 2 sigma dsigma e_i/sigma^2) /
+        sigma^2, the mean over crops of the same with `_tilted` weights where they predict all their pixels."""
+        moved, rate = torch.zeros_like(x, dtype=torch.float64), _alive(sigma)
+        drift = tangents[2] if len(tangents) > 2 else None
         growth = (2 * sigma.double() * tangents[1].double()).nan_to_num(posinf=0, neginf=0)
         for some, dtype in self._routes(x, sigma, data, kept[0]):
             low, total, mean = (part[some] for part in kept)
-            v, centre = (part.to(dtype) for part in (tangents[0][some], mean))
+            v, centre, points = (part.to(dtype) for part in (tangents[0][some], mean, x[some]))
             by_energy = growth[some, None, None, None].to(dtype)
 
             def slope(
                 images: torch.Tensor,
+                part: slice,
                 logs: torch.Tensor,
                 v: torch.Tensor = v,
                 a: torch.Tensor = centre,
+                points: torch.Tensor = points,
                 by_energy: torch.Tensor = by_energy,
             ) -> torch.Tensor:
                 change = torch.einsum("bchw,chwm->bhwm", v, images) - (v * a).sum(1).unsqueeze(-1)
+                if drift is not None:
+                    dy = drift[part].permute(1, 2, 3, 0).to(images)
+                    change += torch.einsum("bchw,chwm->bhwm", points, dy) - (images * dy).sum(0)
                 return self.gather(change) - by_energy * logs
 
-            for images, tilted, _ in self._tilted(x[some].to(dtype), sigma[some], data, low, total, slope):
+            for images, part, w, _, tilted in self._tilted(points, sigma[some], data, low, total, slope):
                 held = self.spread(tilted) if self.average else tilted
-                moved[some] += torch.einsum("bhwm,chwm->bchw", held, images) - centre * held.sum(-1).unsqueeze(1)
-        return (self._shared_out(moved) * _alive(sigma)[:, None, None, None]).to(x.dtype)
+                change = torch.einsum("bhwm,chwm->bchw", held, images) - centre * held.sum(-1).unsqueeze(1)
+                moved[some] += rate[some, None, None, None] * change
+                if drift is not None:
+                    dy = drift[part].permute(1, 2, 3, 0).to(images)
+                    moved[some] += torch.einsum("bhwm,chwm->bchw", self.spread(w) if self.average else w, dy)
+        return self._shared_out(moved).to(x.dtype)
 
     def _tilted(
         self,
@@ -167,25 +190,28 @@ class SameLocation:
         data: torch.Tensor,
         low: torch.Tensor,
         total: torch.Tensor,
-        factor: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    ) -> Iterator[Tensors]:
-        """Blocks of images with w (f - sum w f) of their crops and the logarithms of w, f being `factor` of both. The
-        mean is left out where crops predict one pixel: their w sum to nothing against y - D."""
+        factor: Callable[[torch.Tensor, slice, torch.Tensor], torch.Tensor],
+    ) -> Iterator[tuple[torch.Tensor, slice, torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """What `_weights` gives, and w (f - sum w f), f being `factor` of the images, where they stand and the
+        logarithms. The mean is left out where crops predict one pixel: their w sum to nothing against y - D."""
         shared, mean = (x, sigma, data, low, total), torch.zeros((), dtype=x.dtype, device=x.device)
         if self.average:
-            for images, w, logs in self._weights(*shared):
-                mean = mean + w.mul_(factor(images, logs)).sum(-1, keepdim=True)
-        for images, w, logs in self._weights(*shared):
-            yield images, w.mul_(factor(images, logs).sub_(mean)), logs
+            for images, part, w, logs in self._weights(*shared):
+                mean = mean + w.mul_(factor(images, part, logs)).sum(-1, keepdim=True)
+        for images, part, w, logs in self._weights(*shared):
+            yield images, part, w, logs, factor(images, part, logs).sub_(mean).mul_(w)
 
     def _weights(
         self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor, total: torch.Tensor
-    ) -> Iterator[Tensors]:
-        """Blocks of images with the weights of their crops, and these over the largest as logarithms."""
-        rate, scale = self._rates(x, sigma)
+    ) -> Iterator[tuple[torch.Tensor, slice, torch.Tensor, torch.Tensor]]:
+        """Blocks of images, which of the data they are, the weights of their crops, and these over the largest as
+        logarithms."""
+        (rate, scale), first = self._rates(x, sigma), 0
         for images, energy in self._blocks(x, data):
+            part = slice(first, first + images.shape[-1])
+            first = part.stop
             logs = log_weights(energy, low.to(x.dtype), rate, None, scale).clamp_(min=LOWEST_LOG_WEIGHT)
-            yield images, logs.exp().div_(total.to(x.dtype).unsqueeze(-1)), logs
+            yield images, part, logs.exp().div_(total.to(x.dtype).unsqueeze(-1)), logs
 
     def _routes(
         self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor

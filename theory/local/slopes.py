@@ -11,7 +11,7 @@ import torch
 
 from ..._support.types import Array
 from . import _slope_kernels
-from .windows import Plan, Windows
+from .windows import Plan, Windows, packed, unpacked
 
 # numba's functions have no types that a checker could read.
 pull_windows: Callable[..., None] = _slope_kernels.pull_windows
@@ -20,21 +20,31 @@ push_windows: Callable[..., None] = _slope_kernels.push_windows
 WINDOW = 45.0
 """Groups of windows below exp(-WINDOW) of the largest weight are left out."""
 
+BUFFER_BYTES = 2**22
+"""Gradients of the images that a thread collects at once."""
+
 Kept = tuple[torch.Tensor, ...]
 """Lowest energies, sums of the weights relative to them and means: all float64, as `Windows` gives them."""
 
 
 class Slopes(Protocol):
-    """First derivatives of posterior means in x and sigma, 0 at sigma = 0, from what a fast mean kept."""
+    """First derivatives of posterior means in x, sigma and the data, from what a fast mean kept. At sigma = 0 the
+    weights of the data are constant."""
 
     def kept(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Kept:
         """What the mean leaves behind, where it was not kept."""
         ...
 
     def pull(
-        self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, kept: Kept, cotangent: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The gradients of <cotangent, mean> in x and in sigma."""
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        data: torch.Tensor,
+        kept: Kept,
+        cotangent: torch.Tensor,
+        in_data: bool,
+    ) -> tuple[torch.Tensor, ...]:
+        """The gradients of <cotangent, mean> in x, in sigma and, `in_data`, in the data."""
         ...
 
     def push(
@@ -43,9 +53,9 @@ class Slopes(Protocol):
         sigma: torch.Tensor,
         data: torch.Tensor,
         kept: Kept,
-        tangents: tuple[torch.Tensor, torch.Tensor],
+        tangents: tuple[torch.Tensor, ...],
     ) -> torch.Tensor:
-        """The derivative of the mean as x and sigma move along `tangents`."""
+        """The derivative of the mean as x, sigma and, where there is a third, the data move along `tangents`."""
         ...
 
 
@@ -59,8 +69,14 @@ class WindowSlopes:
         return self.windows(x, sigma, data)[1:]
 
     def pull(
-        self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, kept: Kept, cotangent: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        data: torch.Tensor,
+        kept: Kept,
+        cotangent: torch.Tensor,
+        in_data: bool,
+    ) -> tuple[torch.Tensor, ...]:
         plan = self.windows.plan(x, sigma, data)
         low, scale, mean, rest = _relative(self.windows, plan, kept)
         g = cotangent.detach().double().numpy()
@@ -69,10 +85,18 @@ class WindowSlopes:
         given = [part.astype(plan.points.dtype) for part in (mean, shift, g)]
         width, size = g.shape[3], 2 * self.windows.radius + 1
         more = 1, size * width, width + 2 * size - 2, width + size - 1
-        plan.run(pull_windows, WINDOW, (low, scale, *given, slopes), (gradients,), more)
+        change = torch.empty_like(data) if in_data else None
+        each = max(1, BUFFER_BYTES // plan.images[0].nbytes) if in_data else len(plan.images)
+        for some, part in plan.parts(each):
+            packs = part.images if in_data else part.images[:0]
+            changes = np.zeros((len(part.shares), *packs.shape), packs.dtype)
+            part.run(pull_windows, WINDOW, (low, scale, *given, slopes), (gradients,), (changes,), more)
+            if change is not None:
+                change[some] = unpacked(changes.sum(0), part.n)
         in_x = gradients.sum(0) * _rate(plan)[:, None, None, None]
         in_sigma = 2 * slopes.sum((1, 2)) * np.sqrt(_rate(plan))
-        return torch.from_numpy(in_x).to(x.dtype), torch.from_numpy(in_sigma).to(sigma.dtype)
+        found = torch.from_numpy(in_x).to(x.dtype), torch.from_numpy(in_sigma).to(sigma.dtype)
+        return found if change is None else (*found, change)
 
     def push(
         self,
@@ -80,18 +104,19 @@ class WindowSlopes:
         sigma: torch.Tensor,
         data: torch.Tensor,
         kept: Kept,
-        tangents: tuple[torch.Tensor, torch.Tensor],
+        tangents: tuple[torch.Tensor, ...],
     ) -> torch.Tensor:
         plan = self.windows.plan(x, sigma, data)
         low, scale, mean, rest = _relative(self.windows, plan, kept)
-        along, level = (part.detach().double().numpy() for part in tangents)
+        along, level = (part.detach().double().numpy() for part in tangents[:2])
+        drift = [packed(part, plan.dtype) for part in tangents[2:]] or [plan.images[:0]]
         growth = np.nan_to_num(2 * level * sigma.detach().double().numpy(), posinf=0, neginf=0)
-        tilts, moments = np.zeros(low.shape), np.zeros(along.shape)
+        tilts, moments, moved = np.zeros(low.shape), np.zeros(along.shape), np.zeros(along.shape)
         given = [part.astype(plan.points.dtype) for part in (mean, along)]
         width, size = along.shape[3], 2 * self.windows.radius + 1
         more = 1, size * (width + size - 1), width + size - 1, width
-        plan.run(push_windows, WINDOW, (low, scale, *given, growth, tilts, moments), (), more)
-        moved = (moments + tilts[:, None] * rest) * _rate(plan)[:, None, None, None]
+        plan.run(push_windows, WINDOW, (low, scale, *given, growth, tilts, moments, moved), (), (drift[0][None],), more)
+        moved += (moments + tilts[:, None] * rest) * _rate(plan)[:, None, None, None]
         return torch.from_numpy(moved).to(x.dtype)
 
 

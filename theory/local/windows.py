@@ -10,10 +10,10 @@ images that are all alike in a window count as one, with its multiplicity.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, product, repeat
 from typing import TypeAlias
@@ -59,15 +59,25 @@ class PackedImages:
         version = None if data.is_inference() else data._version  # noqa: SLF001
         key = (data.data_ptr(), tuple(data.shape), version, dtype)
         if dtype not in self._kept or self._kept[dtype][0] != key:
-            shape = (-(-len(data) // LANES), *data.shape[1:], LANES)
-            what = f"the copy of {len(data)} images that the local optimum reads"
-            fits("data", math.prod(shape) * dtype.itemsize, available_memory(), what, SHORT_OF_MEMORY)
-            packed = np.empty(shape, str(dtype).removeprefix("torch."))
-            for group, part in zip(packed, data.detach().split(LANES), strict=True):
-                group[..., : len(part)] = part.permute(1, 2, 3, 0).to(dtype).numpy()
-                group[..., len(part) :] = group[..., :1]
-            self._kept[dtype] = key, packed
+            self._kept[dtype] = key, packed(data, dtype)
         return self._kept[dtype]
+
+
+def packed(data: torch.Tensor, dtype: torch.dtype) -> Array:
+    """Images (n, c, h, w) as (groups, c, h, w, LANES), the last group filled up by its first image."""
+    shape = (-(-len(data) // LANES), *data.shape[1:], LANES)
+    what = f"the copy of {len(data)} images that the local optimum reads"
+    fits("data", math.prod(shape) * dtype.itemsize, available_memory(), what, SHORT_OF_MEMORY)
+    groups = np.empty(shape, str(dtype).removeprefix("torch."))
+    for group, part in zip(groups, data.detach().split(LANES), strict=True):
+        group[..., : len(part)] = part.permute(1, 2, 3, 0).to(dtype).numpy()
+        group[..., len(part) :] = group[..., :1]
+    return groups
+
+
+def unpacked(groups: Array, n: int) -> torch.Tensor:
+    """The first n of the images."""
+    return torch.from_numpy(groups).movedim(4, 1).flatten(0, 1)[:n]
 
 
 @dataclass(frozen=True)
@@ -100,11 +110,22 @@ class Plan:
         bands = [_band(self.tasks, first, last) for first, last in pairwise(edges)]
         return [(slice(0, batch), band) for band in bands if len(band)]
 
+    def parts(self, size: int) -> Iterator[tuple[slice, Plan]]:
+        """The same for up to `size` groups of images at a time, and which images these are."""
+        for first in range(0, len(self.images), size):
+            some, n = slice(first, first + size), min(self.n - first * LANES, size * LANES)
+            part = replace(self, images=self.images[some], varied=self.varied[some], n=n)
+            yield slice(first * LANES, first * LANES + n), part
+
     @property
     def limit(self) -> float:
         """The largest log weight whose rounding does not matter."""
-        dtype = torch.from_numpy(self.points).dtype
-        return TOLERANCE[dtype] / torch.finfo(dtype).eps
+        return TOLERANCE[self.dtype] / torch.finfo(self.dtype).eps
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the images."""
+        return torch.from_numpy(self.points).dtype
 
     def run(
         self,
@@ -112,12 +133,13 @@ class Plan:
         window: float,
         per_point: tuple[Array, ...],
         per_share: tuple[Array, ...] = (),
+        per_image: tuple[Array, ...] = (),
         more: tuple[int, ...] = (),
     ) -> None:
         """Call a kernel over windows for all images.
 
-        It gets the rows of a share of `per_point` (batch, ...) and of `per_share` (shares, batch, ...), and `more`
-        work space than `add_windows`: so many columns each.
+        It gets the rows of a share of `per_point` (batch, ...) and of `per_share` (shares, batch, ...), of `per_image`
+        (shares or 1, groups, ...) the groups or none, and `more` work space than `add_windows`: so many columns each.
         """
         kind, width = self.images.dtype, self.points.shape[3]
         columns = width + 2 * self.radius
@@ -132,6 +154,7 @@ class Plan:
             scratch = [np.empty(length * LANES, kind) for length in lengths]
             mine = [part[rows] for part in arrays] + [part[k][rows] for part in per_share]
             part = slice(first, first + step)
+            mine += [array[k % len(array)][part] for array in per_image]
             left = self.n - first * LANES
             kernel(self.images[part], self.varied[part], left, tasks, *options, *mine, *scratch, np.empty(LANES))
 
