@@ -5,8 +5,9 @@
 
 Times are CPU time of one thread, the least of several repeats taken in turn, so that other work on the machine matters
 little. backward is that of <g, D(x, sigma)> in x and sigma without the mean before it, jvp is the mean and its
-derivative along a direction of both. Memory is the peak of the resident memory during a second call above what is held
-before it, of mean, mean with backward, and jvp, in a process of its own (Linux only).
+derivative along a direction of both. What holds its data has a backward in x, sigma and these too. Memory is the peak of
+the resident memory during a second call above what is held before it, of mean, mean with backward, jvp, and mean with
+backward in the data too, in a process of its own (Linux only).
 """
 
 import ctypes
@@ -56,7 +57,7 @@ FORMS = {
 
 
 def calls(name, sigma):
-    """The mean, the mean with its backward, and jvp, as functions without arguments."""
+    """The mean, the mean with its backward, and jvp, and with backward in the data, as functions without arguments."""
     n, batch, make = FORMS[name]
     data = images(n)
     denoiser = make(data)
@@ -65,15 +66,20 @@ def calls(name, sigma):
     )
     x, level = data[:batch].repeat(-(-batch // n), 1, 1, 1)[:batch] + sigma * noise, torch.full((batch,), sigma)
 
-    def both():
+    def both(denoiser, *more):
         point, height = x.clone().requires_grad_(), level.clone().requires_grad_()
-        return torch.autograd.grad(denoiser(point, height), (point, height), cotangent)
+        return torch.autograd.grad(denoiser(point, height), (point, height, *more), cotangent)
 
-    return {
+    found = {
         "forward": lambda: denoiser(x, level),
-        "both": both,
+        "both": lambda: both(denoiser),
         "jvp": lambda: torch.func.jvp(denoiser, (x, level), (along, torch.ones_like(level))),
     }
+    if isinstance(denoiser, EmpiricalDenoiser | LocalDenoiser | MaskedDenoiser):
+        learned = data.clone().requires_grad_()
+        live = make(learned)
+        found["all"] = lambda: both(live, learned)
+    return found
 
 
 def memory(name, sigma):
@@ -113,6 +119,7 @@ def test_derivatives(name, sigma):
     print(
         f"\n| {name} | {n:,} | {batch} | {sigma:g} | {1e3 * best['forward']:.0f} ms | "
         f"{best['both'] / best['forward'] - 1:.1f} | {best['jvp'] / best['forward']:.1f} | "
+        f"{best['all'] / best['forward'] - 1 if 'all' in best else float('nan'):.1f} | "
         f"{', '.join(done.stdout.split())} |"
     )
     assert min(best.values()) > 0

@@ -1,8 +1,10 @@
 """The kernels of the first derivatives against the smooth mean that is differentiated step by step."""
 
+from functools import partial
+
 import pytest
 import torch
-from torch.func import jvp, vjp
+from torch.func import jacfwd, jacrev, jvp, vjp, vmap
 
 from idealscore._support.streams import torch_stream
 from idealscore.theory.local import LocalDenoiser, MaskedDenoiser, posterior, same_location
@@ -27,26 +29,33 @@ def pictures(n, channels, height, width):
     return images
 
 
-def directions(x):
-    """A gradient of the result, and tangents of x and sigma."""
-    return normal(*x.shape, seed=2), normal(*x.shape, seed=3), normal(len(x), seed=4)
+def directions(x, data):
+    """A gradient of the result, and tangents of x, sigma and the data."""
+    tangents = normal(*x.shape, seed=3), normal(len(x), seed=4), normal(*data.shape, seed=6)
+    return normal(*x.shape, seed=2), tangents
 
 
-def fast(denoiser, x, sigma, cotangent, along, level):
-    """Gradients in x and sigma, and the derivative along a direction, of the denoiser as it is called."""
-    gradients = vjp(denoiser, x, sigma)[1](cotangent.to(x))
-    return *gradients, jvp(denoiser, (x, sigma), (along.to(x), level.to(x)))[1]
+def fast(make, x, sigma, data, cotangent, tangents):
+    """Gradients in x, sigma and the data, and the derivatives along a direction of the first two and of all three, of
+    the denoiser as it is called."""
+    point, moved = (x, sigma, data), tuple(part.to(x) for part in tangents)
+
+    def mean(x, sigma, data):
+        return make(data)(x, sigma)
+
+    some = jvp(lambda *moving: mean(*moving, data), point[:2], moved[:2])[1]
+    in_x = vjp(lambda x: mean(x, sigma, data), x)[1](cotangent.to(x))[0]
+    gradients = vjp(mean, *point)[1](cotangent.to(x))
+    torch.testing.assert_close(gradients[0], in_x)
+    return *gradients, some, jvp(mean, point, moved)[1]
 
 
-def slow(engine, data, x, sigma, cotangent, along, level):
+def slow(engine, x, sigma, data, cotangent, tangents):
     """The same in float64 without the kernels."""
-    point = x.double(), sigma.double()
-    low = engine.fast(*point, data)[1]
-
-    def mean(x, sigma):
-        return posterior._smooth(engine, x, sigma, data, low)
-
-    return *vjp(mean, *point)[1](cotangent), directional(mean, point, (along, level))
+    point = x.double(), sigma.double(), data.double()
+    mean = partial(posterior._smooth, engine, engine.fast(*point)[1])
+    some = directional(lambda *moving: mean(*moving, point[2]), point[:2], tangents[:2])
+    return *vjp(mean, *point)[1](cotangent), some, directional(mean, point, tangents)
 
 
 def error(found, expected):
@@ -67,11 +76,22 @@ def test_kernels_agree_with_the_smooth_mean(shape, size, equivariant, padding):
     data = pictures(min(shape[0], 66) if equivariant else shape[0], *shape[1:])
     x = data[[0, 20, 40, 60, 5]] + LEVELS[:, None, None, None] * normal(5, *shape[1:], seed=1)
     for dtype, bound in ((F64, 1e-11), (torch.float32, 2e-5)):
-        denoiser = LocalDenoiser(data.to(dtype), size, equivariant, padding=padding)
-        arguments = x.to(dtype), LEVELS.to(dtype), *directions(x)
-        found = fast(denoiser, *arguments)
+        arguments = x.to(dtype), LEVELS.to(dtype), data.to(dtype), *directions(x, data)
+        found = fast(lambda data: LocalDenoiser(data, size, equivariant, padding=padding), *arguments)
         assert all(part.dtype == dtype for part in found)
-        assert error(found, slow(denoiser._engine(size), denoiser.data, *arguments)) < bound
+        engine = LocalDenoiser(data, size, equivariant, padding=padding)._engine(size)
+        assert error(found, slow(engine, *arguments)) < bound
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_crops_agree_with_the_smooth_mean(size):
+    data = pictures(70, 2, 5, 4)
+    x = data[[0, 20, 40, 60, 5]] + LEVELS[:, None, None, None] * normal(5, 2, 5, 4, seed=1)
+    for dtype, bound in ((F64, 1e-11), (torch.float32, 2e-5)):
+        arguments = x.to(dtype), LEVELS.to(dtype), data.to(dtype), *directions(x, data)
+        found = fast(lambda data: LocalDenoiser(data, size, False, combine="average", block_size=30), *arguments)
+        engine = LocalDenoiser(data, size, False, combine="average", block_size=30)._engine(size)
+        assert error(found, slow(engine, *arguments)) < bound
 
 
 def test_masks_agree_with_the_smooth_mean():
@@ -80,11 +100,16 @@ def test_masks_agree_with_the_smooth_mean():
     x = data[[0, 20, 40, 60, 5]] + LEVELS[:, None] * normal(5, 30, seed=1)
     x[:2] += 0.5 * normal(2, 30, seed=5)
     for dtype, bound in ((F64, 1e-11), (torch.float32, 2e-5)):
-        denoiser = MaskedDenoiser(data.to(dtype), mask, block_size=50)
-        levels, (cotangent, along, level) = LEVELS.to(dtype), directions(x)
-        found = fast(denoiser, x.to(dtype), levels, cotangent, along, level)
-        point, pixels, g, v = (part[:, None, :, None] for part in (x.to(dtype), denoiser.data, cotangent, along))
-        assert error(found, slow(denoiser._engine(0.0), pixels, point, levels, g, v, level)) < bound
+        point, levels, images, (cotangent, tangents) = (
+            x.to(dtype),
+            LEVELS.to(dtype),
+            data.to(dtype),
+            directions(x, data),
+        )
+        found = fast(lambda data: MaskedDenoiser(data, mask, block_size=50), point, levels, images, cotangent, tangents)
+        point, images, g, v, dy = (part[:, None, :, None] for part in (point, images, cotangent, *tangents[::2]))
+        engine = MaskedDenoiser(data, mask, block_size=50)._engine(0.0)
+        assert error(found, slow(engine, point, levels, images, g, (v, tangents[1], dy))) < bound
 
 
 @pytest.mark.parametrize("equivariant", [False, True])
@@ -92,7 +117,13 @@ def test_shares_of_rows_give_the_same(equivariant):
     """Three images on two threads are cut into bands of rows, whose windows overlap."""
     data = pictures(66, 2, 7, 6)
     x = data[:3] + 0.5 * normal(3, 2, 7, 6, seed=1)
-    arguments = LocalDenoiser(data, 5, equivariant), x, LEVELS[1:4], *directions(x)
+    arguments = (
+        partial(LocalDenoiser, patch_size=5, equivariant=equivariant),
+        x,
+        LEVELS[1:4],
+        data,
+        *directions(x, data),
+    )
     before = torch.get_num_threads()
     try:
         results = [torch.set_num_threads(threads) or fast(*arguments) for threads in (1, 2)]
@@ -109,6 +140,9 @@ def test_the_first_derivative_takes_the_kernel_and_the_second_the_smooth_mean(mo
     monkeypatch.setattr(same_location.SameLocation, "smooth", lambda *a: calls.append(1) or smooth(*a))
     first = torch.autograd.grad(denoiser(x, sigma).square().sum(), (x, sigma), create_graph=True)
     jvp(denoiser, (x.detach(), sigma.detach()), (normal(*x.shape), normal(2)))
+    live = data.clone().requires_grad_()
+    torch.autograd.grad(LocalDenoiser(live, 3, False)(x, sigma).sum(), (x, live))
+    jvp(lambda data: LocalDenoiser(data, 3, False)(x.detach(), 0.5), (data,), (normal(*data.shape),))
     assert not calls
     torch.autograd.grad(first[0].sum() + first[1].sum(), (x, sigma))
     assert calls
@@ -117,25 +151,81 @@ def test_the_first_derivative_takes_the_kernel_and_the_second_the_smooth_mean(mo
 def test_gradients_of_many_images_are_those_of_finite_differences():
     data = pictures(200, 1, 6, 6)
     x = data[:1] + 0.4 * normal(1, 1, 6, 6, seed=1)
-    denoiser, sigma, (cotangent, along, level) = LocalDenoiser(data, 3, False), LEVELS[2:3], directions(x)
-    h = 1e-5
-    ends = [denoiser(x + step * along, sigma + step * level) for step in (h, -h)]
-    in_x, in_sigma, moved = fast(denoiser, x, sigma, cotangent, along, level)
+    point, (cotangent, tangents) = (x, LEVELS[2:3], data), directions(x, data)
+    h, ends = 1e-5, []
+    for step in (h, -h):
+        near = [part + step * moved for part, moved in zip(point, tangents, strict=True)]
+        ends.append(LocalDenoiser(near[2], 3, False)(*near[:2]))
+    *gradients, _, moved = fast(lambda data: LocalDenoiser(data, 3, False), *point, cotangent, tangents)
     torch.testing.assert_close(moved, (ends[0] - ends[1]) / (2 * h), rtol=1e-6, atol=1e-7)
-    product = (in_x * along).sum() + (in_sigma * level).sum()
+    product = sum((part * along).sum() for part, along in zip(gradients, tangents, strict=True))
     torch.testing.assert_close(product, (cotangent * moved).sum(), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", [F64, torch.float32])
 @pytest.mark.parametrize("equivariant", [False, True])
 def test_no_derivative_is_lost_at_the_ends_of_the_noise(equivariant, dtype):
-    """One image or two equal ones have all the weight: whatever 1 / sigma^2 is, nothing moves."""
-    data = pictures(66, 1, 5, 5).to(dtype)
+    """One image or two equal ones have all the weight, or all the same: nothing moves but with the data."""
+    data, mask = pictures(66, 1, 5, 5).to(dtype), torch.tril(torch.ones(25, 25))
     sigma = torch.tensor([0.0, 1e-200, 1e-9, 1e12, torch.inf], dtype=F64).to(dtype)
-    x = data[[0, 33, 20, 60, 5]]
-    for denoiser in (LocalDenoiser(data, 3, equivariant), MaskedDenoiser(data, torch.tril(torch.ones(25, 25)))):
-        for part in fast(denoiser, x, sigma, *directions(x)):
+    x, (cotangent, tangents) = data[[0, 33, 20, 60, 5]], directions(data[:5], data)
+    for make in (lambda data: LocalDenoiser(data, 3, equivariant), lambda data: MaskedDenoiser(data, mask)):
+        in_x, in_sigma, in_data, some, moved = fast(make, x, sigma, data, cotangent, tangents)
+        for part in (in_x, in_sigma, some):
             assert part.isfinite().all() and float(part.abs().max()) < 1e-9
+        near = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 1e-11, "atol": 1e-11}
+        torch.testing.assert_close(in_data.double().sum(), cotangent.sum(), **near)
+        torch.testing.assert_close((in_data * tangents[2]).sum(), (moved * cotangent).sum(), **near)
+
+
+@pytest.mark.parametrize("sigma", [1e-12, 1e-18, 1e-22])
+def test_an_image_is_denoised_to_itself_where_single_precision_does_not_hold_the_rate(sigma):
+    data, mask = pictures(70, 1, 5, 5).float(), torch.ones(25, 25)
+    for denoiser in (LocalDenoiser(data, 3, False), LocalDenoiser(data, 3), MaskedDenoiser(data, mask)):
+        x = data[[20]].clone().requires_grad_()
+        value = denoiser(x, sigma)
+        assert torch.equal(value, x)
+        assert float(torch.autograd.grad(value.sum(), x)[0].abs().max()) < 1e-9
+
+
+@pytest.mark.parametrize("dtype", [F64, torch.float32])
+def test_without_noise_the_mean_moves_with_the_nearest_images(dtype):
+    """All that are equal in what is seen share the weight, in the smooth mean too."""
+    data, place = pictures(70, 1, 5, 5).to(dtype), torch.arange(25)
+    rows, columns = ((part[:, None] - part).abs() <= 1 for part in (place // 5, place % 5))
+    x, (cotangent, tangents) = data[[0, 20, 5]], directions(data[:3], data)
+    lower = torch.tril(torch.ones(25, 25))
+    makers = [(lambda data, e=e: LocalDenoiser(data, 3, e), (rows & columns).to(dtype)) for e in (False, True)]
+    for make, mask in (*makers, (lambda data: MaskedDenoiser(data, lower), lower)):
+        seen = mask * (x.reshape(3, 1, 1, 25) - data.reshape(70, 1, 25)).abs()
+        w = (seen.sum(3) == 0).double()
+        w /= w.sum(1, keepdim=True)
+        expected = (
+            torch.einsum("bnd,bd->nd", w, cotangent.flatten(1)).reshape(data.shape),
+            torch.einsum("bnd,nd->bd", w, tangents[2].flatten(1)).reshape(x.shape),
+        )
+        _, _, in_data, _, moved = fast(make, x, torch.zeros(3, dtype=dtype), data, cotangent, tangents)
+        assert error((in_data, moved), expected) < (1e-12 if dtype == F64 else 1e-6)
+        if isinstance(make(data), LocalDenoiser):
+            arguments = x, torch.zeros(3, dtype=dtype), data, cotangent, tangents
+            assert error(slow(make(data.double())._engine(3), *arguments)[2:5:2], expected) < 1e-12
+
+
+@pytest.mark.parametrize("equivariant", [False, True])
+def test_rows_of_vmap_have_gradients_in_the_data_of_their_own(equivariant):
+    data = pictures(20, 1, 3, 3)
+    x, g = data[:4] + 0.5 * normal(4, 1, 3, 3, seed=1), normal(4, 1, 3, 3, seed=2)
+
+    def pulled(point, g):
+        return vjp(lambda data: LocalDenoiser(data, 3, equivariant)(point[None], 0.7)[0], data)[1](g)[0]
+
+    def mean(data):
+        return LocalDenoiser(data, 3, equivariant)(x[:1], 0.7)[0, 0, 1]
+
+    each = torch.stack([pulled(*pair) for pair in zip(x, g, strict=True)])
+    torch.testing.assert_close(vmap(pulled)(x, g), each, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(vmap(pulled, (None, 0))(x[0], g)[:1], each[:1], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(jacrev(mean)(data), jacfwd(mean)(data), rtol=1e-11, atol=1e-12)
 
 
 def test_a_sampled_mean_has_the_derivatives_of_the_exact_one(monkeypatch):
@@ -144,8 +234,8 @@ def test_a_sampled_mean_has_the_derivatives_of_the_exact_one(monkeypatch):
     monkeypatch.setattr(sampled, "AFFORDABLE", 0)
     data = pictures(66, 1, 8, 8)
     x = data[:2] + 0.5 * normal(2, 1, 8, 8, seed=1)
-    arguments = x, LEVELS[2:4], *directions(x)
-    found, expected = (fast(LocalDenoiser(data, 3, tolerance=t), *arguments) for t in (0.2, 0.0))
+    arguments = x, LEVELS[2:4], data, *directions(x, data)
+    found, expected = (fast(partial(LocalDenoiser, patch_size=3, tolerance=t), *arguments) for t in (0.2, 0.0))
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 

@@ -42,13 +42,13 @@ def kind_of(energy, several, low, rate, valid, window, limit, work):
 
 @njit(**OPTIONS, fastmath=SUMS)
 def weigh_several(energy, low, rate, scale, weight, gap):
-    """weight = scale exp(-gap), gap = rate (e - low)."""
+    """weight = scale exp(-gap), gap = rate (e - low), and 0 where the gap is too large for single precision."""
     floor, binary, natural = energy.dtype.type(-100), energy.dtype.type(LOG2_E), energy.dtype.type(-1 / LOG2_E)
     rate = rate * binary
     for l in range(LANES):
         t = (low - energy[l]) * rate
         t = t if t > floor else floor
-        weight[l] = scale * exp2(t)
+        weight[l] = scale * exp2(t) if t > floor else energy.dtype.type(0)
         gap[l] = natural * t
 
 
@@ -164,7 +164,7 @@ def pull_windows(
             x, mean, rate, low, scale = points[p], means[p], rates[p], lows[p], scales[p]
             if not (rate < np.inf or len(change)):
                 continue
-            steep = kind(rate) if kind(rate) < np.inf else kind(0)
+            steep = kind(rate) if rate < np.inf else kind(0)
             for task in range(len(tasks)):
                 i0, u0, rows, j0, v0, columns = tasks[task]
                 length = columns * LANES

@@ -19,7 +19,7 @@ from .slopes import Slopes
 from .streaming import Tensors, directional
 
 STILL = 1e-150
-"""Noise levels up to this one are none."""
+"""Up to this noise level the weights are constant."""
 
 
 class Engine(Protocol):
@@ -47,8 +47,8 @@ def posterior_mean(engine: Engine, x: torch.Tensor, sigma: torch.Tensor, data: t
 
 
 def weights(energy: torch.Tensor, low: torch.Tensor, sigma: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
-    """exp(-(e - low) / sigma^2), where ties are no gap though they move; constant where sigma is 0, or STILL. All
-    arguments broadcast."""
+    """exp(-(e - low) / sigma^2), where ties are no gap though they move, constant at sigma = STILL; all arguments
+    broadcast."""
     gap = energy - low
     tied = gap.detach() <= tie_width(low, norm)
     gap = gap - torch.where(tied, gap.detach(), 0)
@@ -81,8 +81,8 @@ class _Mean(torch.autograd.Function):
             return *found, *(None,) * (4 - len(found))
 
         def mean(*moving: torch.Tensor) -> torch.Tensor:
-            x, sigma, data = (moving[wanted.index(k)] if k in wanted else arguments[k] for k in range(3))
-            return _smooth(ctx.engine, x, sigma, data, low)
+            point = [moving[wanted.index(k)] if k in wanted else arguments[k] for k in range(3)]
+            return _smooth(ctx.engine, low, *point)
 
         found = torch.func.vjp(mean, *(arguments[k] for k in wanted))[1](grads[0])
         for k, gradient in zip(wanted, found, strict=True):
@@ -97,10 +97,7 @@ class _Mean(torch.autograd.Function):
             some = 2 if tangents[2] is None else 3
             moved = _filled(tangents[:some], arguments[:some])
             return *_slope(_Push(ctx.engine, some), *moved, *ctx.saved_tensors), *nothing
-
-        def mean(x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
-            return _smooth(ctx.engine, x, sigma, data, low)
-
+        mean = functools.partial(_smooth, ctx.engine, low)
         return directional(mean, tuple(arguments), _filled(tangents[:3], arguments)), *nothing
 
     @staticmethod
@@ -134,7 +131,7 @@ class _Pull:
 
     def smooth(self, low: torch.Tensor, cotangent: torch.Tensor, *point: torch.Tensor) -> Tensors:
         moving, rest = point[: 2 + self.in_data], point[2 + self.in_data :]
-        found = torch.func.vjp(lambda *moving: _smooth(self.engine, *moving, *rest, low), *moving)[1](cotangent)
+        found = torch.func.vjp(lambda *moving: _smooth(self.engine, low, *moving, *rest), *moving)[1](cotangent)
         return tuple(found)
 
 
@@ -155,18 +152,14 @@ class _Push:
         return (*range(2, self.tangents), self.arguments - 1)
 
     def fast(self, *tensors: torch.Tensor) -> Tensors:
-        moved, point, kept = (
-            tensors[: self.tangents],
-            tensors[self.tangents : self.arguments],
-            tensors[self.arguments :],
-        )
-        slopes, kept = _kept(self.engine, *point, kept)
-        return (slopes.push(*point, kept, moved),)
+        moved, (x, sigma, data, *kept) = tensors[: self.tangents], tensors[self.tangents :]
+        slopes, kept = _kept(self.engine, x, sigma, data, tuple(kept))
+        return (slopes.push(x, sigma, data, kept, moved),)
 
     def smooth(self, low: torch.Tensor, *tensors: torch.Tensor) -> Tensors:
         moved, point = tensors[: self.tangents], tensors[self.tangents :]
         moving, rest = point[: self.tangents], point[self.tangents :]
-        return (directional(lambda *moving: _smooth(self.engine, *moving, *rest, low), moving, moved),)
+        return (directional(lambda *moving: _smooth(self.engine, low, *moving, *rest), moving, moved),)
 
 
 def _kept(
@@ -237,10 +230,9 @@ def _flattened(
     return results, (0,) * len(results)
 
 
-def _smooth(
-    engine: Engine, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor
-) -> torch.Tensor:
-    """The differentiable mean in the dtype of `x`, its weights constant at sigma = 0."""
+def _smooth(engine: Engine, low: torch.Tensor, *point: torch.Tensor) -> torch.Tensor:
+    """The differentiable mean at (x, sigma, data) in the dtype of x, its weights constant at sigma = 0."""
+    x, sigma, data = point
     return engine.smooth(x.double(), sigma.double().clamp(min=STILL), data, low).to(x.dtype)
 
 

@@ -9,6 +9,7 @@ derivatives of all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -33,6 +34,9 @@ from .windows import Windows
 BLOCK_BYTES = 2**23
 TOLERANCE = 1e-3
 """Accepted rounding of a log weight in float32; samples beyond it are computed again in float64."""
+
+NO_WEIGHT = 1.01 * math.exp(LOWEST_LOG_WEIGHT)
+"""Weights up to this one are none in derivatives, where 1 / sigma^2 multiplies them."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +156,12 @@ class SameLocation:
         """dD = sum_i w_i dy_i + w_i (y_i - D) (-A (v.(D - y_i) - dy_i.(x - y_i)) B^T + 2 sigma dsigma e_i/sigma^2) /
         sigma^2, the mean over crops of the same with `_tilted` weights where they predict all their pixels."""
         moved, rate = torch.zeros_like(x, dtype=torch.float64), _alive(sigma)
-        drift = tangents[2] if len(tangents) > 2 else None
-        growth = (2 * sigma.double() * tangents[1].double()).nan_to_num(posinf=0, neginf=0)
+        along, level, *more = tangents
+        drift = more[0] if more else None
+        growth = (2 * sigma.double() * level.double()).nan_to_num(posinf=0, neginf=0)
         for some, dtype in self._routes(x, sigma, data, kept[0]):
             low, total, mean = (part[some] for part in kept)
-            v, centre, points = (part.to(dtype) for part in (tangents[0][some], mean, x[some]))
+            v, centre, points = (part.to(dtype) for part in (along[some], mean, x[some]))
             by_energy = growth[some, None, None, None].to(dtype)
 
             def slope(
@@ -211,7 +216,8 @@ class SameLocation:
             part = slice(first, first + images.shape[-1])
             first = part.stop
             logs = log_weights(energy, low.to(x.dtype), rate, None, scale).clamp_(min=LOWEST_LOG_WEIGHT)
-            yield images, part, logs.exp().div_(total.to(x.dtype).unsqueeze(-1)), logs
+            w = torch.threshold_(logs.exp(), NO_WEIGHT, 0.0)
+            yield images, part, w.div_(total.to(x.dtype).unsqueeze(-1)), logs
 
     def _routes(
         self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor, low: torch.Tensor

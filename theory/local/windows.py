@@ -199,6 +199,7 @@ class Windows:
         _, varied, centre, reach = self._known
         exact = x.detach().double().contiguous()
         rate = inverse_square(sigma.detach()).contiguous()
+        rate = torch.where(rate.isfinite(), rate.clamp(max=torch.finfo(dtype).max / 2), rate)
         expanded = self._expanded(exact, rate, centre, reach) if dtype == torch.float32 else np.zeros(len(x), bool)
         norms = safe_norm(exact.flatten(1))
         points = exact.to(dtype).numpy(), exact.numpy(), rate.numpy(), norms.numpy(), expanded
