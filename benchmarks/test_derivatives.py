@@ -5,9 +5,9 @@
 
 Times are CPU time of one thread, the least of several repeats taken in turn, so that other work on the machine matters
 little. backward is that of <g, D(x, sigma)> in x and sigma without the mean before it, jvp is the mean and its
-derivative along a direction of both. What holds its data has a backward in x, sigma and these too. Memory is the peak of
-the resident memory during a second call above what is held before it, of mean, mean with backward, jvp, and mean with
-backward in the data too, in a process of its own (Linux only).
+derivative along a direction of both. What holds its data has a backward in x, sigma and these too. Memory is the peak
+of the resident memory during a second call above what is held before it, of mean, mean with backward, jvp, and mean
+with backward in the data too, in a process of its own (Linux only).
 """
 
 import ctypes
