@@ -6,7 +6,7 @@ import pytest
 
 from idealscore._support.cost import Pace
 from idealscore.cli import main
-from idealscore.compare.regimes import _regime_map
+from idealscore.compare.regimes import _regime_map, work
 from idealscore.compare.regimes.cost import RegimeCost, smaller
 from idealscore.compare.regimes.plan import RegimePlan
 from idealscore.errors import ArgumentError
@@ -51,7 +51,7 @@ def test_a_stopped_map_with_a_budget_goes_on_as_it_was_settled(tmp_path, capsys,
     pace = Pace(0.0, 100.0, 0.0)
     monkeypatch.setattr(_regime_map, "measured_cost", lambda *_: RegimeCost({8: 0.0}, {4: pace, 8: pace}, {8: pace}))
     command = [*TINY, "--budget", "500s", "--out", str(tmp_path)]
-    real, calls = _regime_map.measure, []
+    real, calls = work.measure, []
 
     def stopping(*args):
         calls.append(1)
@@ -59,7 +59,7 @@ def test_a_stopped_map_with_a_budget_goes_on_as_it_was_settled(tmp_path, capsys,
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(_regime_map, "measure", stopping)
+    monkeypatch.setattr(work, "measure", stopping)
     assert main(command) == 130
     told = capsys.readouterr().err
     assert "to keep 500s: repeats 1 instead of 2" in told

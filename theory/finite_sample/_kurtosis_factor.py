@@ -95,7 +95,7 @@ def kurtosis_factor(data: ArrayLike, n: int, sigma: float) -> KurtosisFactor:
     if bool((points == points[:1]).all()):
         raise EmptyDataError("data", "do not vary", "pass data that vary")
     with check.speaking_of("data"):
-        return factors(points, [(n, sigma)])[0]
+        return factors(points.detach(), [(n, sigma)])[0]
 
 
 def factors(
