@@ -24,7 +24,7 @@ COMMANDS = {
     "check": "check mlp --data data.npz --sigmas 0.5 2 --out check.nc",
     "regimes": "regimes data.npz --sizes 8 64 --widths 16 --steps 20 --first-step 10 --snapshots 2 --repeats 1"
     " --levels 2 --n-images 8 --n-pairs 8 --n-samples 8 --theories empirical gaussian --out regimes",
-    "transitions data": "transitions data data.npz --out transitions.json",
+    "transitions data": "transitions data data.npz",
     "transitions guidance": "transitions guidance data.npz --draws 512 --starts 64",
     "risk": "risk data.npz --out risk",
     "schedule": "schedule data.npz --steps 5",
