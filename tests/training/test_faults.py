@@ -209,7 +209,8 @@ def kill_with_workers(folder, seed, whom):
     if whom == "sweep":
         os.kill(running.pid, signal.SIGKILL)
     else:
-        listed = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(running.pid)], capture_output=True, text=True)
+        words = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(running.pid)]
+        listed = subprocess.run(words, capture_output=True, text=True)
         workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
         os.kill(workers[seed % len(workers)], signal.SIGKILL)
     running.communicate(timeout=120)
