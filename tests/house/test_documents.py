@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from conftest import in_sample
 
 from checkout import ROOT
 
@@ -35,3 +36,11 @@ def test_relative_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
         if not target.startswith(("http", "mailto")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_of_many_cases_the_suite_runs_the_share_and_those_that_are_named():
+    names = [f"test_of_many[{k}]" for k in range(1000)]
+    chosen = {name for name in names if in_sample(name, 0.33)}
+    assert abs(len(chosen) - 330) < 75  # five standard deviations
+    assert chosen < {name for name in names if in_sample(name, 0.5)}
+    assert in_sample(names[7], 0.0, "7") and not in_sample(names[17], 0.0, "7")
