@@ -22,6 +22,8 @@ from ._plans.budget import allowed
 from ._plans.figures import known_seconds, planned, while_time_is_left
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
 
 
@@ -38,7 +40,8 @@ class Command:
     venue: str = ""
     """widths and type of pre, prl, prx, aaai, aistats, cvpr, iclr, icml, jmlr, neurips, tmlr or uai"""
     scale: str = ""
-    """compute at this scale, small (minutes on a CPU) or full (needs a GPU or patience), unless that was done before"""
+    """compute at this scale, small (minutes on a CPU), medium (hours of a CPU, on the images that IDEALSCORE_IMAGES
+    names) or full (needs a GPU or patience), unless that was done before"""
     seed: int = 0
     """of what is computed"""
     recompute: bool = False
@@ -76,7 +79,7 @@ class Command:
 
     def _draw(self, started: float) -> None:
         """The figures one after the other, as long as there is time."""
-        names = list(self.names or catalogue.names())
+        names = list(self._names)
         known: dict[str, float] = {}
         if self._new:
             known = known_seconds(names, self.scale or "small", self.seed, Path(self.out) / "results")
@@ -103,7 +106,7 @@ class Command:
             again = f"--scale {self.scale or 'small'} --seed {self.seed}" if self._new else ""
             again += " --recompute" if self.recompute else ""
             while_time_is_left(names, left, work, f"{again} --out {self.out}".strip())
-        if set(done) >= set(self.names or catalogue.names()):
+        if set(done) >= set(self._names):
             self._record.unlink(missing_ok=True)
 
     def _spread(self, names: list[str], done: list[str]) -> list[str]:
@@ -120,6 +123,11 @@ class Command:
         done = [*done, *left]
         _results.write_text(self._record, json.dumps({**self._asked, "done": done}))
         return done
+
+    @property
+    def _names(self) -> Sequence[str]:
+        """The figures that are asked for: without a name all that have the scale."""
+        return self.names or (catalogue.MEDIUM if self.scale == "medium" else catalogue.names())
 
     @property
     def _shared(self) -> bool:
@@ -146,12 +154,12 @@ class Command:
     def _check(self) -> None:
         check.choice("format", self.format, catalogue.FORMATS)
         check.seed("seed", self.seed)
-        if self.scale:
-            check.choice("scale", self.scale, catalogue.SCALES)
         if self.venue:
             _venues.venue(self.venue)
         for name in self.names:
             check.choice("figure", name, catalogue.names())
+        if self.scale:
+            catalogue.checked_scale(self.names, self.scale)
         check.integer("workers", self.workers, 1)
         if self._shared and not self._new:
             raise ArgumentError("workers", "share what is computed", "add --scale or --recompute, or leave them out")

@@ -1,51 +1,87 @@
-"""Networks for the figures on the digits: a few recipes, each trained once per process and shared by the figures."""
+"""Networks for the figures on the digits: a few recipes, each trained once per process and shared by the figures.
+
+At medium scale the images are those that IDEALSCORE_IMAGES names, MNIST for instance, and the networks are kept in the
+folder of the caches: what was trained is not trained again, and what was stopped goes on.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from .._support import checks as check
+from ..errors import ArgumentError
 from ..learned.data import ImageData, load
 from ..learned.networks import NETWORKS
 from ..learned.probes import Classifier, train_classifier
 from ..learned.training import train
 from ..learned.training.config import TrainConfig
 from ..learned.training.noise_levels import LogNormal
+from .catalogue import SOURCE
 
 HELD_OUT = 0.2
 NOISE = LogNormal(-0.4, 1.2)
+OWN_IMAGES = "medium"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network by name and how long to train it, on the small and on the full scale."""
+    """A network by name, how long to train it, and on how many images at once."""
 
     network: str
     options: tuple[tuple[str, Any], ...]
     steps: int
     learning_rate: float = 3e-3
+    batch: int = 128
 
 
 SMALL = {
     "mlp": Recipe("mlp", (("width", 256), ("depth", 2)), 2500),
     "wide mlp": Recipe("mlp", (("width", 512), ("depth", 2)), 2500),
     "unet": Recipe("unet", (("width", 16), ("multipliers", (1, 2)), ("blocks", 1)), 1500, 2e-3),
+    "local": Recipe("local", (("width", 32), ("depth", 3)), 1500, 2e-3),
+}
+MEDIUM = {
+    "mlp": Recipe("mlp", (("width", 512), ("depth", 3)), 5000, 1e-3),
+    "wide mlp": Recipe("mlp", (("width", 1024), ("depth", 3)), 5000, 1e-3),
+    "unet": Recipe(
+        "unet", (("width", 32), ("multipliers", (1, 2, 2)), ("blocks", 1), ("attention", (7,))), 2000, 1e-3, 64
+    ),
+    "local": Recipe("local", (("width", 64), ("depth", 5)), 1500, 1e-3, 64),
 }
 FULL = {name: replace(recipe, steps=8 * recipe.steps) for name, recipe in SMALL.items()}
-RECIPES = {"small": SMALL, "full": FULL}
+RECIPES = {"small": SMALL, OWN_IMAGES: MEDIUM, "full": FULL}
+JUDGES: dict[str, dict[str, int]] = {"small": {"width": 16, "steps": 600}, OWN_IMAGES: {"width": 16, "steps": 1500}}
 
 
 @cache
-def split(seed: int = 0) -> tuple[ImageData, ImageData]:
-    """The digits, for training and held out."""
-    return load("digits").split(HELD_OUT, seed)
+def split(seed: int = 0, scale: str = "small") -> tuple[ImageData, ImageData]:
+    """The images of a scale, for training and held out."""
+    if scale != OWN_IMAGES:
+        return load("digits").split(HELD_OUT, seed)
+    return own_images().split(HELD_OUT, seed)
 
 
 @cache
-def part(name: str, seed: int = 0) -> ImageData:
+def own_images() -> ImageData:
+    """The images that `SOURCE` names; ArgumentError where it names none, or images without labels."""
+    if not os.environ.get(SOURCE):
+        raise ArgumentError(
+            SOURCE, "is not set", f"let it name labelled images, or use another scale than {OWN_IMAGES}"
+        )
+    data = load(os.environ[SOURCE])
+    if data.labels is None:
+        raise ArgumentError(SOURCE, "names images without labels", "name a file with labels")
+    return data
+
+
+@cache
+def part(name: str, seed: int = 0, scale: str = "small") -> ImageData:
     """All training images ("all"), the disjoint halves "A" and "B" of them, or so many of them at random ("64")."""
-    training, _ = split(seed)
+    training, _ = split(seed, scale)
     if name in ("A", "B"):
         return training.halves(seed)[name == "B"]
     return training if name == "all" else training.subset(int(name), seed)
@@ -54,14 +90,37 @@ def part(name: str, seed: int = 0) -> ImageData:
 @cache
 def network(recipe: str, images: str = "all", seed: int = 0, scale: str = "small", data_seed: int = 0) -> Any:
     """`recipe` trained on `part(images)` from the start `seed`."""
-    plan, data = RECIPES[scale][recipe], part(images, data_seed)
-    start = NETWORKS[plan.network](data.shape, seed=seed, sigma_data=data.sigma_data, **dict(plan.options))
-    config = TrainConfig(steps=plan.steps, batch=128, learning_rate=plan.learning_rate, noise=NOISE, seed=seed)
-    return train(start, data, config).network
+    data = part(images, data_seed, scale)
+    return trained(recipe, data, seed, scale, f"{images}-data{data_seed}")
+
+
+def trained(
+    recipe: str, data: ImageData, seed: int, scale: str, name: str, start: Any = None, steps: int = 0, **options: Any
+) -> Any:
+    """`recipe` with `options` trained on `data`, or `start` trained on for so many steps, at a third of the rate.
+
+    `name` says which network of the scale it is.
+    """
+    plan = RECIPES[scale][check.choice("recipe", recipe, RECIPES[scale])]
+    rate = plan.learning_rate if start is None else plan.learning_rate / 3
+    config = TrainConfig(steps=steps or plan.steps, batch=plan.batch, learning_rate=rate, noise=NOISE, seed=seed)
+    if start is None:
+        options = {"sigma_data": data.sigma_data} | dict(plan.options) | options
+        start = NETWORKS[plan.network](data.shape, seed=seed, **options)
+    return train(start, data, config, _folder(f"{recipe}-{name}-seed{seed}", data, scale)).network
+
+
+def _folder(name: str, data: ImageData, scale: str) -> Path | None:
+    """Where a network is kept: nowhere for the small ones, which take seconds."""
+    if scale == "small":
+        return None
+    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache_folder / "idealscore" / "networks" / f"{scale}-{name}-{data.fingerprint[:12]}".replace(" ", "-")
 
 
 @cache
-def judge(seed: int = 0) -> Classifier:
-    """The classifier of digits that reads what networks make."""
-    training, held_out = split(seed)
-    return train_classifier(training, held_out, kind="conv", width=16, depth=3, steps=600, seed=seed)
+def judge(seed: int = 0, scale: str = "small") -> Classifier:
+    """The classifier that reads what networks make."""
+    training, held_out = split(seed, scale)
+    plan = JUDGES.get(scale, JUDGES["small"])
+    return train_classifier(training, held_out, kind="conv", depth=3, seed=seed, **plan)

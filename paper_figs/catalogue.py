@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -24,8 +25,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent / "results"
-SCALES = ("small", "full")
+SCALES = ("small", "medium", "full")
 FORMATS = ("png", "pdf", "svg")
+SOURCE = "IDEALSCORE_IMAGES"
+"""The environment variable that names the images of the medium scale."""
+
+MEDIUM = (
+    "capacity_and_stopping", "hierarchy_images", "linearity_by_size", "networks_on_images", "regime_map",
+    "reproducibility_by_size", "reproducibility_extensions", "reproducibility_matrix", "score_differences",
+)  # fmt: skip
+"""Figures that have a medium scale."""
+
 NAMELESS = ("networks", "transitions")  # rooms whose figures are called by their own name alone
 SHARED_RUNS = (
     "capacity_and_stopping", "linearity_by_size", "regime_map", "reproducibility_by_size", "score_differences",
@@ -96,7 +106,21 @@ def kept_path(name: str, scale: str, seed: int, kept: str | Path) -> Path:
     """Where the result of a figure at a scale and a seed is kept by this version."""
     from .. import __version__
 
-    return Path(kept) / f"{name}-{scale}-seed{check.integer('seed', seed, 0)}-{__version__}.nc"
+    images = f"-{Path(os.environ.get(SOURCE, '')).stem}" if scale == "medium" else ""
+    return Path(kept) / f"{name}-{scale}{images}-seed{check.integer('seed', seed, 0)}-{__version__}.nc"
+
+
+def checked_scale(names: Sequence[str], scale: str) -> str:
+    """`scale`, where all figures have it; ArgumentError where one has no medium scale or its images are not named."""
+    if check.choice("scale", scale, SCALES) != "medium":
+        return scale
+    for name in names:
+        if name not in MEDIUM:
+            having = ", ".join(MEDIUM)
+            raise ArgumentError("scale", f"is medium, which {name} does not have", f"pass small, or name of {having}")
+    if not os.environ.get(SOURCE):
+        raise ArgumentError(SOURCE, "is not set", "let it name a file of labelled images, or pass another scale")
+    return scale
 
 
 def timed(name: str, scale: str, seed: int, kept: str | Path) -> tuple[float, float] | None:
@@ -114,7 +138,7 @@ def computed(name: str, scale: str, seed: int, kept: str | Path, again: bool = F
     """The result of figure `name` at a scale and a seed: from the folder `kept`, if this version of the package has
     made it there before, else computed and kept there. `again` computes it in any case."""
     module = figure_module(name)
-    check.choice("scale", scale, SCALES)
+    checked_scale([name], scale)
     path = kept_path(name, scale, seed, kept)
     if path.exists() and not again:
         return from_file(name, path)
@@ -138,7 +162,7 @@ def compute_all(
     cluster: Cluster = None,
 ) -> None:
     """`computed` of many figures, shared by processes or by the workers of a Dask cluster, who must see `kept`."""
-    fixed = {"scale": check.choice("scale", scale, SCALES), "seed": seed, "kept": str(Path(kept).absolute())}
+    fixed = {"scale": checked_scale(names, scale), "seed": seed, "kept": str(Path(kept).absolute())}
     together = [name for name in names if name in SHARED_RUNS]
     jobs = [*([" ".join(together)] if together else []), *(name for name in names if name not in SHARED_RUNS)]
     spread(

@@ -6,7 +6,8 @@ the ends of unrelated images (dashed). (b, d) How far the noise falls, in log si
 falls from 3/4 to 1/4 of its range, and where it passes one half.
 
 The digits ship with the package. A second row is computed where the environment variable IDEALSCORE_IMAGES names
-labelled images (a parquet file of CIFAR-10, say); the small scale averages their pixels down to 16 x 16.
+labelled images (a parquet file of CIFAR-10, say); the small scale averages their pixels down to 16 x 16, the medium one
+keeps them as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from ...learned.data.images import ImageData
 
-SOURCE = "IDEALSCORE_IMAGES"
 PLAN: dict[str, dict[str, Any]] = {
     "small": {
         "pixels": 16,
@@ -36,6 +36,7 @@ PLAN: dict[str, dict[str, Any]] = {
         "train": {"steps": 1800, "batch": 64, "learning_rate": 1e-3},
         "classifier": {"steps": 2000, "width": 32},
     },
+    "medium": {"images": 256, "n_steps": 30},
     "full": {
         "pixels": 32,
         "images": 2048,
@@ -58,14 +59,19 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support import checks as check
     from ..._support.results import provenance
     from ...compare.transitions.layer_survival import feature_survival
-    from .._digit_networks import judge, network, split
+    from .._digit_networks import OWN_IMAGES, SOURCE, judge, network, split
 
     plan = PLAN[check.choice("scale", scale, PLAN)]
-    _, held_out = split(seed)
-    cases = [("digits", network("mlp", "all", seed, scale), judge(seed), held_out, DIGITS)]
-    source = os.environ.get(SOURCE)
-    if source:
-        cases.append((*_trained_on(source, plan, seed), IMAGES))
+    source, own = os.environ.get(SOURCE), []
+    if scale == OWN_IMAGES:
+        training, held_out = split(seed, scale)
+        channels, height, width = training.shape
+        name = f"images, {height} x {width} x {channels}"
+        own = [(name, network("unet", "all", seed, scale), judge(seed, scale), held_out, IMAGES)]
+    elif source:
+        own = [(*_trained_on(source, plan, seed), IMAGES)]
+    digits = "small" if scale == OWN_IMAGES else scale
+    cases = [("digits", network("mlp", "all", seed, digits), judge(seed), split(seed)[1], DIGITS), *own]
     rows = []
     for name, denoiser, classifier, images, span in cases:
         found = feature_survival(

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from ...learned.data.images import ImageData
 
 SMALL: dict[str, Any] = {}
+MEDIUM: dict[str, Any] = {
+    "sizes": (64, 1024, 16384), "widths": (32, 128, 512), "repeats": 1, "held_out": 1000, "steps": 4000,
+    "theories": ("empirical", "gaussian"), "levels": 5, "sigma_min": 0.2, "sigma_max": 5.0, "n_pairs": 50,
+    "n_images": 128, "n_samples": 64, "snapshots": 12, "first_step": 50,
+}  # fmt: skip
 FULL: dict[str, Any] = {
     "sizes": (64, 256, 1024, 4096, 16384, 24000), "widths": (16, 32), "network": "unet", "depth": None, "repeats": 1,
     "held_out": 2000, "steps": 12000, "batch": 64, "learning_rate": 1e-3, "noise": "lognormal -0.6 1.4",
     "sigma_max": 40.0, "sample_max": 40.0, "n_images": 256, "n_samples": 512, "theories": ("empirical", "gaussian"),
 }  # fmt: skip
-PLANS = {"small": SMALL, "full": FULL}
+PLANS = {"small": SMALL, "medium": MEDIUM, "full": FULL}
 WORKERS = 2
 SOURCES = {"small": "digits", "full": "hf:cifar10"}
 
@@ -34,9 +39,14 @@ def prepared(scale: str, seed: int) -> tuple[ImageData, RegimePlan, Path]:
     from ..._support import checks as check
     from ...compare.regimes._regime_map import RegimePlan
     from ...learned.data import load
+    from .._digit_networks import OWN_IMAGES, own_images
 
     plan = RegimePlan(**PLANS[check.choice("scale", scale, PLANS)], seed=seed)
-    return load(SOURCES[scale]), plan, run_folder(scale, seed)
+    data = own_images() if scale == OWN_IMAGES else load(SOURCES[scale])
+    folder = run_folder(scale, seed)
+    if scale == OWN_IMAGES:
+        folder = folder.with_name(f"{folder.name}-{data.fingerprint[:12]}")
+    return data, plan, folder
 
 
 def regimes(scale: str, seed: int) -> xr.Dataset:

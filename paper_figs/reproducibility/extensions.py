@@ -9,7 +9,7 @@ makes samples alike), unrelated draws, and what two empirical optima of the same
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
@@ -29,6 +29,7 @@ NOISE, BLUR = 0.1, 1.0  # of the measurements: standard deviation, and width in 
 OLD_CLASSES = 5  # the network that is fine-tuned knows the digits 0 ... 4
 PLAN: dict[str, dict[str, int]] = {
     "small": {"n": 120, "few": 80, "tuning_steps": 600},
+    "medium": {"n": 60, "few": 80, "tuning_steps": 600},
     "full": {"n": 4000, "few": 80, "tuning_steps": 4800},
 }
 
@@ -53,7 +54,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from .._digit_networks import part
 
     plan = PLAN[check.choice("scale", scale, PLAN)]
-    everything = part("all", seed)
+    everything = part("all", seed, scale)
     mean, grid = everything.images.mean(0), [*karras_sigmas(*GRID), 0.0]
     rows = []
     for name, case in _cases(plan, scale, seed).items():
@@ -67,7 +68,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
         rows.append(xr.concat(kinds, dim="kind", combine_attrs="override").expand_dims(case=[name]))
     result = xr.concat(rows, dim="case", combine_attrs="override")
     assert isinstance(result, xr.Dataset)
-    result.attrs |= provenance(seed=seed) | {"scale": scale}
+    result.attrs |= provenance(seed=seed) | {"scale": scale, "data": everything.name}
     return result
 
 
@@ -79,21 +80,21 @@ def _cases(plan: dict[str, int], scale: str, seed: int) -> dict[str, Case]:
     from ...theory.empirical.optimum import EmpiricalDenoiser
     from .._digit_networks import network, part, split
 
-    halves = [part(name, seed) for name in "AB"]
+    halves = [part(name, seed, scale) for name in "AB"]
     networks = [network("mlp", name, seed, scale, seed) for name in "AB"]
     empirical = [EmpiricalDenoiser(half.images.double()) for half in halves]
     cases = {"unconditional": Case(_two(networks), _two(empirical))}
 
     labels = torch.arange(plan["n"]) % 10
-    conditional = [with_condition(_conditional(half, scale, seed), labels) for half in halves]
+    conditional = [with_condition(_conditional(half, scale, seed), labels) for half in "AB"]
     by_class = [with_condition(_ByClass(half), labels) for half in halves]
     cases["given the class"] = Case(_two(conditional), _two(by_class))
 
-    _, held_out = split(seed)
+    _, held_out = split(seed, scale)
     truth = held_out.images[torch.arange(plan["n"]) % len(held_out)]
     known = torch.zeros(held_out.shape, dtype=torch.bool)
     known[:, : held_out.shape[1] // 2] = True
-    mean = part("all", seed).images.mean(0)
+    mean = part("all", seed, scale).images.mean(0)
     for name, operator, features in (
         ("inpainting: hidden half", inpainting(known), lambda x: (x - mean)[:, ~known]),
         ("deblurring", blurring(BLUR), None),
@@ -111,18 +112,11 @@ def _two(pair: list[Any]) -> tuple[Any, Any]:
     return pair[0], pair[1]
 
 
-def _conditional(data: Any, scale: str, seed: int) -> Any:
+def _conditional(half: str, scale: str, seed: int) -> Any:
     """The conditional twin of the recipe "mlp"."""
-    from ...learned.networks.mlp import MLPDenoiser
-    from ...learned.training import train
-    from ...learned.training.config import TrainConfig
-    from .._digit_networks import NOISE as LEVELS
-    from .._digit_networks import RECIPES
+    from .._digit_networks import part, trained
 
-    recipe = RECIPES[scale]["mlp"]
-    start = MLPDenoiser(data.shape, sigma_data=data.sigma_data, n_classes=10, seed=seed, **dict(recipe.options))
-    config = TrainConfig(steps=recipe.steps, learning_rate=recipe.learning_rate, noise=LEVELS, seed=seed)
-    return train(start, data, config).network
+    return trained("mlp", part(half, seed, scale), seed, scale, f"{half}-data{seed}-by-class", n_classes=10)
 
 
 class _ByClass:
@@ -149,26 +143,22 @@ def _tuning(plan: dict[str, int], scale: str, seed: int) -> dict[str, Case]:
     """Digits 5 ... 9, few of them, learned on top of 0 ... 4 and from scratch."""
     import torch
 
-    from ...learned.networks.mlp import MLPDenoiser
-    from ...learned.training import train
-    from ...learned.training.config import TrainConfig
     from ...theory.empirical.optimum import EmpiricalDenoiser
-    from .._digit_networks import NOISE as LEVELS
-    from .._digit_networks import RECIPES, part
+    from .._digit_networks import part, trained
 
-    everything, recipe = part("all", seed), RECIPES[scale]["mlp"]
+    everything, steps = part("all", seed, scale), plan["tuning_steps"]
     labels = torch.as_tensor(everything.labels)
     old, new = (
         everything.take(rows.nonzero()[:, 0].numpy(), name)
         for rows, name in ((labels < OLD_CLASSES, "old classes"), (labels >= OLD_CLASSES, "new classes"))
     )
     small = [half.subset(plan["few"], seed) for half in new.halves(seed)]
-    start = MLPDenoiser(old.shape, sigma_data=everything.sigma_data, seed=seed, **dict(recipe.options))
-    config = TrainConfig(steps=recipe.steps, learning_rate=recipe.learning_rate, noise=LEVELS, seed=seed)
-    base = train(start, old, config).network
-    brief = replace(config, steps=plan["tuning_steps"], learning_rate=recipe.learning_rate / 3)
-    tuned = [train(base, data, brief).network for data in small]
-    scratch = [train(start, data, replace(config, steps=plan["tuning_steps"])).network for data in small]
+    like = {"sigma_data": everything.sigma_data}
+    base = trained("mlp", old, seed, scale, "old-classes", **like)
+    tuned, scratch = (
+        [trained("mlp", data, seed, scale, f"{name}-{k}", start, steps, **like) for k, data in enumerate(small)]
+        for name, start in (("tuned", base), ("scratch", None))
+    )
     optima = _two([EmpiricalDenoiser(data.images.double()) for data in small])
     few = plan["few"]
     return {f"fine-tuned on {few}": Case(_two(tuned), optima), f"scratch on {few}": Case(_two(scratch), optima)}
@@ -186,10 +176,13 @@ def findings(dataset: xr.Dataset) -> Findings:
         f"{case} {value(case)} (other noise {value(case, name='cosine_other_noise')})" for case in dataset.case.values
     )
     tuned, scratch = (value(case) for case in dataset.case.values[-2:])
+    last = dataset.sel(kind="network").isel(case=slice(-2, None))
+    gain, error = float(last.cosine[0] - last.cosine[1]), float((last.cosine_stderr**2).sum() ** 0.5)
+    told_apart = "fine-tuning adds nothing" if gain < 2 * error else "fine-tuning adds agreement"
     return Findings(
         "the same noise gives the same sample for conditional networks, in inverse problems and after fine-tuning",
         f"mean cosine of networks of disjoint images, {dataset.attrs['n']} draws: {told}",
-        f"{tuned} after fine-tuning and {scratch} from scratch on the same few images: fine-tuning adds nothing; a "
+        f"{told_apart}: {tuned} after fine-tuning and {scratch} from scratch on the same few images; a "
         "measurement decides much of the sample whatever the noise, most of it in deblurring",
     )
 

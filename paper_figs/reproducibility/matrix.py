@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GRID = (18, 0.01, 40.0)
-PLAN: dict[str, int] = {"small": 200, "full": 5000}
+PLAN: dict[str, int] = {"small": 200, "medium": 200, "full": 5000}
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -33,7 +33,8 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from .._digit_networks import network, part
 
     n = PLAN[check.choice("scale", scale, PLAN)]
-    everything, halves = part("all", seed), {name: part(name, seed) for name in "AB"}
+    everything, *rest = (part(name, seed, scale) for name in ("all", "A", "B"))
+    halves = dict(zip("AB", rest, strict=True))
     theories = optima(everything, patch_size=3, seed=seed)
     models: dict[str, Any] = {
         "MLP": network("mlp", "all", seed, scale, seed),
@@ -52,7 +53,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     }
     samples = paired_samples(models, everything.shape, n, sigmas=[*karras_sigmas(*GRID), 0.0], seed=seed)
     result = pairwise_reproducibility(samples)
-    result.attrs |= provenance(seed=seed) | {"scale": scale, "n_train": len(everything)}
+    result.attrs |= provenance(seed=seed) | {"scale": scale, "n_train": len(everything), "data": everything.name}
     return result
 
 

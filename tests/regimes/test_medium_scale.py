@@ -1,0 +1,91 @@
+"""The medium scale of figures: networks trained on the user's images, kept, and used again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from idealscore.cli import main
+from idealscore.errors import ArgumentError, IdealScoreError
+from idealscore.paper_figs import _digit_networks, catalogue
+from idealscore.paper_figs._digit_networks import Recipe
+
+
+@pytest.fixture
+def own_images(tmp_path, monkeypatch):
+    """120 images of 8 x 8 pixels with ten classes, quick recipes, and a folder for the networks."""
+    draw = np.random.default_rng(0)
+    np.savez(tmp_path / "mine.npz", images=draw.integers(0, 256, (120, 1, 8, 8), np.uint8), labels=np.arange(120) % 10)
+    monkeypatch.setenv(catalogue.SOURCE, str(tmp_path / "mine.npz"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    quick = {name: replace(one, steps=3, batch=8) for name, one in _digit_networks.SMALL.items()}
+    quick["mlp"] = Recipe("mlp", (("width", 16), ("depth", 1)), 3, 1e-3, 8)
+    monkeypatch.setitem(_digit_networks.RECIPES, "medium", quick)
+    for one in (_digit_networks.split, _digit_networks.part, _digit_networks.network, _digit_networks.own_images):
+        one.cache_clear()
+    yield tmp_path
+    for one in (_digit_networks.split, _digit_networks.part, _digit_networks.network, _digit_networks.own_images):
+        one.cache_clear()
+
+
+def test_networks_are_kept_and_not_trained_again(own_images, monkeypatch):
+    first = _digit_networks.network("mlp", "A", 0, "medium")
+    folders = list((own_images / "cache" / "idealscore" / "networks").iterdir())
+    assert [folder.name.rsplit("-", 1)[0] for folder in folders] == ["medium-mlp-A-data0-seed0"]
+    written = {path: path.stat().st_mtime_ns for path in folders[0].rglob("weights.safetensors")}
+    _digit_networks.network.cache_clear()
+    again = _digit_networks.network("mlp", "A", 0, "medium")
+    assert all((a == b).all() for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert written == {path: path.stat().st_mtime_ns for path in written} and written
+    other = _digit_networks.network("mlp", "B", 0, "medium")
+    assert any((a != b).any() for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_small_networks_leave_nothing(own_images):
+    data = _digit_networks.part("A", 0, "medium")
+    _digit_networks.trained("mlp", data, 0, "small", "try", steps=2)
+    assert not (own_images / "cache").exists()
+
+
+def test_the_networks_on_images_are_measured_with_their_theories(own_images, monkeypatch):
+    from idealscore.compare import Comparison
+    from idealscore.paper_figs.networks import networks_on_images
+
+    monkeypatch.setattr(
+        "idealscore.compare.comparison.options.Comparison",
+        lambda **options: Comparison(**options, levels=2, n_images=4, n_noise=1, theories=("gaussian", "local")),
+    )
+    monkeypatch.setitem(networks_on_images.PLAN, "medium", {"n_samples": 2})
+    result = networks_on_images.compute("medium", seed=0)
+    assert result.model.values.tolist() == list(networks_on_images.RECIPES) and result.attrs["n_train"] == 96
+    assert not [name for name in result if str(name).startswith("example")]
+    assert "U-Net: " in networks_on_images.findings(result).measured
+
+
+def test_images_must_be_named_and_labelled(own_images, monkeypatch, tmp_path, capsys):
+    np.savez(tmp_path / "bare.npz", images=(np.arange(1280) % 256).astype(np.uint8).reshape(20, 1, 8, 8))
+    monkeypatch.setenv(catalogue.SOURCE, str(tmp_path / "bare.npz"))
+    with pytest.raises(ArgumentError, match="without labels"):
+        _digit_networks.split(0, "medium")
+    monkeypatch.delenv(catalogue.SOURCE)
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["figures", "reproducibility_matrix", "--scale", "medium", *out]) == 2
+    assert catalogue.SOURCE in capsys.readouterr().err
+    assert main(["figures", "percolation_wrapping", "--scale", "medium", *out]) == 2
+    assert "percolation_wrapping does not have" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_every_figure_with_a_medium_scale_knows_it(own_images, monkeypatch):
+    """Without images each stops at them; one that did not know the scale would name the scale."""
+    monkeypatch.delenv(catalogue.SOURCE)
+    _digit_networks.own_images.cache_clear()
+    for name in catalogue.MEDIUM:
+        with pytest.raises(IdealScoreError) as refused:
+            catalogue.figure_module(name).compute("medium", seed=0)
+        assert refused.value.argument == catalogue.SOURCE
+
+
+def test_results_on_other_images_are_other_files(own_images, monkeypatch, tmp_path):
+    here = catalogue.kept_path("regime_map", "medium", 0, tmp_path)
+    monkeypatch.setenv(catalogue.SOURCE, str(tmp_path / "theirs.npz"))
+    assert here != catalogue.kept_path("regime_map", "medium", 0, tmp_path)
