@@ -48,7 +48,7 @@ MEDIUM = {
     "mlp": Recipe("mlp", (("width", 512), ("depth", 3)), 5000, 1e-3),
     "wide mlp": Recipe("mlp", (("width", 1024), ("depth", 3)), 5000, 1e-3),
     "unet": Recipe(
-        "unet", (("width", 32), ("multipliers", (1, 2, 2)), ("blocks", 1), ("attention", (7,))), 2000, 1e-3, 64
+        "unet", (("width", 24), ("multipliers", (1, 2, 2)), ("blocks", 1), ("attention", (7,))), 1500, 1e-3, 64
     ),
     "local": Recipe("local", (("width", 64), ("depth", 5)), 1500, 1e-3, 64),
 }

@@ -19,8 +19,8 @@ HEAD = """# Gallery
 
 Every figure below is drawn from a result that ships with the package, by `idealscore figures NAME`. `--format pdf` and
 `--venue prl` (or neurips, icml, ...) make it fit a paper; `--scale small` or `--scale full` computes it anew,
-`--scale medium` on images of yours where the figure has it; `--data` draws your own result. The sentences are made from the same result as the picture. This page is written by
-`idealscore figures --gallery docs`.
+`--scale medium` on images of yours where the figure has it; `--data` draws your own result. The sentences are made
+from the same result as the picture. This page is written by `idealscore figures --gallery docs`.
 """
 
 

@@ -121,7 +121,7 @@ def test_an_index_holds_every_window_once_and_knows_its_leaves():
     index = window_index.window_index(data, 3, False, 0)
     assert sorted(index.order.tolist()) == list(range(80 * 81)) and index.counts.sum() == 80 * 81
     windows = np.concatenate([index.windows(image) for image in index.images])[index.order.astype(int)]
-    points, _ = index.project(windows)
+    points = (windows.reshape(len(windows), -1) - np.tile(index.centre, 9)) @ index.basis
     leaf = int(index.counts.argmax())
     mine = slice(index.starts[leaf], index.starts[leaf + 1])
     np.testing.assert_allclose(points[mine].mean(0), index.mean[leaf], atol=1e-5)
@@ -133,6 +133,25 @@ def test_an_index_holds_every_window_once_and_knows_its_leaves():
     np.testing.assert_allclose(middles, windows[mine, 1, 2:4], atol=1e-6)
     close = np.abs(decoded - points[mine]) < index.steps[leaf, 0]
     assert close.mean() > 0.95
+
+
+def test_windows_are_told_by_their_projections_as_far_as_these_tell_them():
+    """What the components leave does not correlate with them, which it would where the middle is one of them."""
+    data = smooth(60, 1, 14)
+    index = window_index.window_index(data, 9, False, 0)
+    assert index.basis.shape == index.regression.shape == (81, window_index.COMPONENTS)
+    windows = np.concatenate([index.windows(image) for image in index.images])
+    flat = windows.reshape(len(windows), -1) - np.tile(index.centre, 81)
+    projections = flat @ index.basis
+
+    def left_over(expected):
+        left = flat - projections @ expected.T
+        return np.abs(left.T @ projections).max() / np.abs(flat.T @ projections).max()
+
+    assert left_over(index.regression) < 1e-10 < 1e-6 < left_over(index.basis)
+    points, constant, left = index.project(windows)
+    np.testing.assert_allclose((points**2).sum(1) + constant, (flat**2).sum(1), rtol=1e-9)
+    np.testing.assert_allclose(left**2, (flat**2).sum(1) - (projections**2).sum(1), atol=1e-9)
 
 
 def test_leaves_of_equal_windows_are_split(monkeypatch):

@@ -186,7 +186,7 @@ def prune(keys, places, inverse, n):
 
 @njit(**OPTIONS)
 def read(
-    codes, middles, starts, counts, origin, steps, means, points, lefts, directions, sigma,
+    codes, middles, starts, counts, origin, steps, means, points, constants, lefts, directions, sigma,
     visits, queries, chances, models, numbers, halves, others, tops, sums, spread, keys, places, inverse, kept, least,
 ):  # fmt: skip
     """Read every leaf that was drawn, for all queries that drew it.
@@ -211,7 +211,7 @@ def read(
         unit, other_unit = steps[k, 0] / sigma, steps[k, 1] / sigma
         for v in range(visits[k], visits[k + 1]):
             q, chance = queries[v], chances[v]
-            constant = (lefts[q] / sigma) ** 2
+            constant = constants[q] / sigma / sigma
             for d in range(p):
                 gap = (points[q, d] - origin[k, d]) / sigma
                 constant += gap * gap
@@ -303,8 +303,8 @@ def settle(images, across, channels, order, query, sigma, top, sums, keys, place
 
 @njit(**OPTIONS)
 def survey(
-    images, across, channels, order, codes, middles, starts, counts, origin, steps, means, points, lefts, directions,
-    logs, windows, sigma, share, evenly, keys_of, room, most, out,
+    images, across, channels, order, codes, middles, starts, counts, origin, steps, means, points, constants,
+    lefts, directions, logs, windows, sigma, share, evenly, keys_of, room, most, out,
 ):  # fmt: skip
     """For each of the `windows`, in `out`: mean and variance by channel, lowest energy, sum (W / sum W)^2 of leaves.
 
@@ -346,7 +346,7 @@ def survey(
     keys, places, inverse = np.empty((q, 2 * most)), np.empty((q, 2 * most), np.int64), np.empty((q, 2 * most))
     kept, least = np.zeros(q, np.int64), np.full(q, -np.inf)
     read(
-        codes, middles, starts, counts, origin, steps, means, points, lefts, directions, sigma,
+        codes, middles, starts, counts, origin, steps, means, points, constants, lefts, directions, sigma,
         visits, of, with_chance, with_model, numbers, halves, others, tops, sums, spread, keys, places, inverse, kept,
         least,
     )  # fmt: skip

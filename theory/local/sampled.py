@@ -9,8 +9,7 @@ and Thompson). With W the sum of the weights in a leaf and V their mean centre,
     D = sum W V / pi / sum W / pi,      Var D = sum (1 - pi) / pi^2 (W (V - D))^2 / (sum W / pi)^2.
 
 A variance knows nothing of leaves that were not read. So the error is measured: of the windows q of an image m are
-drawn again, with probabilities p that grow with their variance, and for these so many leaves are read that they are all
-but exact. From their errors follows that of the image, whatever the weights are like,
+drawn again, with probabilities p that grow with their variance, and for these many more leaves are read. From their errors follows that of the image, whatever the weights are like,
 
     sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
 
@@ -50,7 +49,7 @@ AFFORDABLE = 2**31
 SHARES = (1 / 32, 1 / 8)
 """The share of the leaves that is read for each window, at first and where the error is too large."""
 
-SHARE_AGAIN = 1 / 4
+SHARE_AGAIN = 1 / 8
 """The share of the leaves that is read where the error is measured: its own error is measured along with it."""
 
 EVENLY = 0.2
@@ -59,7 +58,7 @@ EVENLY = 0.2
 COMPARED, COMPARED_AGAIN = 256, 1024
 """Windows that are compared by their pixels, for each window of the image, and where its error is measured."""
 
-MEASURED = 96
+MEASURED = 192
 """Windows of an image of which the error is measured."""
 
 READING = 2.5
@@ -203,7 +202,7 @@ class SampledWindows:
     def _survey(self, index: WindowIndex, queries: Array, some: Array, sigma: float, share: float, draw: int) -> Array:
         """What `survey` finds for some of the queries, (some, 2 * channels + 2)."""
         windows = queries[some]
-        points, left = index.project(windows)
+        points, constant, left = index.project(windows)
         result = np.empty((len(some), 2 * index.channels + 2))
         seeds = np.array([stream_seed(self.seed, "leaves read", q, draw) for q in some.tolist()], np.uint64)
         most = COMPARED_AGAIN if draw == len(SHARES) else COMPARED
@@ -214,7 +213,7 @@ class SampledWindows:
             room = leaves if share >= 1 else min(leaves, int(3 * share * leaves) + 64)
             while not survey(
                 index.images, index.across, index.channels, index.order, index.codes, index.middles, index.starts,
-                index.counts, index.origin, index.steps, index.centres, points[part], left[part],
+                index.counts, index.origin, index.steps, index.centres, points[part], constant[part], left[part],
                 float(max(1, index.others)), logs, windows[part], sigma, share, EVENLY, seeds[part], room, most,
                 result[part],
             ):  # fmt: skip

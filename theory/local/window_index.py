@@ -35,6 +35,9 @@ DEEPEST = 16
 SAMPLE = 32
 """Windows for each leaf that the tree is grown from."""
 
+COVARIANCE = 200_000
+"""Windows of which the covariance is taken."""
+
 CHUNK = 128
 """Images that are projected at once."""
 
@@ -50,6 +53,8 @@ class WindowIndex:
     """Mean of each channel (channels,)."""
     basis: Array
     """Principal components (size * size * channels, components) of windows about `centre`."""
+    regression: Array
+    """What is expected of a window for each of its projections (size * size * channels, components)."""
     order: Array
     """Numbers of the windows (image by image, row by row) in the order of their leaves."""
     codes: Array
@@ -88,11 +93,14 @@ class WindowIndex:
         view = np.lib.stride_tricks.sliding_window_view(image, (self.size, length))[:, :: self.channels]
         return np.ascontiguousarray(view.reshape(-1, self.size, length))
 
-    def project(self, queries: Array) -> tuple[Array, Array]:
-        """Projections of windows (queries, size, size * channels), and the root of the square of what they leave."""
+    def project(self, queries: Array) -> tuple[Array, Array, Array]:
+        """Of windows q (queries, size, size * channels), so that q y = points p + r s for the windows y of the images,
+        p being their projections and s what they leave, as far as p does not tell it: points, |q|^2 - |points|^2, |r|.
+        """
         flat = queries.reshape(len(queries), -1) - np.tile(self.centre, self.size**2)
-        points = flat @ self.basis
-        return points, np.sqrt(np.maximum((flat**2).sum(1) - (points**2).sum(1), 0))
+        squares, points = (flat**2).sum(1), flat @ self.regression
+        left = squares - ((flat @ self.basis) ** 2).sum(1)
+        return points, squares - (points**2).sum(1), np.sqrt(np.maximum(left, 0))
 
     @property
     def others(self) -> int:
@@ -126,7 +134,7 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
     places = (side[0] - size + 1) * (side[1] - size + 1)
     depth = int(min(DEEPEST, max(0, round(math.log2(n * places / LEAF)))))
     drawn = stream(seed, "images of the index").permutation(n)
-    basis = _components(images[drawn[: max(1, 40_000 // places)]], channels, size, centre)
+    basis, regression = _components(images[drawn[: max(1, COVARIANCE // places)]], channels, size, centre)
     p, leaves = basis.shape[1], 2**depth
     some = images[np.sort(drawn[: -(-SAMPLE * leaves // places)])]
     grown = np.concatenate([_projected(part, channels, size, centre, basis)[0] for part in _chunks(some)])
@@ -151,7 +159,7 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
     usual = [
         np.maximum(part, np.median(part) / 4) for part in (spread, longest)
     ]  # not every leaf shows all in a sample
-    steps = np.maximum(np.stack([5 * usual[0], 3 * usual[1]], 1) / 127, 1e-12)
+    steps = np.maximum(np.stack([10 * usual[0], 3 * usual[1]], 1) / 127, 1e-12)
 
     counts[:], sums[:] = 0, 0
     codes = np.empty((n * places, p + 1), np.int8)
@@ -181,7 +189,7 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
     arrange(images, side[1] - size + 1, size, channels, order, starts, codes, sorted_codes, middles)
     facts = (steps, origin, average[:, :p], variance, rest, average[:, 2 * p + 1 :])
     return WindowIndex(
-        images, channels, size, centre, basis, order, sorted_codes, middles, starts, counts,
+        images, channels, size, centre, basis, regression, order, sorted_codes, middles, starts, counts,
         *(fact.repeat(pieces, 0) for fact in facts),
     )  # fmt: skip
 
@@ -191,17 +199,25 @@ def _chunks(array: Array) -> Iterator[Array]:
         yield array[first : first + CHUNK]
 
 
-def _components(images: Array, channels: int, size: int, centre: Array) -> Array:
-    """The first principal components of the windows of some images, and the pixel in the middle as far as it lies
-    outside of them, whose mean is asked for: (window, components)."""
-    maps = torch.from_numpy(images).reshape(len(images), images.shape[1], -1, channels).permute(0, 3, 1, 2)
-    windows = torch.nn.functional.unfold(maps.double() - torch.from_numpy(centre)[:, None, None], size)
-    flat = windows.mT.reshape(-1, channels, size**2).mT.reshape(-1, channels * size**2)
-    vectors = torch.linalg.eigh(flat.T @ flat / len(flat)).eigenvectors.flip(1)
-    if flat.shape[1] <= COMPONENTS or channels >= COMPONENTS:
-        return vectors[:, :COMPONENTS].numpy()
-    middle = torch.eye(flat.shape[1], dtype=torch.float64)[:, size**2 // 2 * channels :][:, :channels]
-    return torch.linalg.qr(torch.cat([vectors[:, : COMPONENTS - channels], middle], 1)).Q.numpy()
+def _components(images: Array, channels: int, size: int, centre: Array) -> tuple[Array, Array]:
+    """(window, components): the first principal components of the windows of some images, and the pixel in the middle
+    as far as it lies outside of them, whose mean is asked for; and C B (B^T C B)^-1, of the covariance C and these B.
+    """
+    length = channels * size**2
+    covariance = torch.zeros(length, length, dtype=torch.float64)
+    for part in _chunks(images):
+        maps = torch.from_numpy(part).reshape(len(part), part.shape[1], -1, channels).permute(0, 3, 1, 2)
+        windows = torch.nn.functional.unfold(maps.double() - torch.from_numpy(centre)[:, None, None], size)
+        flat = windows.mT.reshape(-1, channels, size**2).mT.reshape(-1, length)
+        covariance += flat.T @ flat
+    covariance /= covariance.trace().clamp(min=1e-300)
+    basis = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :COMPONENTS]
+    if length > COMPONENTS > channels:
+        middle = torch.eye(length, dtype=torch.float64)[:, size**2 // 2 * channels :][:, :channels]
+        basis = torch.linalg.qr(torch.cat([basis[:, : COMPONENTS - channels], middle], 1)).Q
+    inside = torch.linalg.pinv(basis.T @ covariance @ basis, rtol=1e-10, hermitian=True)
+    other = covariance @ basis - basis @ (basis.T @ covariance @ basis)
+    return basis.numpy(), (basis + other @ inside).numpy()
 
 
 def _projected(images: Array, channels: int, size: int, centre: Array, basis: Array) -> tuple[Array, Array]:
