@@ -54,7 +54,7 @@ MEDIUM = {
 }
 FULL = {name: replace(recipe, steps=8 * recipe.steps) for name, recipe in SMALL.items()}
 RECIPES = {"small": SMALL, OWN_IMAGES: MEDIUM, "full": FULL}
-JUDGES: dict[str, dict[str, int]] = {"small": {"width": 16, "steps": 600}, OWN_IMAGES: {"width": 16, "steps": 1500}}
+JUDGES: dict[str, dict[str, Any]] = {"small": {"width": 16, "steps": 600}, OWN_IMAGES: {"width": 16, "steps": 1500}}
 
 
 @cache

@@ -62,7 +62,8 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from .._digit_networks import OWN_IMAGES, SOURCE, judge, network, split
 
     plan = PLAN[check.choice("scale", scale, PLAN)]
-    source, own = os.environ.get(SOURCE), []
+    source = os.environ.get(SOURCE)
+    own: list[tuple[str, Any, Any, ImageData, tuple[float, float]]] = []
     if scale == OWN_IMAGES:
         training, held_out = split(seed, scale)
         channels, height, width = training.shape
@@ -75,7 +76,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     rows = []
     for name, denoiser, classifier, images, span in cases:
         found = feature_survival(
-            denoiser, images.images[: plan["images"]], classifier, np.geomspace(*span, N_LEVELS),
+            denoiser, images.images[: plan["images"]], classifier, np.geomspace(span[0], span[1], N_LEVELS),
             labeller=classifier, n_steps=plan["n_steps"], seed=seed,
         )  # fmt: skip
         accuracy = {key: classifier.metadata[key] for key in ("accuracy", "accuracy_stderr")}

@@ -153,7 +153,7 @@ def _tuning(plan: dict[str, int], scale: str, seed: int) -> dict[str, Case]:
         for rows, name in ((labels < OLD_CLASSES, "old classes"), (labels >= OLD_CLASSES, "new classes"))
     )
     small = [half.subset(plan["few"], seed) for half in new.halves(seed)]
-    like = {"sigma_data": everything.sigma_data}
+    like: dict[str, Any] = {"sigma_data": everything.sigma_data}
     base = trained("mlp", old, seed, scale, "old-classes", **like)
     tuned, scratch = (
         [trained("mlp", data, seed, scale, f"{name}-{k}", start, steps, **like) for k, data in enumerate(small)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from idealscore.cli import main
-from idealscore.errors import ArgumentError, IdealScoreError
+from idealscore.errors import ArgumentError
 from idealscore.paper_figs import _digit_networks, catalogue
 from idealscore.paper_figs._digit_networks import Recipe
 
@@ -80,7 +80,7 @@ def test_every_figure_with_a_medium_scale_knows_it(own_images, monkeypatch):
     monkeypatch.delenv(catalogue.SOURCE)
     _digit_networks.own_images.cache_clear()
     for name in catalogue.MEDIUM:
-        with pytest.raises(IdealScoreError) as refused:
+        with pytest.raises(ArgumentError) as refused:
             catalogue.figure_module(name).compute("medium", seed=0)
         assert refused.value.argument == catalogue.SOURCE
 
