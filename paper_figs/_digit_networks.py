@@ -45,8 +45,8 @@ SMALL = {
     "local": Recipe("local", (("width", 32), ("depth", 3)), 1500, 2e-3),
 }
 MEDIUM = {
-    "mlp": Recipe("mlp", (("width", 512), ("depth", 3)), 5000, 1e-3),
-    "wide mlp": Recipe("mlp", (("width", 1024), ("depth", 3)), 5000, 1e-3),
+    "mlp": Recipe("mlp", (("width", 512), ("depth", 3)), 3000, 1e-3),
+    "wide mlp": Recipe("mlp", (("width", 1024), ("depth", 3)), 3000, 1e-3),
     "unet": Recipe(
         "unet", (("width", 24), ("multipliers", (1, 2, 2)), ("blocks", 1), ("attention", (7,))), 1500, 1e-3, 64
     ),
