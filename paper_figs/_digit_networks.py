@@ -50,7 +50,7 @@ MEDIUM = {
     "unet": Recipe(
         "unet", (("width", 24), ("multipliers", (1, 2, 2)), ("blocks", 1), ("attention", (7,))), 1500, 1e-3, 64
     ),
-    "local": Recipe("local", (("width", 64), ("depth", 5)), 1500, 1e-3, 64),
+    "local": Recipe("local", (("width", 48), ("depth", 4)), 1500, 1e-3, 32),
 }
 FULL = {name: replace(recipe, steps=8 * recipe.steps) for name, recipe in SMALL.items()}
 RECIPES = {"small": SMALL, OWN_IMAGES: MEDIUM, "full": FULL}
