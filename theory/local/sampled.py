@@ -9,7 +9,8 @@ and Thompson). With W the sum of the weights in a leaf and V their mean centre,
     D = sum W V / pi / sum W / pi,      Var D = sum (1 - pi) / pi^2 (W (V - D))^2 / (sum W / pi)^2.
 
 A variance knows nothing of leaves that were not read. So the error is measured: of the windows q of an image m are
-drawn again, with probabilities p that grow with their variance, and for these many more leaves are read. From their errors follows that of the image, whatever the weights are like,
+drawn again, with probabilities p that grow with their variance, and for these many more leaves are read. From their
+errors follows that of the image, whatever the weights are like,
 
     sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
 
