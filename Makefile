@@ -8,6 +8,8 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 # its adapter is tested against it; its torchvision is left out, whose wheel does not load next to the CPU torch
 AZULA := azula==0.11.1 einops==0.8.2
+# where Python keeps no compiled modules, each of the many processes that the tests start compiles the package anew
+unexport PYTHONDONTWRITEBYTECODE
 LOGGED = >> $(LOG) 2>&1 || { tail -n 30 $(LOG); exit 1; }
 
 demo: $(VENV)/.runtime

@@ -4,10 +4,13 @@ Of a test marked `sampled` the suite runs a share of the cases, `--run-slow` all
 --last-bits SEED runs each test as on another processor (last_bits.py).
 """
 
+import gc
 import hashlib
 import os
 
 import pytest
+
+gc.disable()  # until all is imported and collected, of which nothing is garbage
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -61,6 +64,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("slow")
         for mark in skip if "slow" in item.keywords else []:
             item.add_marker(mark)
+
+
+def pytest_collection_finish():
+    """What lives as long as the process need not be searched for garbage a hundred times."""
+    gc.freeze()
+    gc.enable()
 
 
 def in_sample(name, share, *always):
