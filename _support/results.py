@@ -149,8 +149,10 @@ def image(dataset: xr.Dataset) -> bytes:
     import h5netcdf
     from xarray.backends import H5NetCDFStore
 
+    from .files.netcdf_objects import RememberingFile
+
     buffer = io.BytesIO()
-    with h5netcdf.File(buffer, "w") as file:
+    with RememberingFile(buffer, "w", track_order=True) as objects, h5netcdf.File(objects, "w") as file:
         dataset.drop_encoding().dump_to_store(H5NetCDFStore(file))
     return buffer.getvalue()
 
@@ -195,8 +197,6 @@ def load(
     A file without a digest that does not come with the package is first read in a separate process, which may crash.
     Sizes that the file declares are held against `memory_limit` (half of the free memory) before they are allocated.
     """
-    import xarray as xr
-
     if not Path(path).is_file():
         raise DataFileError("path", f"{path} does not exist", "check the name")
     try:
@@ -207,8 +207,7 @@ def load(
         if sound is None and not Path(path).resolve().is_relative_to(Path(__file__).resolve().parent.parent):
             check_harmless(path, limit)
         check_sizes(path, limit)
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
-            dataset = opened.load().drop_encoding()
+        dataset = _read(path)
     except IdealScoreError:
         raise
     except Exception as error:
@@ -216,3 +215,15 @@ def load(
     if validate is not None:
         validate(dataset)
     return dataset
+
+
+def _read(path: str | os.PathLike) -> xr.Dataset:
+    """All that a file of netCDF holds."""
+    import h5netcdf
+    import xarray as xr
+    from xarray.backends import H5NetCDFStore
+
+    from .files.netcdf_objects import RememberingFile
+
+    with RememberingFile(path, "r") as objects, h5netcdf.File(objects, "r", decode_vlen_strings=True) as file:
+        return xr.open_dataset(H5NetCDFStore(file)).load().drop_encoding()
