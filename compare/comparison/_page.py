@@ -129,11 +129,16 @@ def _line(text: str) -> str:
     return f'<strong class="wrong">{escape(text)}</strong>' if text.startswith(HANDED_OVER) else escape(text)
 
 
-def section(result: xr.Dataset, drawn: Figure, title: str = "", number: int = 0) -> str:
-    """What one network has to show."""
+def png(drawn: Figure) -> bytes:
+    """A picture as it is saved."""
     buffer = io.BytesIO()
     with style():
         drawn.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def section(result: xr.Dataset, picture: bytes, title: str = "", number: int = 0) -> str:
+    """What one network has to show."""
     problems = [str(one) for one in np.atleast_1d(result.attrs.get("hand_over", "")) if one]
     strips = PICTURES.format(strips=denoised_pictures(result, number)) if has_pictures(result) else ""
     return SECTION.format(
@@ -150,7 +155,7 @@ def section(result: xr.Dataset, drawn: Figure, title: str = "", number: int = 0)
         shares=plain_table(shares(result), "shares"),
         shares_legend=escape(SHARES),
         legend="<br>".join(_line(line) for line in legend(result, HELD_OUT)),
-        picture=base64.b64encode(buffer.getvalue()).decode(),
+        picture=base64.b64encode(picture).decode(),
     )
 
 
@@ -185,12 +190,19 @@ def page(result: xr.Dataset, drawn: Figure | Mapping[str, Figure]) -> str:
     >>> page(result, figure(result)).startswith("<!doctype html>")
     True
     """
+    return page_with(
+        result, {name: png(one) for name, one in drawn.items()} if isinstance(drawn, Mapping) else png(drawn)
+    )
+
+
+def page_with(result: xr.Dataset, drawn: bytes | Mapping[str, bytes]) -> str:
+    """The page, of pictures as they are saved."""
     apart = ("configuration", _results.TIMING)
     made = {key: str(value) for key, value in result.attrs.items() if key not in apart}
     configuration = {"configuration": json.loads(result.attrs["configuration"]), **made}
     if isinstance(drawn, Mapping):
         pairs = enumerate(drawn.items())
-        sections = [section(one_model(result, name), figure, name, number) for number, (name, figure) in pairs]
+        sections = [section(one_model(result, name), picture, name, number) for number, (name, picture) in pairs]
         sections.append(AGREEMENT.format(pairs=plain_table(pair_rows(result)), legend=escape(pair_legend(result))))
     else:
         sections = [section(result, drawn)]

@@ -8,10 +8,9 @@ import xarray as xr
 
 from ..._support import results as _results
 from ..._support.display.tables import aligned
-from ..._support.style import style
 from ..._support.typed import typed
 from ._figure import figure
-from ._page import page
+from ._page import page_with, png
 from ._table import table
 from .several_models import models_of, one_model, pair_legend, pair_rows
 
@@ -55,10 +54,10 @@ def report(result: xr.Dataset, out: str | Path) -> str:
     _results.save(result, out / "compare.nc")
     drawn = {name: figure(one_model(result, name)) for name in models} if models else {"": figure(result)}
     try:
-        for path, picture in zip(pictures(result, out), drawn.values(), strict=True):
-            with style(), _results.atomic_path(path) as temporary:
-                picture.savefig(temporary, format="png")
-        _results.write_text(out / "report.html", page(result, drawn if models else drawn[""]))
+        saved = {name: png(picture) for name, picture in drawn.items()}
+        for path, picture in zip(pictures(result, out), saved.values(), strict=True):
+            _results.write_bytes(path, picture)
+        _results.write_text(out / "report.html", page_with(result, saved if models else saved[""]))
     finally:
         for picture in drawn.values():
             plt.close(picture)
