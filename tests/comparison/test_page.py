@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 from idealscore.compare import Comparison, compare, figure
-from idealscore.compare.comparison import explanation, page
+from idealscore.compare.comparison import explanation
+from idealscore.compare.comparison._page import page_with, png
 from idealscore.compare.comparison._page_parts.coloured_table import coloured_table, verdict
 from idealscore.compare.comparison._page_parts.denoised_pictures import denoised_pictures
 from idealscore.compare.comparison._page_parts.value_figure import value_figure
@@ -28,8 +29,13 @@ def result() -> xr.Dataset:
 
 
 @pytest.fixture(scope="module")
-def text(result: xr.Dataset) -> str:
-    return page(result, figure(result))
+def drawn(result: xr.Dataset) -> bytes:
+    return png(figure(result))
+
+
+@pytest.fixture(scope="module")
+def text(result: xr.Dataset, drawn: bytes) -> str:
+    return page_with(result, drawn)
 
 
 def test_it_opens_with_the_answer(text: str, result: xr.Dataset) -> None:
@@ -38,8 +44,8 @@ def test_it_opens_with_the_answer(text: str, result: xr.Dataset) -> None:
     assert 'class="warning"' not in text
 
 
-def test_a_bad_hand_over_stands_in_red_before_the_answer(result: xr.Dataset) -> None:
-    text = page(result.assign_attrs(hand_over="its sign is <turned>"), figure(result))
+def test_a_bad_hand_over_stands_in_red_before_the_answer(result: xr.Dataset, drawn: bytes) -> None:
+    text = page_with(result.assign_attrs(hand_over="its sign is <turned>"), drawn)
     assert text.index("its sign is &lt;turned&gt;") < text.index('class="answer"')
 
 
@@ -50,8 +56,8 @@ def test_the_network_is_never_asked(text: str) -> None:
     assert "url(" not in text
 
 
-def test_the_command_can_be_copied(result: xr.Dataset) -> None:
-    text = page(result.assign_attrs(command='idealscore compare "a b" & more'), figure(result))
+def test_the_command_can_be_copied(result: xr.Dataset, drawn: bytes) -> None:
+    text = page_with(result.assign_attrs(command='idealscore compare "a b" & more'), drawn)
     assert 'data-text="idealscore compare &quot;a b&quot; &amp; more"' in text
 
 
@@ -99,6 +105,6 @@ def test_every_picture_is_there(result: xr.Dataset) -> None:
     assert strips.count('class="level"') == result.sizes["example_sigma"]
 
 
-def test_without_images_there_are_no_pictures(result: xr.Dataset) -> None:
-    assert "denoised</h2>" not in page(result.drop_vars("example"), figure(result))
+def test_without_images_there_are_no_pictures(result: xr.Dataset, drawn: bytes) -> None:
+    assert "denoised</h2>" not in page_with(result.drop_vars("example"), drawn)
     assert np.isfinite(result.explained_variance).all()

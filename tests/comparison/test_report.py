@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 
 import numpy as np
 import pytest
@@ -75,10 +76,16 @@ def test_the_figure_plots_the_result_and_cuts_nothing(result):
     plt.close(drawn)
 
 
-def test_the_page_is_whole_and_escapes_what_it_is_given(result, tmp_path):
-    hostile = result.assign_attrs(network="<script>alert(1)</script>")
-    report(hostile, tmp_path)
-    text = (tmp_path / "report.html").read_text()
+@pytest.fixture(scope="module")
+def written(result, tmp_path_factory):
+    """A network with a hostile name, and the folder of the report on it."""
+    folder, hostile = tmp_path_factory.mktemp("report"), result.assign_attrs(network="<script>alert(1)</script>")
+    report(hostile, folder)
+    return hostile, folder
+
+
+def test_the_page_is_whole_and_escapes_what_it_is_given(written):
+    text = (written[1] / "report.html").read_text()
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
     assert not re.search(r'(?:src|href)="(?!data:)', text)
     assert text.count("<table>") == 2 and "@inproceedings{Li2024," in text
@@ -92,13 +99,15 @@ def test_the_page_tells_the_plan_and_the_time_that_was_spent(result):
     assert '<div class="spent"></div>' in page(result, figure(result))
 
 
-def test_the_figure_can_be_redrawn_from_the_file(result, tmp_path):
+def test_the_report_can_be_made_again_from_the_file(written):
     from idealscore._support import results as _results
 
-    report(result, tmp_path)
-    again = _results.load(tmp_path / "compare.nc")
+    result, folder = written
+    again, text = _results.load(folder / "compare.nc"), (folder / "report.html").read_text()
     assert table(again) == table(result)
-    assert "<table>" in page(again, figure(again))
+    made = "<h2>How it was made</h2>"  # behind it stand the attributes, in the order of the file
+    assert page(again, figure(again)).split(made)[0] == text.split(made)[0]
+    assert b64encode((folder / "compare.png").read_bytes()).decode() in text
     import matplotlib.pyplot as plt
 
     plt.close("all")

@@ -30,7 +30,7 @@ def normal(*shape, seed=0):
     return normal_batch(seed, "test derivatives", range(shape[0]), shape[1:])
 
 
-IMAGES = normal(4, 1, 2, 3, seed=1)
+IMAGES = normal(3, 1, 2, 2, seed=1)
 POINTS = normal(5, 2, seed=2)
 MEANS = normal(2, 3, seed=3)
 FACTOR = normal(3, 3, seed=4)

@@ -142,8 +142,8 @@ def test_shards_merge_exactly_ties_included():
 @pytest.mark.parametrize("sigma", [0.02, 0.5, 2.0])
 @pytest.mark.sampled(0.5)
 def test_derivatives(sigma):
-    denoiser = EmpiricalDenoiser(normal(20, 4), torch.softmax(normal(20, seed=2), 0), block_size=6)
-    x, sigma = normal(3, 4, seed=1).requires_grad_(), sigma * torch.tensor([1.0, 2.0, 3.0], dtype=F64)
+    denoiser = EmpiricalDenoiser(normal(20, 2), torch.softmax(normal(20, seed=2), 0), block_size=6)
+    x, sigma = normal(3, 2, seed=1).requires_grad_(), sigma * torch.tensor([1.0, 2.0, 3.0], dtype=F64)
     for method in (EmpiricalDenoiser.__call__, EmpiricalDenoiser.log_density):
         function = partial(method, denoiser, sigma=sigma)
         with torch.random.fork_rng(devices=[]):  # gradgradcheck draws from the global stream

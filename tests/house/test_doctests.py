@@ -9,7 +9,7 @@ import pytest
 
 from idealscore._support.citations import KEY, bibliography
 
-from checkout import MODULES, ROOT
+from checkout import MODULES, python_files
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_examples(name):
 
 
 def test_every_citation_key_is_in_the_bibliography():
-    used = {key for path in ROOT.rglob("*.py") if ".venv" not in path.parts for key in KEY.findall(path.read_text())}
+    used = {key for path in python_files() for key in KEY.findall(path.read_text())}
     assert used - {"Key"} <= set(bibliography())
 
 

@@ -27,7 +27,8 @@ def test_python_blocks_run(page, tmp_path, monkeypatch, capsys):
 
 SHORT_TRAINING = "network = train(network, training, TrainConfig(steps=5)).network"
 SHORT_COMPARISON = (
-    "compare(network, training, held_out, __import__('idealscore.compare').compare.Comparison(levels=2, n_images=8))"
+    "compare(network, training, held_out, __import__('idealscore.compare').compare.Comparison("
+    "levels=2, n_images=8, n_noise=1, theories=('empirical', 'gaussian')))"
 )
 
 

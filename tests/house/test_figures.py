@@ -31,7 +31,7 @@ def test_every_figure_has_a_result():
 
 
 @pytest.mark.parametrize("name", SAVED)
-@pytest.mark.sampled(0.33)
+@pytest.mark.sampled(0.2)
 def test_a_file_of_the_user_is_drawn_and_no_word_is_cut_or_covered(name, tmp_path):
     shutil.copy(catalogue.RESULTS / f"{name}.nc", tmp_path / "mine.nc")
     figure = catalogue.drawn(name, catalogue.from_file(name, tmp_path / "mine.nc"))

@@ -12,18 +12,12 @@ import networkx as nx
 import pytest
 from known import known
 
-from checkout import MODULES, ROOT
+from checkout import MODULES, ROOT, python_files
 
 LAYERS = ("theory", "simulate", "learned", "compare", "sweeping")
 FACES = [name for name in MODULES if hasattr(import_module(name), "__path__") and name.split(".")[1] in LAYERS]
 NINE_IN_TEN = 0.9
-FOLDERS = sorted(
-    {
-        path.parent
-        for path in ROOT.rglob("*.py")
-        if not {".venv", "build", "site"} & set(path.relative_to(ROOT).parts) and path.parent != ROOT
-    }
-)
+FOLDERS = sorted({path.parent for path in python_files() if path.parent != ROOT})
 
 
 def words(name):

@@ -7,7 +7,7 @@ import pytest
 
 import idealscore
 
-from checkout import MODULES, ROOT, run_python
+from checkout import MODULES, ROOT, python_files, run_python
 
 FACES = [
     name for name in MODULES if hasattr(import_module(name), "__all__") and hasattr(import_module(name), "__path__")
@@ -19,9 +19,8 @@ def test_the_listed_packages_are_the_folders():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {"idealscore"} | {
         "idealscore." + ".".join(path.parent.relative_to(ROOT).parts)
-        for path in ROOT.rglob("__init__.py")
-        if path.parent != ROOT
-        and not any(part.startswith(".") or part == "build" for part in path.relative_to(ROOT).parts)
+        for path in python_files()
+        if path.name == "__init__.py" and path.parent != ROOT
     }
     assert set(listed) == folders
 
@@ -76,9 +75,9 @@ def test_importing_the_package_imports_no_torch():
 
 def test_nothing_unpickles_or_evaluates():
     banned = ("pickle.load", "weights_only=False", "allow_pickle=True", " eval(", " exec(", "os.system", "shell=True")
-    for path in ROOT.rglob("*.py"):
+    for path in python_files():
         parts = path.relative_to(ROOT).parts
-        if parts[0] in (".venv", "tests", "build"):
+        if parts[0] == "tests":
             continue
         text = path.read_text()
         if parts == ("docs", "_site", "notebooks.py"):  # runs the project's own notebooks for the documentation

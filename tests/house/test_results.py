@@ -1,12 +1,16 @@
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 
+import h5netcdf
+import numpy as np
 import pytest
 import xarray as xr
 from known import known
+from xarray.backends import H5NetCDFStore
 
 from idealscore._support import results as _results
 from idealscore.errors import DataFileError
@@ -37,6 +41,20 @@ def test_a_damaged_file_is_named(tmp_path, damage):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataFileError, match=r"nothing\.nc"):
         _results.load(tmp_path / "nothing.nc")
+
+
+def test_the_file_is_that_of_xarray_and_h5netcdf_alone(tmp_path):
+    """Names of each kind: dimensions with and without coordinates, written before and after what uses them."""
+    values = {"late": (("p", "t"), [[1, 2], [3, 4]]), "flag": ("t", [True, False]), "word": ("r", ["a", "long one"])}
+    dataset = DATASET.assign(values).assign_coords(t=[0.5, np.nan], name="Größe", both=(("t", "p"), np.eye(2)))
+    dataset.q.attrs["unit"] = "nats"
+    buffer = io.BytesIO()
+    with h5netcdf.File(buffer, "w") as file:
+        dataset.dump_to_store(H5NetCDFStore(file))
+    assert _results.image(dataset) == buffer.getvalue()
+    path = _results.save(dataset, tmp_path / "r.nc")
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        assert _results.load(path).identical(opened.load())
 
 
 def test_killed_at_random_moments_the_file_is_whole(tmp_path):

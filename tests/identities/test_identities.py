@@ -57,27 +57,27 @@ def assert_exact(denoiser, points, level):
     )
 
 
-@settings(max_examples=6)
-@given(worlds)
-def test_empirical_denoiser(drawn):
+def empirical(drawn):
     _, data, _, level, points = world(*drawn)
     assert_exact(EmpiricalDenoiser(data), points, level)
 
 
-@settings(max_examples=6)
-@given(worlds)
-def test_gaussian_denoiser(drawn):
+def gaussian(drawn):
     rng, data, _, level, points = world(*drawn)
     factor = torch.from_numpy(rng.standard_normal((data.shape[1], rng.integers(1, data.shape[1] + 1))))
     assert_exact(GaussianDenoiser(data[0], factor @ factor.T), points, level)
 
 
-@settings(max_examples=6)
-@given(worlds)
-def test_mixture_denoiser(drawn):
+def mixture(drawn):
     rng, data, spread, level, points = world(*drawn)
     weights, variances = rng.dirichlet(np.ones(len(data))), rng.uniform(0, 1, len(data)) * spread
     assert_exact(MixtureDenoiser(weights, data, variances), points, level)
+
+
+@pytest.mark.parametrize("examples", [2, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("exact", [empirical, gaussian, mixture], ids=lambda exact: exact.__name__)
+def test_identities_of_random_worlds(exact, examples):
+    settings(max_examples=examples)(given(worlds)(exact))()
 
 
 @settings(max_examples=4)

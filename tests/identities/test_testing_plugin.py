@@ -115,6 +115,8 @@ def test_a_user_inherits_tests(tmp_path):
         "no:cacheprovider",
         "-p",
         "no:xdist",
+        "-p",
+        "no:zarr",
         "test_mine.py",
     ]
     with_assertions = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}

@@ -66,6 +66,7 @@ def error(found, expected):
 
 @pytest.mark.parametrize("padding", ["zeros", "circular"])
 @pytest.mark.parametrize("equivariant", [False, True])
+@pytest.mark.sampled(0.5)
 @pytest.mark.parametrize(
     ("shape", "size"), [((130, 2, 4, 5), 3), ((70, 1, 5, 4), 1), ((66, 3, 6, 7), 5), ((130, 1, 6, 6), 6)]
 )

@@ -59,7 +59,7 @@ def needed(plot):
 
 
 @pytest.mark.parametrize("look", ["default", "dark_background"])
-@pytest.mark.sampled(0.33)
+@pytest.mark.sampled(0.2)
 def test_a_panel_labels_itself_and_cuts_nothing_in_a_column(plot, look):
     result, before = needed(plot), dict(mpl.rcParams)
     kept = result.copy(deep=True)

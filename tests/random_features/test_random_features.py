@@ -120,10 +120,10 @@ def test_the_bulks_hold_all_eigenvalues_and_closed_edges_are_their_limit():
     assert len(bulks) == 2
     shares = []
     for low, high in bulks:
-        angle = (np.arange(120) + 0.5) * np.pi / 120  # places dense at the edges, where the slope is infinite
+        angle = (np.arange(60) + 0.5) * np.pi / 60  # places dense at the edges, where the slope is infinite
         x = (low + high) / 2 - (high - low) / 2 * np.cos(angle)
         density = eigenvalue_density(x, [1.0], constants, 8.0, 16.0)
-        shares.append(float((density * np.sin(angle)).sum()) * (high - low) / 2 * np.pi / 120)
+        shares.append(float((density * np.sin(angle)).sum()) * (high - low) / 2 * np.pi / 60)
     assert shares == pytest.approx([8 / 16, 1 / 16], rel=2e-3)  # n and d of p
     apart, exact, _ = bulk_edges([1.0], constants, 1000.0, 20000.0)
     closed = memorising_bulk(constants, 1000.0, 20000.0)

@@ -44,7 +44,7 @@ def component(mixture):
 
 @pytest.fixture(scope="module")
 def mixture_clones(mixture):
-    return clone_experiment(mixture, mixture.sample(1500), component(mixture), SIGMAS, n_steps=100)
+    return clone_experiment(mixture, mixture.sample(500), component(mixture), SIGMAS, n_steps=100)
 
 
 def test_clones_of_a_mixture_agree_as_theory_says(mixture, mixture_clones):
