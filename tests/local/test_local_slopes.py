@@ -22,9 +22,11 @@ def normal(*shape, seed=0):
 
 
 def pictures(n, channels, height, width):
-    """Images with an empty border, some of them twice: groups are alike in some windows, and full or not."""
+    """Images with an empty border, a third of them with an empty upper half, some of them twice: groups are alike
+    in some windows, and full or not."""
     images = torch.zeros(n, channels, height, width, dtype=F64)
     images[:, :, 1:-1, 1:-1] = normal(n, channels, height - 2, width - 2)
+    images[::3, :, : height // 2] = 0
     images[n // 2 : n // 2 + 10] = images[:10]
     return images
 

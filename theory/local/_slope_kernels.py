@@ -28,11 +28,11 @@ LEFT_OUT, ALIKE, SEVERAL, EXACT = 0, 1, 2, 3
 
 
 @njit(**OPTIONS)
-def kind_of(energy, several, low, rate, valid, window, limit, work):
+def kind_of(energy, several, low, rate, valid, window, limit):
     """How a group of images is weighed in a window: not at all, as one image, as several, or by exact energies."""
     if valid < LANES:
         energy[valid:] = np.inf
-    least = np.float64(lowest(energy, work) if several else energy[0])
+    least = np.float64(lowest(energy) if several else energy[0])
     if not min(least, low) * rate <= limit:
         return LEFT_OUT if least > low + window / rate + 1e-5 * (least + low) else EXACT
     if (least - low) * rate > window:
@@ -173,22 +173,9 @@ def pull_windows(
                 for s in range(-radius, rows + 3 * radius):
                     if s < rows + radius:
                         add_row(
-                            x,
-                            y,
-                            i0,
-                            u0,
-                            j0,
-                            v0,
-                            columns,
-                            s,
-                            radius,
-                            circular,
-                            expanded[p],
-                            centre,
-                            ring,
-                            column,
-                            energies,
-                        )
+                            x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
+                            column, energies,
+                        )  # fmt: skip
                     if s < radius:
                         continue
                     i, u = i0 + s - radius, u0 + s - radius
@@ -198,7 +185,7 @@ def pull_windows(
                     for b in range(columns if s < rows + radius else 0):
                         j, v = j0 + b, v0 + b
                         energy = energies[b * LANES : (b + 1) * LANES]
-                        how = kind_of(energy, varied[g, u, v], low[i, j], rate, valid, window, limit, weight)
+                        how = kind_of(energy, varied[g, u, v], low[i, j], rate, valid, window, limit)
                         if how == LEFT_OUT:
                             continue
                         weigh_group(
@@ -280,8 +267,9 @@ def push_windows(
                 known = -radius
                 for s in range(-radius, rows + radius):
                     add_row(
-                        x, y, i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring, column, energies
-                    )
+                        x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
+                        column, energies,
+                    )  # fmt: skip
                     if s < radius:
                         continue
                     t = s - radius
@@ -290,7 +278,7 @@ def push_windows(
                     for b in range(columns):
                         j, v = j0 + b, v0 + b
                         energy = energies[b * LANES : (b + 1) * LANES]
-                        how = kind_of(energy, varied[g, u, v], low[i, j], rate, valid, window, limit, weight)
+                        how = kind_of(energy, varied[g, u, v], low[i, j], rate, valid, window, limit)
                         if how == LEFT_OUT:
                             continue
                         if not summed:

@@ -109,7 +109,7 @@ class WindowSlopes:
         plan = self.windows.plan(x, sigma, data)
         low, scale, mean, rest = _relative(self.windows, plan, kept)
         along, level = (part.detach().double().numpy() for part in tangents[:2])
-        drift = [packed(part, plan.dtype) for part in tangents[2:]] or [plan.images[:0]]
+        drift = [packed(part, plan.dtype, plan.order) for part in tangents[2:]] or [plan.images[:0]]
         growth = np.nan_to_num(2 * level * sigma.detach().double().numpy(), posinf=0, neginf=0)
         tilts, moments, moved = np.zeros(low.shape), np.zeros(along.shape), np.zeros(along.shape)
         given = [part.astype(plan.points.dtype) for part in (mean, along)]
