@@ -94,8 +94,8 @@ def test_same_location_of_mnist(sigma, size):
     exact = LocalDenoiser(data.double(), size, equivariant=False)(x[:1].double(), sigma)
     error = float((denoiser(x[:1], sigma).double() - exact).norm() / exact.norm())
     print(
-        f"\nMNIST, {size} x {size}, sigma = {sigma}, {THREADS} thread(s): {1 / ours:.1f} images/s, {spent:.0f} ms of CPU "
-        f"time each, error {error:.1e}"
+        f"\nMNIST, {size} x {size}, sigma = {sigma}, {THREADS} thread(s): {1 / ours:.1f} images/s, {spent:.0f} ms of "
+        f"CPU time each, error {error:.1e}"
     )
     assert error < 1e-5
 
