@@ -23,8 +23,8 @@ from checkout import ROOT, TESTS
 
 PUBLIC = public()
 ATTACKED = {name: value for name, value in PUBLIC.items() if name not in EXEMPT}
-SECONDS = 12.0  # of processor time for the sample
-DEAREST = 0.5
+SECONDS = 8.0  # of processor time for the sample
+DEAREST = 0.25
 
 
 def sample():

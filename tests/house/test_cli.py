@@ -72,9 +72,10 @@ def test_a_reader_that_leaves_is_no_error():
 SMALL = ["--steps", "20", "--levels", "3", "--n-images", "20", "--n-noise", "1"]
 
 
-def test_compare_digits_end_to_end(capsys, tmp_path):
+@pytest.mark.parametrize("chosen", [("--theories", "gaussian", "mixture"), pytest.param((), marks=pytest.mark.slow)])
+def test_compare_digits_end_to_end(capsys, tmp_path, chosen):
     out = tmp_path / "result"
-    code, text, err = run(capsys, "compare", "digits", *SMALL, "--out", str(out))
+    code, text, err = run(capsys, "compare", "digits", *SMALL, *chosen, "--out", str(out))
     assert code == 0, err
     assert "closest theory" in text and "predicted: classes (speciation)" in text
     assert {"compare.nc", "compare.png", "report.html"} <= {path.name for path in out.iterdir()}

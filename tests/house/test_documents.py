@@ -15,7 +15,7 @@ PAGES = [
 
 @pytest.mark.filterwarnings("ignore:the denoiser as it was handed over")  # five steps of training are none
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-@pytest.mark.sampled(0.4, "README.md", "tutorial.md")
+@pytest.mark.sampled(0.25, "README.md", "tutorial.md")
 def test_python_blocks_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     namespace = {}

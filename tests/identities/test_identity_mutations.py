@@ -181,7 +181,7 @@ def test_the_true_denoiser_passes():
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-@pytest.mark.sampled(0.2)
+@pytest.mark.sampled(0.2, "ignores sigma", "sign of the score", "detached mean", "score over sigma")
 def test_mutant_is_flagged_and_named(name):
     right, said = verdict(name)
     assert right, said

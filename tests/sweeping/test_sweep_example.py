@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 import idealscore
 from idealscore import sweeping
 
-pytest.importorskip("dask_jobqueue")
 SCRIPT = Path(idealscore.__file__).parent / "examples" / "sweep_slurm.py"
 SBATCH = """#!/bin/bash
 cp "$1" "$JOBS/script"
@@ -22,6 +22,7 @@ STANDINS = {"sbatch": SBATCH, "scancel": '#!/bin/bash\npkill -P "$1"\n'}
 
 @pytest.mark.slow
 @pytest.mark.skipif(not SCRIPT.exists(), reason="runs in a checkout only")
+@pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="needs dask-jobqueue")
 def test_the_slurm_script_submits_jobs_that_compute(tmp_path):
     for name, text in STANDINS.items():
         (tmp_path / name).write_text(text)
