@@ -36,7 +36,7 @@ PLAN: dict[str, dict[str, Any]] = {
         "train": {"steps": 1800, "batch": 64, "learning_rate": 1e-3},
         "classifier": {"steps": 2000, "width": 32},
     },
-    "medium": {"images": 256, "n_steps": 30},
+    "medium": {"images": 128, "n_steps": 30},
     "full": {
         "pixels": 32,
         "images": 2048,

@@ -13,12 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
-from .._panel import panel
-from .._style import PAGE, SEQUENTIAL, letters, style
+from .._style import PAGE, letters, style
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 RECIPES = {"U-Net": "unet", "convolutions": "local", "perceptron": "mlp"}
@@ -63,21 +61,10 @@ def findings(dataset: xr.Dataset) -> Findings:
     )
 
 
-@panel("pair_cosine", "pair_cosine_chance", "sampler", size=0.75)
-def plot_pair_cosines(ax: Axes, result: xr.Dataset) -> None:
-    """Mean cosine of the samples of each two models from the same noise; below the diagonal of unrelated draws."""
-    import numpy as np
-
-    names = result.sampler.values.tolist()
-    values = np.where(np.tri(len(names), k=-1), result.pair_cosine_chance, result.pair_cosine)
-    ax.imshow(values, vmin=0, vmax=1, cmap=SEQUENTIAL)
-    for (i, j), value in np.ndenumerate(values):
-        shade = "black" if value > 0.6 else "white"
-        ax.text(j, i, f"{value:.2f}".replace("0.", "."), ha="center", va="center", fontsize=5, color=shade)
-    ax.set_xticks(range(len(names)), names, rotation=90)
-    ax.set_yticks(range(len(names)), names)
-    ax.tick_params(length=0)
-    ax.set(xlabel="mean cosine of samples\n(lower left: chance)", ylabel="model")
+def _samples(dataset: xr.Dataset) -> xr.Dataset:
+    """How alike the samples are, as the figure `reproducibility_matrix` has it."""
+    names = {f"pair_{name}{rest}": f"{name}{rest}" for name in ("rp", "cosine") for rest in ("", "_chance")}
+    return dataset[list(names)].rename(names | {"sampler": "model", "other_sampler": "other"}).drop_attrs()
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -86,6 +73,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
     from ...compare.comparison import one_model
     from ...compare.plot import plot_score_gap
+    from ..reproducibility.matrix import plot_agreement_matrix
 
     names = dataset.model.values.tolist()
     with style():
@@ -97,7 +85,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         low = min(ax.get_ylim()[0] for ax in gaps)
         for ax in gaps:
             ax.set_ylim(low, max(ax.get_ylim()[1] for ax in gaps))
-        plot_pair_cosines(dataset, ax=axes.flat[3]).set_ylabel("")
+        plot_agreement_matrix(_samples(dataset), ax=axes.flat[3], measure="cosine").set_ylabel("")
         handles, labels = gaps[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
         letters(axes.flat)
