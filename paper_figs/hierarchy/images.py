@@ -1,13 +1,13 @@
 """Real images forward and backward: which layer of a classifier still recognises them, noise by noise?
 
 The protocol of [@Sclocchi2025] for images: cosine similarity of the features of start and end at every layer, a
-classifier and a denoiser being trained here on the same images. (a, c) The curves, with their null, the similarity to
-the ends of unrelated images (dashed). (b, d) How far the noise falls, in log sigma, while the similarity above chance
+classifier and a denoiser being trained here on the same images. Left: the curves, with their null, the similarity to
+the ends of unrelated images (dashed). Right: how far the noise falls, in log sigma, while the similarity above chance
 falls from 3/4 to 1/4 of its range, and where it passes one half.
 
 The digits ship with the package. A second row is computed where the environment variable IDEALSCORE_IMAGES names
 labelled images (a parquet file of CIFAR-10, say); the small scale averages their pixels down to 16 x 16, the medium one
-keeps them as they are.
+keeps them as they are. The saved result holds both.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     if scale == OWN_IMAGES:
         training, held_out = split(seed, scale)
         channels, height, width = training.shape
-        name = f"images, {height} x {width} x {channels}"
+        name = f"{training.name.partition('[')[0]}, {height} x {width} x {channels}"
         own = [(name, network("unet", "all", seed, scale), judge(seed, scale), held_out, IMAGES)]
     elif source:
         own = [(*_trained_on(source, plan, seed), IMAGES)]
@@ -81,6 +81,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
         )  # fmt: skip
         accuracy = {key: classifier.metadata[key] for key in ("accuracy", "accuracy_stderr")}
         found = found.rename(sigma="level").assign(sigma=("level", found.sigma.values), **accuracy)
+        found = found.assign(n_images=found.attrs["n"])
         rows.append(found.assign(level=np.arange(N_LEVELS)).expand_dims(data=[name]))
     result = xr.concat(rows, dim="data", combine_attrs="override")
     assert isinstance(result, xr.Dataset)
@@ -132,7 +133,7 @@ def findings(dataset: xr.Dataset) -> Findings:
     sharper = [name for name in names if _sharper(dataset.sel(data=name), first, last)]
     return Findings(
         "deep layers hold on to more noise than shallow ones and lose the image within a narrower range of noise",
-        f"{measured}; {dataset.attrs['n']} images each",
+        f"{measured}; {', '.join(map(str, dataset.n_images.values))} images",
         f"the last layer is sharper than the first, beyond two standard errors, on: {', '.join(sharper) or 'none'}; "
         f"small classifiers (right {', '.join(f'{100 * float(a):.0f} %' for a in dataset.accuracy)}), small denoisers",
     )

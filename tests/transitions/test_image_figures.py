@@ -12,7 +12,7 @@ from drawing import draws_from_its_result
 
 RESULTS = Path(paper_figs.__file__).parent / "results"
 PANELS = {
-    "hierarchy_images": 6,
+    "hierarchy_images": 9,
     "speciation_collapse": 5,
     "same_noise_samples": 2,
     "reproducibility_matrix": 3,
