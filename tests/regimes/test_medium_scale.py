@@ -47,19 +47,19 @@ def test_small_networks_leave_nothing(own_images):
     assert not (own_images / "cache").exists()
 
 
-def test_the_networks_on_images_are_measured_with_their_theories(own_images, monkeypatch):
+def test_the_architectures_are_measured_with_their_theories(own_images, monkeypatch):
     from idealscore.compare import Comparison
-    from idealscore.paper_figs.networks import networks_on_images
+    from idealscore.paper_figs.reproducibility import by_architecture
 
     monkeypatch.setattr(
         "idealscore.compare.comparison.options.Comparison",
         lambda **options: Comparison(**options, levels=2, n_images=4, n_noise=1, theories=("gaussian", "local")),
     )
-    monkeypatch.setitem(networks_on_images.PLAN, "medium", {"n_samples": 2})
-    result = networks_on_images.compute("medium", seed=0)
-    assert result.model.values.tolist() == list(networks_on_images.RECIPES) and result.attrs["n_train"] == 96
+    monkeypatch.setitem(by_architecture.PLAN, "medium", {"n_samples": 2})
+    result = by_architecture.compute("medium", seed=0)
+    assert result.model.values.tolist() == list(by_architecture.RECIPES) and result.attrs["n_train"] == 96
     assert not [name for name in result if str(name).startswith("example")]
-    assert "U-Net: " in networks_on_images.findings(result).measured
+    assert "U-Net: " in by_architecture.findings(result).measured
 
 
 def test_images_must_be_named_and_labelled(own_images, monkeypatch, tmp_path, capsys):

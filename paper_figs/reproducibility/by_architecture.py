@@ -73,7 +73,7 @@ def draw(dataset: xr.Dataset) -> Figure:
 
     from ...compare.comparison import one_model
     from ...compare.plot import plot_score_gap
-    from ..reproducibility.matrix import plot_agreement_matrix
+    from .matrix import plot_agreement_matrix
 
     names = dataset.model.values.tolist()
     with style():
