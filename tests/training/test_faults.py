@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -191,19 +192,20 @@ def wait_for_points(folder, number, seconds=60):
     raise AssertionError("no points were computed")
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, capsys):
-    running = command(tmp_path, workers=2, points=80)
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    running = command(tmp_path, workers=2, points=40, seconds=0.25)  # long enough not to end before the signal comes
     wait_for_points(tmp_path, 5)
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130 and gone(running.pid)
-    assert "stopped with " in said and "of 80 points" in said and "repeat the same command to go on" in said
+    assert "stopped with " in said and "of 40 points" in said and "repeat the same command to go on" in said
     assert "Traceback" not in said
     kept = finished(tmp_path / "s")
-    assert 5 <= len(kept) < 80 and not list((tmp_path / "s/running").iterdir())
+    assert 5 <= len(kept) < 40 and not list((tmp_path / "s/running").iterdir())
+    monkeypatch.setattr(functions, "time", SimpleNamespace(sleep=lambda seconds: None))
     assert main(["sweep", *words(tmp_path, workers=0)]) == 0
-    assert "80 of 80 points finished" in capsys.readouterr().out
-    assert kept.items() <= finished(tmp_path / "s").items() and len(finished(tmp_path / "s")) == 80
+    assert "40 of 40 points finished" in capsys.readouterr().out
+    assert kept.items() <= finished(tmp_path / "s").items() and len(finished(tmp_path / "s")) == 40
 
 
 def kill_with_workers(folder, seed, whom):
