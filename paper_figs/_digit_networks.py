@@ -25,6 +25,7 @@ from .catalogue import SOURCE
 HELD_OUT = 0.2
 NOISE = LogNormal(-0.4, 1.2)
 OWN_IMAGES = "medium"
+COARSEST = "coarsest"  # attention at the lowest resolution, whatever the size of the images
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ MEDIUM = {
     "mlp": Recipe("mlp", (("width", 512), ("depth", 3)), 3000, 1e-3),
     "wide mlp": Recipe("mlp", (("width", 1024), ("depth", 3)), 3000, 1e-3),
     "unet": Recipe(
-        "unet", (("width", 24), ("multipliers", (1, 2, 2)), ("blocks", 1), ("attention", (7,))), 1500, 1e-3, 64
+        "unet", (("width", 24), ("multipliers", (1, 2, 2)), ("blocks", 1), ("attention", COARSEST)), 1500, 1e-3, 64
     ),
     "local": Recipe("local", (("width", 48), ("depth", 4)), 1500, 1e-3, 32),
 }
@@ -106,6 +107,8 @@ def trained(
     config = TrainConfig(steps=steps or plan.steps, batch=plan.batch, learning_rate=rate, noise=NOISE, seed=seed)
     if start is None:
         options = {"sigma_data": data.sigma_data} | dict(plan.options) | options
+        if options.get("attention") == COARSEST:
+            options["attention"] = (data.shape[1] // 2 ** (len(options["multipliers"]) - 1),)
         start = NETWORKS[plan.network](data.shape, seed=seed, **options)
     return train(start, data, config, _folder(f"{recipe}-{name}-seed{seed}", data, scale)).network
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from idealscore.cli import main
 from idealscore.errors import ArgumentError
+from idealscore.learned.data import ImageData
 from idealscore.paper_figs import _digit_networks, catalogue
 from idealscore.paper_figs._digit_networks import Recipe
 
@@ -39,6 +41,17 @@ def test_networks_are_kept_and_not_trained_again(own_images, monkeypatch):
     assert written == {path: path.stat().st_mtime_ns for path in written} and written
     other = _digit_networks.network("mlp", "B", 0, "medium")
     assert any((a != b).any() for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_the_networks_fit_images_of_any_size_that_can_be_halved_twice(own_images, monkeypatch):
+    """With the recipes as they are, cut to one step."""
+    side = 12
+    shipped = {name: replace(one, steps=1, batch=2) for name, one in _digit_networks.MEDIUM.items()}
+    monkeypatch.setitem(_digit_networks.RECIPES, "medium", shipped)
+    images = ImageData(torch.linspace(-1, 1, 4 * side**2).reshape(4, 1, side, side), torch.arange(4), "four")
+    for recipe in shipped:
+        made = _digit_networks.trained(recipe, images, 0, "medium", "try")
+        assert made(images.images, 1.0).shape == images.images.shape
 
 
 def test_small_networks_leave_nothing(own_images):
