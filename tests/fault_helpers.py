@@ -1,6 +1,7 @@
 """What the tests of faults share: a separate Python process, and the finished points of a sweep."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,13 @@ from checkout import TESTS
 
 def python(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-W", "ignore", *map(str, arguments)], env=environment, **options)
+    command = [sys.executable, "-W", "ignore", *map(str, arguments)]
+    # a suite in the background ignores Ctrl-C, and what it starts would inherit that
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, env=environment, **options)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def finished(folder):
