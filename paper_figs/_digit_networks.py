@@ -20,7 +20,7 @@ from ..learned.probes import Classifier, train_classifier
 from ..learned.training import train
 from ..learned.training.config import TrainConfig
 from ..learned.training.noise_levels import LogNormal
-from .catalogue import SOURCE
+from .catalogue import SOURCE, checked_scale
 
 HELD_OUT = 0.2
 NOISE = LogNormal(-0.4, 1.2)
@@ -69,10 +69,7 @@ def split(seed: int = 0, scale: str = "small") -> tuple[ImageData, ImageData]:
 @cache
 def own_images() -> ImageData:
     """The images that `SOURCE` names; ArgumentError where it names none, or images without labels."""
-    if not os.environ.get(SOURCE):
-        raise ArgumentError(
-            SOURCE, "is not set", f"let it name labelled images, or use another scale than {OWN_IMAGES}"
-        )
+    checked_scale((), OWN_IMAGES)
     data = load(os.environ[SOURCE])
     if data.labels is None:
         raise ArgumentError(SOURCE, "names images without labels", "name a file with labels")
@@ -113,12 +110,16 @@ def trained(
     return train(start, data, config, _folder(f"{recipe}-{name}-seed{seed}", data, scale)).network
 
 
+def caches() -> Path:
+    """Where figures keep the networks that took long to train."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "idealscore"
+
+
 def _folder(name: str, data: ImageData, scale: str) -> Path | None:
     """Where a network is kept: nowhere for the small ones, which take seconds."""
     if scale == "small":
         return None
-    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache_folder / "idealscore" / "networks" / f"{scale}-{name}-{data.fingerprint[:12]}".replace(" ", "-")
+    return caches() / "networks" / f"{scale}-{name}-{data.fingerprint[:12]}".replace(" ", "-")
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray as xr
 
     from ...compare.regimes._regime_map import RegimePlan
@@ -30,8 +30,9 @@ SOURCES = {"small": "digits", "full": "hf:cifar10"}
 
 def run_folder(scale: str, seed: int) -> Path:
     """Where the networks and measurements of a scale are kept, so that all figures train them once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "idealscore" / f"regimes-{scale}-seed{seed}"
+    from .._digit_networks import caches
+
+    return caches() / f"regimes-{scale}-seed{seed}"
 
 
 def prepared(scale: str, seed: int) -> tuple[ImageData, RegimePlan, Path]:
