@@ -10,7 +10,7 @@ The small scale trains on the digits, the medium one on the images that IDEALSCO
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._findings import Findings
 from .._style import PAGE, letters, style
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RECIPES = {"U-Net": "unet", "convolutions": "local", "perceptron": "mlp"}
-PLAN: dict[str, dict[str, Any]] = {"small": {"n_samples": 64}, "medium": {"n_samples": 64}}
+SCALES = ("small", "medium")
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -31,10 +31,10 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ...compare.comparison.several_models import compare_models
     from .._digit_networks import network, part, split
 
-    plan = PLAN[check.choice("scale", scale, PLAN)]
+    check.choice("scale", scale, SCALES)
     training, held_out = part("all", seed, scale), split(seed, scale)[1]
     networks = {name: network(recipe, "all", seed, scale) for name, recipe in RECIPES.items()}
-    result = compare_models(networks, training, held_out, Comparison(seed=seed, **plan))
+    result = compare_models(networks, training, held_out, Comparison(seed=seed))
     kept = result.drop_vars([name for name in result if str(name).startswith("example")])
     told = {"scale": scale, "data": training.name, "n_train": len(training)}
     return kept.assign_attrs(provenance(seed=seed) | told)
@@ -48,9 +48,9 @@ def findings(dataset: xr.Dataset) -> Findings:
     names = dataset.model.values.tolist()
     pairs = [(one, other) for k, one in enumerate(names) for other in names[k + 1 :]]
 
-    def alike(one: str, other: str, variable: str = "pair_cosine") -> str:
+    def alike(one: str, other: str) -> str:
         pair = dataset.sel(sampler=one, other_sampler=other)
-        return show(float(pair[variable]), float(pair[f"{variable}_stderr"]))
+        return show(float(pair.pair_cosine), float(pair.pair_cosine_stderr))
 
     told = " ".join(f"{name}: {explanation(one_model(dataset, name))}" for name in names)
     return Findings(

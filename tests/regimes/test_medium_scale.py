@@ -66,9 +66,10 @@ def test_the_architectures_are_measured_with_their_theories(own_images, monkeypa
 
     monkeypatch.setattr(
         "idealscore.compare.comparison.options.Comparison",
-        lambda **options: Comparison(**options, levels=2, n_images=4, n_noise=1, theories=("gaussian", "local")),
+        lambda seed: Comparison(
+            seed=seed, levels=2, n_images=4, n_noise=1, n_samples=2, theories=("gaussian", "local")
+        ),
     )
-    monkeypatch.setitem(by_architecture.PLAN, "medium", {"n_samples": 2})
     result = by_architecture.compute("medium", seed=0)
     assert result.model.values.tolist() == list(by_architecture.RECIPES) and result.attrs["n_train"] == 96
     assert not [name for name in result if str(name).startswith("example")]
