@@ -38,6 +38,9 @@ SAMPLE = 32
 COVARIANCE = 200_000
 """Windows of which the covariance is taken."""
 
+REACH = 10
+"""Standard deviations of a leaf up to which its codes tell windows apart; cut off at 5, they moved the mean."""
+
 CHUNK = 128
 """Images that are projected at once."""
 
@@ -159,7 +162,7 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
     usual = [
         np.maximum(part, np.median(part) / 4) for part in (spread, longest)
     ]  # not every leaf shows all in a sample
-    steps = np.maximum(np.stack([10 * usual[0], 3 * usual[1]], 1) / 127, 1e-12)
+    steps = np.maximum(np.stack([REACH * usual[0], 3 * usual[1]], 1) / 127, 1e-12)
 
     counts[:], sums[:] = 0, 0
     codes = np.empty((n * places, p + 1), np.int8)
@@ -215,9 +218,10 @@ def _components(images: Array, channels: int, size: int, centre: Array) -> tuple
     if length > COMPONENTS > channels:
         middle = torch.eye(length, dtype=torch.float64)[:, size**2 // 2 * channels :][:, :channels]
         basis = torch.linalg.qr(torch.cat([basis[:, : COMPONENTS - channels], middle], 1)).Q
-    inside = torch.linalg.pinv(basis.T @ covariance @ basis, rtol=1e-10, hermitian=True)
-    other = covariance @ basis - basis @ (basis.T @ covariance @ basis)
-    return basis.numpy(), (basis + other @ inside).numpy()
+    along = covariance @ basis
+    inside = basis.T @ along
+    left = along - basis @ inside
+    return basis.numpy(), (basis + left @ torch.linalg.pinv(inside, rtol=1e-10, hermitian=True)).numpy()
 
 
 def _projected(images: Array, channels: int, size: int, centre: Array, basis: Array) -> tuple[Array, Array]:
