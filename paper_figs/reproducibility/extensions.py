@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 GRID = (18, 0.01, 40.0)
 NOISE, BLUR = 0.1, 1.0  # of the measurements: standard deviation, and width in pixels
-OLD_CLASSES = 5  # the network that is fine-tuned knows the digits 0 ... 4
 PLAN: dict[str, dict[str, int]] = {
     "small": {"n": 120, "few": 80, "tuning_steps": 600},
     "medium": {"n": 60, "few": 80, "tuning_steps": 600},
@@ -85,7 +84,7 @@ def _cases(plan: dict[str, int], scale: str, seed: int) -> dict[str, Case]:
     empirical = [EmpiricalDenoiser(half.images.double()) for half in halves]
     cases = {"unconditional": Case(_two(networks), _two(empirical))}
 
-    labels = torch.arange(plan["n"]) % 10
+    labels = torch.arange(plan["n"]) % halves[0].n_classes
     conditional = [with_condition(_conditional(half, scale, seed), labels) for half in "AB"]
     by_class = [with_condition(_ByClass(half), labels) for half in halves]
     cases["given the class"] = Case(_two(conditional), _two(by_class))
@@ -116,7 +115,8 @@ def _conditional(half: str, scale: str, seed: int) -> Any:
     """The conditional twin of the recipe "mlp"."""
     from .._digit_networks import part, trained
 
-    return trained("mlp", part(half, seed, scale), seed, scale, f"{half}-data{seed}-by-class", n_classes=10)
+    data = part(half, seed, scale)
+    return trained("mlp", data, seed, scale, f"{half}-data{seed}-by-class", n_classes=data.n_classes)
 
 
 class _ByClass:
@@ -140,17 +140,17 @@ class _ByClass:
 
 
 def _tuning(plan: dict[str, int], scale: str, seed: int) -> dict[str, Case]:
-    """Digits 5 ... 9, few of them, learned on top of 0 ... 4 and from scratch."""
+    """Few images of the upper half of the classes (digits 5 ... 9), learned on top of the others and from scratch."""
     import torch
 
     from ...theory.empirical.optimum import EmpiricalDenoiser
     from .._digit_networks import part, trained
 
     everything, steps = part("all", seed, scale), plan["tuning_steps"]
-    labels = torch.as_tensor(everything.labels)
+    labels, known = torch.as_tensor(everything.labels), everything.n_classes // 2
     old, new = (
         everything.take(rows.nonzero()[:, 0].numpy(), name)
-        for rows, name in ((labels < OLD_CLASSES, "old classes"), (labels >= OLD_CLASSES, "new classes"))
+        for rows, name in ((labels < known, "old classes"), (labels >= known, "new classes"))
     )
     small = [half.subset(plan["few"], seed) for half in new.halves(seed)]
     like: dict[str, Any] = {"sigma_data": everything.sigma_data}
