@@ -76,6 +76,27 @@ def test_the_architectures_are_measured_with_their_theories(own_images, monkeypa
     assert "U-Net: " in by_architecture.findings(result).measured
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "quick"),
+    [
+        ("reproducibility_matrix", 4),
+        ("reproducibility_extensions", {"n": 4, "few": 8, "tuning_steps": 2}),
+        ("hierarchy_images", {"images": 4, "n_steps": 2}),
+    ],
+)
+def test_the_figures_take_any_number_of_classes(own_images, monkeypatch, name, quick):
+    draw = np.random.default_rng(1)
+    images = draw.integers(0, 256, (150, 1, 8, 8), np.uint8)
+    np.savez(own_images / "mine.npz", images=images, labels=np.arange(150) % 3)
+    module = catalogue.figure_module(name)
+    monkeypatch.setitem(module.PLAN, "medium", quick)
+    monkeypatch.setitem(_digit_networks.JUDGES, "medium", {"width": 8, "steps": 20})
+    result = module.compute("medium", seed=0)
+    assert all(np.isfinite(result[part]).all() for part in result if str(part).startswith("cosine"))
+    assert module.findings(result.assign_attrs(n=4)).measured
+
+
 def test_images_must_be_named_and_labelled(own_images, monkeypatch, tmp_path, capsys):
     np.savez(tmp_path / "bare.npz", images=(np.arange(1280) % 256).astype(np.uint8).reshape(20, 1, 8, 8))
     monkeypatch.setenv(catalogue.SOURCE, str(tmp_path / "bare.npz"))
