@@ -279,7 +279,14 @@ def patch_sizes(seed):
 
 COMPARED = pictures(1, 40, 9)
 NOISY = pictures(2, 1, 9) + 0.5 * torch.as_tensor(generator(2, "picture noise").standard_normal((1, 1, 9, 9)))
-FEW_WINDOWS: dict[str, Any] = {"AFFORDABLE": 0, "READING": 0, "SHARES": (0.2,), "MEASURED": 16, "COMPARED": 32}
+FEW_WINDOWS: dict[str, Any] = {
+    "AFFORDABLE": 0,
+    "READING": 0,
+    "SHARES": (0.2,),
+    "SHARE_AGAIN": 0.8,
+    "MEASURED": 16,
+    "COMPARED": 32,
+}
 
 
 @case(
