@@ -97,6 +97,21 @@ def test_the_figures_take_any_number_of_classes(own_images, monkeypatch, name, q
     assert module.findings(result.assign_attrs(n=4)).measured
 
 
+@pytest.mark.slow
+def test_the_regime_map_is_that_of_the_users_images(own_images, monkeypatch):
+    from idealscore.paper_figs.networks import _regime_runs
+
+    quick = _regime_runs.MEDIUM | {
+        "sizes": (8, 32), "widths": (8,), "held_out": 20, "steps": 4, "levels": 2, "n_pairs": 4, "n_images": 8,
+        "n_samples": 4, "snapshots": 2, "first_step": 2,
+    }  # fmt: skip
+    monkeypatch.setitem(_regime_runs.PLANS, "medium", quick)
+    result = catalogue.figure_module("linearity_by_size").compute("medium", seed=0)
+    assert result.n_train.values.tolist() == [8, 32]
+    (folder,) = (own_images / "cache" / "idealscore").glob("regimes-medium-seed0-*")
+    assert folder.name.endswith(_digit_networks.own_images().fingerprint[:12])
+
+
 def test_images_must_be_named_and_labelled(own_images, monkeypatch, tmp_path, capsys):
     np.savez(tmp_path / "bare.npz", images=(np.arange(1280) % 256).astype(np.uint8).reshape(20, 1, 8, 8))
     monkeypatch.setenv(catalogue.SOURCE, str(tmp_path / "bare.npz"))
