@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .._support import checks as check
 from .._support.style import venue_settings
 from ..errors import MissingDependencyError
+from ._fit import fit
 from ._style import COLUMN, PAGE
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ class Venue:
     letter: tuple[str, str] = ("({})", "bold")
 
     def resize(self, figure: Figure) -> None:
-        """Give the figure the venue's width; its height stays, so that type does not crowd."""
+        """Give the figure the venue's width and its own height; type shrinks where words have no room."""
         width, height = figure.get_size_inches()
         share = self.column / COLUMN if width <= 1.2 * COLUMN else self.page / PAGE
         figure.set_size_inches(width * share, height)
+        fit(figure)
 
 
 # the bundle of tueplots, whose figure sizes have the same name
