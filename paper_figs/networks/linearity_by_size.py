@@ -87,7 +87,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         plot_linearity_by_noise(dataset, ax=axes[1], of="optima", legend=False).set_ylabel("")
         plot_least_linearity(dataset, ax=axes[2], legend=False).set(ylabel="", ylim=axes[0].get_ylim())
         handles, labels = axes[2].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), handlelength=2.2, columnspacing=0.8)
+        spacing = {"handlelength": 2.2, "columnspacing": 0.8}
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), **spacing)
         letters(axes)
     return figure
 
