@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
-from ._layout import layout_faults
+from ._layout import SLACK, layout_faults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SMALLEST = 5.0  # points; Nature asks for 5 to 7
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6)  # of the sizes that the venue asks for
+ROOM = 1.0  # points between words, if any of the shares gives it
 
 
 def fit(figure: Figure) -> None:
@@ -29,8 +31,8 @@ def fit(figure: Figure) -> None:
 
     figure.canvas.draw()  # so that all tick labels are there
     sizes = {text: float(text.get_fontsize()) for text in figure.findobj(Text) if isinstance(text, Text)}
-    for share in SHARES:
+    for slack, share in product((-ROOM, SLACK), SHARES):
         for text, size in sizes.items():
             text.set_fontsize(max(min(SMALLEST, size), share * size))
-        if not layout_faults(figure):
+        if not layout_faults(figure, slack):
             return

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 SLACK = 0.5  # of a point: the boxes of type hold some air
 
 
-def layout_faults(figure: Figure) -> list[str]:
-    """What a reader would stumble over: one line for each text that is cut, and for each pair that overlaps.
+def layout_faults(figure: Figure, slack: float = SLACK) -> list[str]:
+    """What a reader would stumble over: one line for each text that is cut, and for each pair that overlaps by more
+    than the slack, in points; a negative one asks for room between words.
 
     >>> from matplotlib.figure import Figure
     >>> figure = Figure(figsize=(2, 2))
@@ -25,9 +26,9 @@ def layout_faults(figure: Figure) -> list[str]:
     ["'outside' is cut by the border", "'one' overlaps 'two'"]
     """
     figure.canvas.draw()
-    slack = SLACK * figure.dpi / 72
+    slack *= figure.dpi / 72
     boxes = [(text.get_text(), box) for text in _texts(figure) if (box := _box(text)) is not None]
-    border = figure.bbox.padded(slack)
+    border = figure.bbox.padded(max(slack, 0))
     cut = [f"{_quoted(words)} is cut by the border" for words, box in boxes if not _inside(box, border)]
     over = [
         f"{_quoted(one)} overlaps {_quoted(other)}"

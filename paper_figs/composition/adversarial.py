@@ -65,8 +65,8 @@ def plot_unseen_classes(ax: Axes, result: xr.Dataset, split: str) -> dict[str, A
     return {"loc": "lower right" if split == "H32-train1" else "best"}
 
 
-@panel("joint", "accuracy", "step", "distance", "split", "class", loc="upper center", handlelength=0.8, size=0.75)
-def plot_steps_by_class(ax: Axes, result: xr.Dataset) -> dict[str, Any]:
+@panel("joint", "accuracy", "step", "distance", "split", "class", loc="upper left", handlelength=0.8, size=0.75)
+def plot_steps_by_class(ax: Axes, result: xr.Dataset) -> None:
     """Steps to accuracy 0.8 of every class of both splits, and of the product of its marginals."""
     import numpy as np
 
@@ -84,7 +84,6 @@ def plot_steps_by_class(ax: Axes, result: xr.Dataset) -> dict[str, Any]:
     ax.set_xticks(range(len(labels)), labels, fontsize=6)
     ax.set(xlabel="class (not filled: trained)", ylabel=f"steps to accuracy {THRESHOLD:g}")
     ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
-    return {"ncols": 3, "columnspacing": 0.8}
 
 
 def draw(dataset: xr.Dataset) -> Figure:
