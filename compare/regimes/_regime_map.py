@@ -133,11 +133,11 @@ def regime_map(
     Examples
     --------
     >>> from idealscore.learned.data import load
-    >>> tiny = RegimePlan(sizes=(4, 8), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
+    >>> tiny = RegimePlan(sizes=(8,), widths=(8,), steps=4, batch=4, snapshots=1, first_step=1, repeats=1, levels=2,
     ...                   n_images=4, n_pairs=4, n_samples=4, theories=("empirical", "gaussian"))
     >>> found = regime_map(load("digits"), tiny)
     >>> dict(found.rmse.sizes)
-    {'n_train': 2, 'width': 1, 'step': 1, 'inputs': 2, 'sigma': 2, 'theory': 2}
+    {'n_train': 1, 'width': 1, 'step': 1, 'inputs': 2, 'sigma': 2, 'theory': 2}
     """
     plan = plan or RegimePlan()
     started = time.monotonic() if started is None else check.real("started", started)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from functools import cache
 
 import pytest
 import xarray as xr
@@ -18,6 +19,7 @@ from idealscore.paper_figs.captions import caption, told
 from checkout import ROOT
 
 SAVED = saved_names()
+saved = cache(catalogue.saved)
 
 
 def closed(figure):
@@ -61,7 +63,7 @@ def test_figures_fit_a_venue(name, place):
 
 @pytest.mark.parametrize("name", SAVED)
 def test_the_gallery_tells_numbers(name):
-    text = section(name, catalogue.saved(name))
+    text = section(name, saved(name))
     rows = dict(re.findall(r"^\| (predicted|measured|they disagree|papers|command|result) \| (.+) \|$", text, re.M))
     assert len(rows) == 6 and all(rows.values())
     assert re.search(r"\d", rows["measured"]) and "nan" not in rows["measured"].split()
@@ -71,7 +73,7 @@ def test_the_gallery_tells_numbers(name):
 
 @pytest.mark.parametrize("name", SAVED)
 def test_a_caption_is_one_paragraph_with_the_numbers_of_the_picture(name):
-    dataset = catalogue.saved(name)
+    dataset = saved(name)
     text, found = caption(name, dataset), catalogue.figure_module(name).findings(dataset)
     assert "\n" not in text and "[@" not in text and "  " not in text and text.endswith((".", "!", "?"))
     assert " ".join(told(found.measured).split()).rstrip(".") in text and re.search(r"\d", text)

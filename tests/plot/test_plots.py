@@ -105,6 +105,7 @@ def test_a_plot_labels_itself_and_cuts_nothing_in_a_column(plot, look, result_of
 
 @pytest.mark.parametrize("look", [STYLES[0], pytest.param(STYLES[1], marks=pytest.mark.slow)])
 @pytest.mark.parametrize("plot", [*OF_COMPARISON[:-1], *OF_MAP], ids=lambda plot: plot.__name__)
+@pytest.mark.sampled(0.5)
 def test_a_legend_covers_nothing_in_a_column(plot, look, result_of):
     with plt.style.context(look):
         figure, ax = panel()
