@@ -6,13 +6,18 @@ folder of the caches: what was trained is not trained again, and what was stoppe
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from .._support import checks as check
+from .._support import results as _results
 from ..errors import ArgumentError
 from ..learned.data import ImageData, load
 from ..learned.networks import NETWORKS
@@ -21,6 +26,9 @@ from ..learned.training import train
 from ..learned.training.config import TrainConfig
 from ..learned.training.noise_levels import LogNormal
 from .catalogue import SOURCE, checked_scale
+
+if TYPE_CHECKING:
+    from xarray import Dataset
 
 HELD_OUT = 0.2
 NOISE = LogNormal(-0.4, 1.2)
@@ -120,6 +128,18 @@ def _folder(name: str, data: ImageData, scale: str) -> Path | None:
     if scale == "small":
         return None
     return caches() / "networks" / f"{scale}-{name}-{data.fingerprint[:12]}".replace(" ", "-")
+
+
+def kept(what: str, images: ImageData, scale: str, plan: Mapping[str, object], make: Callable[[], Dataset]) -> Dataset:
+    """`make()`, which is `what` of the images under a plan; but for the small scale it is made once and kept."""
+    if scale == "small":
+        return make()
+    told = hashlib.blake2b(repr((sorted(plan.items()), __version__)).encode(), digest_size=4).hexdigest()
+    name = f"{scale}-{what}-{images.fingerprint[:12]}-{told}.nc"
+    path = caches() / "results" / re.sub(r"[^\w.-]+", "-", name)
+    if not path.exists():
+        _results.save(make(), path)
+    return _results.load(path)
 
 
 @cache

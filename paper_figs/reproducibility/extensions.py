@@ -50,7 +50,7 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     from ..._support.results import provenance
     from ...compare.measures.controlled_noise import controlled_reproducibility
     from ...theory.noise import karras_sigmas
-    from .._digit_networks import part
+    from .._digit_networks import kept, part
 
     plan = PLAN[check.choice("scale", scale, PLAN)]
     everything = part("all", seed, scale)
@@ -59,10 +59,14 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     for name, case in _cases(plan, scale, seed).items():
         kinds = []
         for kind, (one, other) in (("network", case.networks), ("empirical", case.optima)):
-            found = controlled_reproducibility(
-                {"one": one, "other": other}, everything.shape, plan["n"],
-                features=case.features or (lambda x: x - mean), centre=mean, sigmas=grid, seed=seed,
-            )  # fmt: skip
+
+            def measured(one: Any = one, other: Any = other, case: Case = case) -> xr.Dataset:
+                return controlled_reproducibility(
+                    {"one": one, "other": other}, everything.shape, plan["n"],
+                    features=case.features or (lambda x: x - mean), centre=mean, sigmas=grid, seed=seed,
+                )  # fmt: skip
+
+            found = kept(f"extensions-{name}-{kind}-seed{seed}", everything, scale, plan, measured)
             kinds.append(found.sel(model="one", other="other", drop=True).expand_dims(kind=[kind]))
         rows.append(xr.concat(kinds, dim="kind", combine_attrs="override").expand_dims(case=[name]))
     result = xr.concat(rows, dim="case", combine_attrs="override")

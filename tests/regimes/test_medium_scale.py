@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from idealscore.cli import main
 from idealscore.errors import ArgumentError
@@ -41,6 +42,20 @@ def test_networks_are_kept_and_not_trained_again(own_images, monkeypatch):
     assert written == {path: path.stat().st_mtime_ns for path in written} and written
     other = _digit_networks.network("mlp", "B", 0, "medium")
     assert any((a != b).any() for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_a_result_is_kept_unless_it_is_small_or_another(own_images):
+    data, made = _digit_networks.part("A", 0, "medium"), []
+
+    def make():
+        made.append(len(made))
+        return xr.Dataset({"turn": ((), made[-1])})
+
+    def turn(what="this: one", scale="medium", **plan):
+        return int(_digit_networks.kept(what, data, scale, plan, make).turn)
+
+    assert [turn(n=1), turn(n=1), turn(n=2), turn("that", n=1), turn(n=1), turn(n=2)] == [0, 0, 1, 2, 0, 1]
+    assert [turn(scale="small", n=1), turn(scale="small", n=1)] == [3, 4]
 
 
 def test_the_networks_fit_images_of_any_size_that_can_be_halved_twice(own_images, monkeypatch):
