@@ -113,12 +113,30 @@ def findings(dataset: xr.Dataset) -> Findings:
     widths = [f"{told(at.isel(step=-1).sel(width=width))} (width {width})" for width in at.width.values]
     course = at.isel(width=-1)
     best, last = course.isel(step=int(course.rmse.argmin("step"))), course.isel(step=-1)
-    narrow = at.isel(step=-1, width=0)
+    end = at.isel(step=-1)
+    most, nearest = (end.isel(width=int(k)) for k in (end.linearity.argmax("width"), end.rmse.argmin("width")))
     return Findings(
         "closest to the Gaussian optimum at small capacity, and early in training",
         f"n = {middle}, sigma = {sigma:.2g}, RMSE to the Gaussian: {', '.join(widths)}; over steps {told(best)} "
         f"at step {int(best.step)} -> {told(last)} at step {int(last.step)}; copies {float(best.memorised):.2f} -> "
         f"{float(last.memorised):.2f}",
-        f"the narrowest network is the most linear ({float(narrow.linearity):.3f}) but cannot be the Wiener filter, "
-        "which takes more channels than it has; the distance rises late also where nothing is memorised",
+        f"width {int(nearest.width)} comes nearest, width {int(most.width)} is the most linear "
+        f"({float(most.linearity):.3f}); "
+        f"{_late(dataset.sel(sigma=sigma, theory='gaussian').isel(width=-1))}",
     )
+
+
+def _late(course: xr.Dataset) -> str:
+    """At which sizes the widest network leaves the Gaussian late, and whether it copies there."""
+    import numpy as np
+
+    last = course.isel(step=-1)
+    least = course.isel(step=course.rmse.argmin("step"))
+    rises = last.rmse - least.rmse > 3 * np.hypot(last.rmse_stderr, least.rmse_stderr)
+    if not rises.any():
+        return "the distance does not rise late at any size"
+    sizes, copies = course.n_train[rises.values].values.tolist(), last.memorised[rises.values].values
+    which = (
+        f"n = {', '.join(map(str, sizes))}" if len(sizes) < 4 else f"{len(sizes)} sizes, n = {sizes[0]} to {sizes[-1]}"
+    )
+    return f"the distance rises late at {which}, with at most {copies.max():.2f} copies among the samples"
