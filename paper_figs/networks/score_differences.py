@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZES = {"small": (16, 128, 1400), "full": (64, 1024, 24000)}
+SIZES = {"small": (16, 128, 1400), "full": (64, 1024, 24000)}  # at medium scale all of the map's
 POINTS = 1024
 
 
@@ -35,13 +35,14 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     data, plan, folder = prepared(scale, seed)
     held_out = plan.pool(data)[1]
     parts = []
-    for size in SIZES[scale]:
+    sizes = SIZES.get(scale, plan.sizes)
+    for size in sizes:
         repeats = []
         for repeat in range(plan.repeats):
             training, network = regime_networks(data, plan, folder, size, plan.widths[-1], repeat)[0]
             repeats.append(_distances(network, training, held_out, plan, seed))
         parts.append(averaged(stacked(repeats, "repeat", range(plan.repeats)), plan.n_samples))
-    result = stacked(parts, "n_train", SIZES[scale]).astype("float32")
+    result = stacked(parts, "n_train", sizes).astype("float32")
     return result.assign_attrs(found.attrs | {"repeats": plan.repeats, "width": plan.widths[-1]})
 
 

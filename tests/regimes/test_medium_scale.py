@@ -114,6 +114,8 @@ def test_the_figures_take_any_number_of_classes(own_images, monkeypatch, name, q
 
 @pytest.mark.slow
 def test_the_regime_map_is_that_of_the_users_images(own_images, monkeypatch):
+    from matplotlib import pyplot as plt
+
     from idealscore.paper_figs.networks import _regime_runs
 
     quick = _regime_runs.MEDIUM | {
@@ -121,8 +123,11 @@ def test_the_regime_map_is_that_of_the_users_images(own_images, monkeypatch):
         "n_samples": 4, "snapshots": 2, "first_step": 2,
     }  # fmt: skip
     monkeypatch.setitem(_regime_runs.PLANS, "medium", quick)
-    result = catalogue.figure_module("linearity_by_size").compute("medium", seed=0)
-    assert result.n_train.values.tolist() == [8, 32]
+    for name in catalogue.SHARED_RUNS:
+        module = catalogue.figure_module(name)
+        result = module.compute("medium", seed=0)
+        assert result.n_train.values.tolist() == [8, 32]
+        assert module.findings(result).measured and plt.close(module.draw(result)) is None
     (folder,) = (own_images / "cache" / "idealscore").glob("regimes-medium-seed0-*")
     assert folder.name.endswith(_digit_networks.own_images().fingerprint[:12])
 
