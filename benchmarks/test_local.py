@@ -3,7 +3,7 @@
 pytest benchmarks/test_local.py -s                # one thread; THREADS=2 for two
 MNIST=FILE pytest benchmarks/test_local.py -s -k mnist
 CIFAR=FILE THREADS=2 pytest benchmarks/test_local.py -s -k cifar
-LARGE=1 THREADS=2 pytest benchmarks/test_local.py -s -k "64_pixels and local"    # or empirical, gaussian, mixture
+LARGE=1 THREADS=2 pytest "benchmarks/test_local.py::test_images_of_64_pixels[local]" -s   # or [empirical], ...
 """
 
 import os
