@@ -31,9 +31,8 @@ SOURCE = "IDEALSCORE_IMAGES"
 """The environment variable that names the images of the medium scale."""
 
 MEDIUM = (
-    "capacity_and_stopping", "hierarchy_images", "linearity_by_size", "reproducibility_by_architecture",
-    "reproducibility_by_architecture_on_cifar10", "regime_map", "reproducibility_by_size", "reproducibility_extensions",
-    "reproducibility_matrix", "score_differences",
+    "capacity_and_stopping", "hierarchy_images", "linearity_by_size", "reproducibility_by_architecture", "regime_map",
+    "reproducibility_by_size", "reproducibility_extensions", "reproducibility_matrix", "score_differences",
 )  # fmt: skip
 """Figures that have a medium scale."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZES = {"small": (16, 128, 1400), "full": (64, 1024, 24000)}  # at medium scale all of the map's
-POINTS = 1024
+POINTS = 1024  # at least so many noised images, and four for each of their pixels
 
 
 def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
@@ -54,7 +54,8 @@ def _distances(network, training, held_out, plan, seed: int) -> xr.Dataset:
     from ...theory.empirical.optimum import EmpiricalDenoiser
 
     empirical = EmpiricalDenoiser(training.images.double())
-    n_noise = max(8, -(-POINTS // len(training)))
+    points = max(POINTS, 4 * training.images[0].numel())
+    n_noise = max(8, -(-points // len(training)))
     found = distill_linear(
         network, training.images, plan.sigmas, held_out=held_out.images, theories={"empirical": empirical},
         n_noise=n_noise, seed=seed, show=False,
