@@ -10,6 +10,7 @@ makes samples alike), unrelated draws, and what two empirical optima of the same
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._findings import Findings
@@ -59,13 +60,10 @@ def compute(scale: str = "small", seed: int = 0) -> xr.Dataset:
     for name, case in _cases(plan, scale, seed).items():
         kinds = []
         for kind, (one, other) in (("network", case.networks), ("empirical", case.optima)):
-
-            def measured(one: Any = one, other: Any = other, case: Case = case) -> xr.Dataset:
-                return controlled_reproducibility(
-                    {"one": one, "other": other}, everything.shape, plan["n"],
-                    features=case.features or (lambda x: x - mean), centre=mean, sigmas=grid, seed=seed,
-                )  # fmt: skip
-
+            measured = partial(
+                controlled_reproducibility, {"one": one, "other": other}, everything.shape, plan["n"],
+                features=case.features or (lambda x: x - mean), centre=mean, sigmas=grid, seed=seed,
+            )  # fmt: skip
             found = kept(f"extensions-{name}-{kind}-seed{seed}", everything, scale, plan, measured)
             kinds.append(found.sel(model="one", other="other", drop=True).expand_dims(kind=[kind]))
         rows.append(xr.concat(kinds, dim="kind", combine_attrs="override").expand_dims(case=[name]))
