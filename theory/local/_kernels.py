@@ -136,50 +136,34 @@ def add_shifted(source, step, count, out):
 
 
 @njit(**INLINED)
-def alike_energies(ring, length, size, first, last, column, energies):
-    """The first lane of the windows before `first` and from `last` on, the columns of the others being there."""
-    columns, ahead, n = len(energies) // LANES, first, last + size - 1
-    if first == last:
-        ahead, n = length // LANES, length // LANES
-    for b in range(length // LANES):
-        if b < ahead or b >= n:
-            total = ring[b * LANES]
-            for k in range(1, size):
-                total += ring[k * length + b * LANES]
-            column[b * LANES] = total
-    for b in range(columns):
-        if b < first or b >= last:
-            total = column[b * LANES]
-            for k in range(1, size):
-                total += column[(b + k) * LANES]
-            energies[b * LANES] = total
+def first_and_last(flags):
+    """Where the first true flag stands, and behind the last."""
+    first, last = 0, len(flags)
+    while first < last and not flags[first]:
+        first += 1
+    while last > first and not flags[last - 1]:
+        last -= 1
+    return first, last
 
 
 @njit(**INLINED)
 def add_row(
     x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column, energies
 ):  # fmt: skip
-    """Take row s of a task into the ring; from s = radius on, `energies` are those of its windows of row s - radius.
-
-    Before the first and behind the last of these that varies, all LANES are alike and only the first is computed.
-    """
+    """Take row s of a task into the ring; from s = radius on, `energies` are those of its windows of row s - radius,
+    from the first to the last that varies, which are returned."""
     size, length = 2 * radius + 1, (columns + 2 * radius) * LANES
     place = (s + radius) % size * length
     row = ring[place : place + length]
     pixel_row(x, y, i + s, u + s, j - radius, v - radius, circular, expanded, centre, row)
-    if s >= radius:
-        several = varied[u + s - radius, v : v + columns]
-        first, last = 0, columns
-        while first < last and not several[first]:
-            first += 1
-        while last > first and not several[last - 1]:
-            last -= 1
-        if first < last:
-            part = column[first * LANES : (last + 2 * radius) * LANES]
-            add_shifted(ring[first * LANES :], length, size, part)
-            add_shifted(part, LANES, size, energies[first * LANES : last * LANES])
-        if last - first < columns:
-            alike_energies(ring, length, size, first, last, column, energies[: columns * LANES])
+    if s < radius:
+        return 0, 0
+    first, last = first_and_last(varied[u + s - radius, v : v + columns])
+    if first < last:
+        part = column[first * LANES : (last + 2 * radius) * LANES]
+        add_shifted(ring[first * LANES :], length, size, part)
+        add_shifted(part, LANES, size, energies[first * LANES : last * LANES])
+    return first, last
 
 
 @intrinsic
@@ -245,7 +229,7 @@ def exact_energies(x, y, i, u, j, v, radius, circular, exact):
                 continue
             for c in range(channels):
                 point, values = x[c, i_a, j_b], y[c, u_a, v_b]
-                for l in range(LANES):
+                for l in range(len(exact)):
                     difference = point - np.float64(values[l])
                     exact[l] += 0.5 * difference * difference
 
@@ -262,8 +246,8 @@ def refer_to(y, u, v, lane, factor, i, j, total, moment, origin):
 
 
 @njit(**OPTIONS)
-def add_exact(exact, valid, y, u, v, rate, norm, low, total, moment, origin, i, j):
-    """Merge the sums of exact energies, ties averaged, into those of the window around (i, j)."""
+def add_exact(exact, valid, share, y, u, v, rate, norm, low, total, moment, origin, i, j):
+    """Merge the sums of exact energies, ties averaged, into those of the window around (i, j); each counts `share`."""
     least, nearest = low[i, j], -1
     for l in range(valid):
         if exact[l] < least:
@@ -276,7 +260,7 @@ def add_exact(exact, valid, y, u, v, rate, norm, low, total, moment, origin, i, 
     low[i, j] = least
     for l in range(valid):
         gap = exact[l] - least
-        weight = math.exp(-gap * rate) if gap > width else 1.0
+        weight = share * (math.exp(-gap * rate) if gap > width else 1.0)
         if weight > 0:
             total[i, j] += weight
             for c in range(len(moment)):
@@ -284,62 +268,92 @@ def add_exact(exact, valid, y, u, v, rate, norm, low, total, moment, origin, i, 
 
 
 @njit(**OPTIONS)
+def add_usual(usual, often, tasks, radius, circular, points, rates, norms, lows, totals, moments, origins, exact):
+    """Add the windows of one image (c, h, w, 1), `often` of each (h, w), to the sums of all points, in float64."""
+    for p in range(len(points)):
+        for task in range(len(tasks)):
+            i0, u0, rows, j0, v0, columns = tasks[task]
+            for a in range(rows):
+                for b in range(columns):
+                    i, u, j, v = i0 + a, u0 + a, j0 + b, v0 + b
+                    if often[u, v] > 0:
+                        exact_energies(points[p], usual, i, u, j, v, radius, circular, exact)
+                        add_exact(
+                            exact, 1, often[u, v], usual, u, v, rates[p], norms[p], lows[p], totals[p], moments[p],
+                            origins[p], i, j,
+                        )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def cropped(task, box):
+    """The part of a task whose windows of the images lie in a box of (first row, end, first column, end)."""
+    i, u, rows, j, v, columns = task
+    first, end = max(u, box[0]), min(u + rows, box[1])
+    left, right = max(v, box[2]), min(v + columns, box[3])
+    return i + first - u, first, end - first, j + left - v, left, right - left
+
+
+@njit(**OPTIONS)
+def box_of(varied):
+    """The smallest box of (first row, end, first column, end) that holds all windows that vary."""
+    height, width = varied.shape
+    top, bottom, left, right = height, 0, width, 0
+    for i in range(height):
+        first, last = first_and_last(varied[i])
+        if first < last:
+            top, bottom, left, right = min(top, i), i + 1, min(left, first), max(right, last)
+    return top, bottom, left, right
+
+
+@njit(**OPTIONS)
 def add_windows(
     images, varied, n, tasks, radius, circular, centre, window, limit,
     points, exact_points, rates, norms, expanded, lows, totals, moments, origins, ring, column, energies, weight, exact,
 ):  # fmt: skip
-    """Add all windows of `images`, n of them, to the sums of those of `points`, batch by batch and task by task.
+    """Add the windows of `images`, n of them, to the sums of those of `points`, batch by batch and task by task.
 
-    What belongs to a point stands in the second line of arguments up to its sums; the rest is work space. The moments
-    are relative to the origins, which are pixels of the nearest image, so that rounding is small next to their spread.
+    Windows that are not `varied` are left out. What belongs to a point stands in the second line of arguments up to its
+    sums; the rest is work space. The moments are relative to the origins, which are pixels of the nearest image, so
+    that rounding is small next to their spread.
     """
     kind = images.dtype.type
     for g in range(len(images)):
-        y, valid = images[g], min(LANES, n - g * LANES)
+        y, valid, box = images[g], min(LANES, n - g * LANES), box_of(varied[g])
         for p in range(len(points)):
             x, rate, low, total = points[p], rates[p], lows[p], totals[p]
             moment, origin = moments[p], origins[p]
             binary_rate = kind(rate * LOG2_E)
             for task in range(len(tasks)):
-                i0, u0, rows, j0, v0, columns = tasks[task]
+                i0, u0, rows, j0, v0, columns = cropped(tasks[task], box)
+                if rows <= 0 or columns <= 0:
+                    continue
                 for s in range(-radius, rows + radius):
-                    add_row(
+                    first, last = add_row(
                         x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
                         column, energies,
                     )  # fmt: skip
-                    if s < radius:
-                        continue
                     i, u = i0 + s - radius, u0 + s - radius
-                    for b in range(columns):
+                    for b in range(first, last):
                         j, v = j0 + b, v0 + b
+                        if not varied[g, u, v]:
+                            continue
                         energy = energies[b * LANES : (b + 1) * LANES]
                         if valid < LANES:
                             energy[valid:] = np.inf
-                        several = varied[g, u, v]
-                        least = np.float64(lowest(energy) if several else energy[0])
+                        least = np.float64(lowest(energy))
                         if not min(least, low[i, j]) * rate <= limit:
                             if not least > low[i, j] + window / rate + 1e-5 * (least + low[i, j]):
                                 exact_energies(exact_points[p], y, i, u, j, v, radius, circular, exact)
-                                add_exact(exact, valid, y, u, v, rate, norms[p], low, total, moment, origin, i, j)
+                                add_exact(exact, valid, 1.0, y, u, v, rate, norms[p], low, total, moment, origin, i, j)
                             continue
                         if least < low[i, j]:
                             factor = math.exp(-(low[i, j] - least) * rate) if total[i, j] > 0 else 0.0
-                            nearest = np.argmin(energy) if several else 0
-                            refer_to(y, u, v, nearest, factor, i, j, total, moment, origin)
+                            refer_to(y, u, v, np.argmin(energy), factor, i, j, total, moment, origin)
                             low[i, j] = least
-                        gap = (least - low[i, j]) * rate
-                        if gap > window:
+                        if (least - low[i, j]) * rate > window:
                             continue
-                        if several:
-                            sums = weigh(
-                                energy, kind(low[i, j]), binary_rate, y[0, u, v], kind(origin[0, i, j]), weight
-                            )
-                            total[i, j] += sums[0]
-                            moment[0, i, j] += sums[1]
-                            for c in range(1, len(moment)):
-                                moment[c, i, j] += moment_of(weight, y[c, u, v], kind(origin[c, i, j]))
-                        else:
-                            share = valid * math.exp(-gap)
-                            total[i, j] += share
-                            for c in range(len(moment)):
-                                moment[c, i, j] += share * (np.float64(y[c, u, v, 0]) - origin[c, i, j])
+                        sums = weigh(energy, kind(low[i, j]), binary_rate, y[0, u, v], kind(origin[0, i, j]), weight)
+                        total[i, j] += sums[0]
+                        moment[0, i, j] += sums[1]
+                        for c in range(1, len(moment)):
+                            moment[c, i, j] += moment_of(weight, y[c, u, v], kind(origin[c, i, j]))

@@ -22,9 +22,54 @@ import math
 import numpy as np
 from numba import njit
 
-from ._kernels import LANES, LOG2_E, OPTIONS, SUMS, add_row, add_shifted, exact_energies, exp2, lowest, moment_of
+from ._kernels import (
+    INLINED,
+    LANES,
+    LOG2_E,
+    OPTIONS,
+    SUMS,
+    add_row,
+    add_shifted,
+    exact_energies,
+    exp2,
+    lowest,
+    moment_of,
+)
 
 LEFT_OUT, ALIKE, SEVERAL, EXACT = 0, 1, 2, 3
+
+
+@njit(**INLINED)
+def alike_energies(ring, length, size, first, last, column, energies):
+    """The first lane of the windows before `first` and from `last` on, the columns of the others being there."""
+    columns, ahead, n = len(energies) // LANES, first, last + size - 1
+    if first == last:
+        ahead, n = length // LANES, length // LANES
+    for b in range(length // LANES):
+        if b < ahead or b >= n:
+            total = ring[b * LANES]
+            for k in range(1, size):
+                total += ring[k * length + b * LANES]
+            column[b * LANES] = total
+    for b in range(columns):
+        if b < first or b >= last:
+            total = column[b * LANES]
+            for k in range(1, size):
+                total += column[(b + k) * LANES]
+            energies[b * LANES] = total
+
+
+@njit(**INLINED)
+def add_whole_row(
+    x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column, energies
+):  # fmt: skip
+    """What `add_row` does, and the first lane of the windows that do not vary, whose LANES are all alike."""
+    first, last = add_row(
+        x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column, energies
+    )  # fmt: skip
+    if s >= radius and last - first < columns:
+        size, length = 2 * radius + 1, (columns + 2 * radius) * LANES
+        alike_energies(ring, length, size, first, last, column, energies[: columns * LANES])
 
 
 @njit(**OPTIONS)
@@ -172,7 +217,7 @@ def pull_windows(
                 begin, end, last = columns, 0, -1
                 for s in range(-radius, rows + 3 * radius):
                     if s < rows + radius:
-                        add_row(
+                        add_whole_row(
                             x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
                             column, energies,
                         )  # fmt: skip
@@ -266,7 +311,7 @@ def push_windows(
                 length = (columns + 2 * radius) * LANES
                 known = -radius
                 for s in range(-radius, rows + radius):
-                    add_row(
+                    add_whole_row(
                         x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
                         column, energies,
                     )  # fmt: skip

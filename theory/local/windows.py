@@ -29,6 +29,7 @@ from . import _kernels
 
 # numba's functions have no types that a checker could read.
 add_windows: Callable[..., None] = _kernels.add_windows
+add_usual: Callable[..., None] = _kernels.add_usual
 LANES: int = _kernels.LANES
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-11}
@@ -67,13 +68,18 @@ class PackedImages:
         return self._kept[dtype]
 
 
+def usual_image(data: torch.Tensor) -> torch.Tensor:
+    """What most of the first images have in each pixel: blank is what is like it."""
+    return data.detach()[:TRIED].median(0).values
+
+
 def order_by_blanks(data: torch.Tensor) -> torch.Tensor:
     """The images in an order in which those with the same blank rows and columns form groups, which then vary in fewer
     windows. Blank are the pixels that are as in most images; without such rows and columns the order stays.
 
     Groups that are alike do not follow each other: coming closer by and by would cost more than the nearest at once.
     """
-    usual = data.detach()[:TRIED].median(0).values
+    usual = usual_image(data)
     differ = ((part != usual).numpy() for part in data.detach().split(TRIED))
     ink = np.concatenate([np.hstack([part.any((1, 3)), part.any((1, 2))]) for part in differ])
 
@@ -109,6 +115,19 @@ def packed(data: torch.Tensor, dtype: torch.dtype, order: torch.Tensor) -> Array
 def unpacked(groups: Array, n: int) -> torch.Tensor:
     """The first n of the images."""
     return torch.from_numpy(groups).movedim(4, 1).flatten(0, 1)[:n]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of packed images: which windows of a group are not those of the usual image in all of it
+    (groups, h, w), this image (c, h, w, 1), how many images have its windows in all of their group (h, w), the mean of
+    each channel, and the largest norm of a window."""
+
+    varied: Array
+    usual: Array
+    often: Array
+    centre: Array
+    reach: float
 
 
 @dataclass(frozen=True)
@@ -210,56 +229,69 @@ class Windows:
         self._packed = packed
         axes = [_pairs(length, radius, circular) if everywhere else [(0, 0, length)] for length in (height, width)]
         self.tasks: Array = np.array([rows + columns for rows, columns in product(*axes)])
-        self._known: tuple[object, Array, Array, float] = None, np.empty(0), np.empty(0), 0.0
+        self._known: tuple[object, Facts] | None = None
 
     def __call__(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Posterior:
         """The posterior means at x (batch, channels, height, width)."""
-        plan = self.plan(x, sigma, data)
+        plan, facts = self._planned(x, sigma, data)
         low = np.full((len(x), *x.shape[2:]), np.inf)
         total, moment, origin = np.zeros_like(low), np.zeros(tuple(x.shape)), np.zeros(tuple(x.shape))
-        plan.run(add_windows, WINDOW, (low, total, moment, origin))
+        sums, offsets = (low, total, moment, origin), self.offsets(plan)
+        if facts.often.any():
+            settled = self.tasks, self.radius, self.circular, plan.exact, plan.rate, plan.norms
+            with _compiling(add_usual):
+                add_usual(facts.usual, facts.often, *settled, *sums, np.empty(1))
+        low -= offsets.numpy()
+        plan.run(add_windows, WINDOW, sums)
         mean = torch.from_numpy(moment / total[:, None] + origin)
-        lowest = torch.from_numpy(low) + self.offsets(plan)
+        lowest = torch.from_numpy(low) + offsets
         return mean.to(x.dtype, copy=True), lowest, torch.from_numpy(total), mean
 
     def plan(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> Plan:
         """How the windows of x (batch, channels, height, width) are compared with those of `data`."""
+        return self._planned(x, sigma, data)[0]
+
+    def _planned(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> tuple[Plan, Facts]:
         dtype = torch.promote_types(torch.promote_types(x.dtype, data.dtype), torch.float32)
         key, order, images = self._packed(data, dtype)
-        if self._known[0] != key:
-            self._known = key, *self._facts(images)
-        _, varied, centre, reach = self._known
+        if self._known is None or self._known[0] != key:
+            self._known = key, self._facts(images, len(data))
+        facts = self._known[1]
         exact = x.detach().double().contiguous()
         rate = inverse_square(sigma.detach()).contiguous()
         rate = torch.where(rate.isfinite(), rate.clamp(max=torch.finfo(dtype).max / 2), rate)
-        expanded = self._expanded(exact, rate, centre, reach) if dtype == torch.float32 else np.zeros(len(x), bool)
+        expanded = self._expanded(exact, rate, facts) if dtype == torch.float32 else np.zeros(len(x), bool)
         norms = safe_norm(exact.flatten(1))
         points = exact.to(dtype).numpy(), exact.numpy(), rate.numpy(), norms.numpy(), expanded
-        return Plan(images, order, varied, len(data), centre, *points, self.tasks, self.radius, self.circular)
+        known = images, order, facts.varied, len(data), facts.centre
+        return Plan(*known, *points, self.tasks, self.radius, self.circular), facts
 
     def offsets(self, plan: Plan) -> torch.Tensor:
         """What energies with the squares multiplied out leave out (batch, height, width)."""
         centred = np.where(plan.expanded[:, None, None, None], plan.exact - plan.centre[:, None, None], 0)
         return self._over_windows(torch.from_numpy(centred).square().sum(1)) / 2
 
-    def _facts(self, images: Array) -> tuple[Array, Array, float]:
-        """Which windows vary within a group (groups, h, w), the mean of each channel, the largest norm of a window."""
-        differ = np.stack([(group != group[..., :1]).any((0, 3)) for group in images])
-        varied = self._over_windows(torch.from_numpy(differ)) > 0
+    def _facts(self, images: Array, n: int) -> Facts:
+        """What is known of the packed images, n of them."""
+        usual = usual_image(unpacked(images[: -(-TRIED // LANES)], min(n, TRIED))).numpy()[..., None]
+        differ = np.stack([(group != usual).any((0, 3)) for group in images])
+        varied = (self._over_windows(torch.from_numpy(differ)) > 0).numpy()
+        often = np.full(varied.shape[1:], n) - LANES * varied.sum(0)
+        often[varied[-1]] += len(images) * LANES - n
         centre = np.mean([group.mean((1, 2, 3), dtype=np.float64) for group in images], 0)
         centre = centre.astype(images.dtype).astype(np.float64)
         largest = 0.0
         for group in images:
             squares = ((group - centre[:, None, None, None]) ** 2).sum(0)
             largest = max(largest, float(self._over_windows(torch.from_numpy(squares).permute(2, 0, 1)).max()))
-        return varied.numpy(), centre, math.sqrt(largest)
+        return Facts(varied, usual, often, centre, math.sqrt(largest))
 
-    def _expanded(self, x: torch.Tensor, rate: torch.Tensor, centre: Array, reach: float) -> Array:
+    def _expanded(self, x: torch.Tensor, rate: torch.Tensor, facts: Facts) -> Array:
         """Which images have their squares multiplied out: those whose noise alone would cost more digits."""
-        squares = (x - torch.from_numpy(centre)[:, None, None]).square().sum(1)
+        squares = (x - torch.from_numpy(facts.centre)[:, None, None]).square().sum(1)
         norm = self._over_windows(squares).flatten(1).amax(1).sqrt()
         noise = x.shape[1] * (2 * self.radius + 1) ** 2 / 2
-        return ((norm * reach + reach**2 / 2) * rate < noise).numpy()
+        return ((norm * facts.reach + facts.reach**2 / 2) * rate < noise).numpy()
 
     def _over_windows(self, maps: torch.Tensor) -> torch.Tensor:
         """Sums over all windows of maps (m, h, w)."""
