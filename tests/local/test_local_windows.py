@@ -41,6 +41,30 @@ def test_groups_that_are_not_full_and_duplicates(equivariant, padding):
     assert (single - expected)[1:].norm() < 1e-5 * expected[1:].norm()
 
 
+@pytest.mark.parametrize("equivariant", [False, True])
+@pytest.mark.parametrize("padding", ["zeros", "circular"])
+def test_windows_that_are_blank_in_whole_groups(equivariant, padding, monkeypatch):
+    """They are compared once, with their number; also where the noise is too small for single precision. Negative
+    control: without their number the mean is another one."""
+    data = torch.zeros(140, 2, 5, 6, dtype=F64)
+    data[:, :, 2:4, 2:5] = normal(140, 2, 2, 3)
+    data[:70, :, 3] = 0
+    data[130:, :, 0] = 1
+    sigma = torch.tensor([1e-9, 0.3, 30.0], dtype=F64)
+    x = data[[0, 65, 3]] + sigma[:, None, None, None] * normal(3, 2, 5, 6, seed=1)
+    denoiser = LocalDenoiser(data, 3, equivariant, padding=padding)
+    expected = denoiser.reference(x, sigma)
+    torch.testing.assert_close(denoiser(x, sigma), expected, rtol=0, atol=1e-10)
+    single = LocalDenoiser(data.float(), 3, equivariant, padding=padding)(x.float(), sigma.float())
+    assert (single - expected)[1:].norm() < 1e-5 * expected[1:].norm()
+    engine = windows.Windows(5, 6, 1, padding == "circular", equivariant, windows.PackedImages())
+    often = engine._facts(windows.packed(data, F64, torch.arange(140)), 140).often
+    assert (often[0, 0], often[2, 0], often[3, 3]) == (128, 140, 0)
+    add = windows.add_usual
+    monkeypatch.setattr(windows, "add_usual", lambda usual, often, *rest: add(usual, np.minimum(often, 1), *rest))
+    assert not torch.allclose(LocalDenoiser(data, 3, equivariant, padding=padding)(x, sigma), expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("far", [0.0, 3.0])
 def test_float32_is_exact_to_five_digits_at_every_noise_level(far):
     """Also where the point is far from all data, so that float32 alone could not tell which window is nearest."""
@@ -125,7 +149,8 @@ def test_images_with_the_same_blank_rows_form_groups():
     assert sorted(order.tolist()) == list(range(len(data)))
     engine = windows.Windows(9, 9, 1, False, False, windows.PackedImages())
     plain, better = (
-        engine._facts(windows.packed(data, F64, some))[0].mean() for some in (torch.arange(len(data)), order)
+        engine._facts(windows.packed(data, F64, some), len(data)).varied.mean()
+        for some in (torch.arange(len(data)), order)
     )
     assert better < 0.95 * plain
     full = normal(200, 1, 9, 9)

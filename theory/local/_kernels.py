@@ -147,11 +147,9 @@ def first_and_last(flags):
 
 
 @njit(**INLINED)
-def add_row(
-    x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column, energies
-):  # fmt: skip
-    """Take row s of a task into the ring; from s = radius on, `energies` are those of its windows of row s - radius,
-    from the first to the last that varies, which are returned."""
+def add_columns(x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column):
+    """Take row s of a task into the ring; from s = radius on, `column` holds the sums down the columns of the windows
+    of row s - radius, from the first to the last that varies, which are returned."""
     size, length = 2 * radius + 1, (columns + 2 * radius) * LANES
     place = (s + radius) % size * length
     row = ring[place : place + length]
@@ -160,9 +158,7 @@ def add_row(
         return 0, 0
     first, last = first_and_last(varied[u + s - radius, v : v + columns])
     if first < last:
-        part = column[first * LANES : (last + 2 * radius) * LANES]
-        add_shifted(ring[first * LANES :], length, size, part)
-        add_shifted(part, LANES, size, energies[first * LANES : last * LANES])
+        add_shifted(ring[first * LANES :], length, size, column[first * LANES : (last + 2 * radius) * LANES])
     return first, last
 
 
@@ -183,6 +179,33 @@ def lowest(energy):
     low = energy[0]
     for l in range(len(energy)):
         low = smaller(low, energy[l])
+    return low
+
+
+@njit(**INLINED, fastmath=SUMS)
+def add_along(column, size, energy):
+    """energy[l] = sum over k < size of column[k LANES + l], and the lowest of them."""
+    low = energy.dtype.type(np.inf)
+    a, b, c = column[:LANES], column[LANES : 2 * LANES], column[2 * LANES : 3 * LANES]
+    d, e, f, g = (
+        column[3 * LANES : 4 * LANES], column[4 * LANES : 5 * LANES], column[5 * LANES : 6 * LANES],
+        column[6 * LANES : 7 * LANES],
+    )  # fmt: skip
+    if size == 3:
+        for l in range(LANES):
+            energy[l] = a[l] + b[l] + c[l]
+            low = smaller(low, energy[l])
+    elif size == 5:
+        for l in range(LANES):
+            energy[l] = ((a[l] + b[l]) + (c[l] + d[l])) + e[l]
+            low = smaller(low, energy[l])
+    elif size == 7:
+        for l in range(LANES):
+            energy[l] = ((a[l] + b[l]) + (c[l] + d[l])) + ((e[l] + f[l]) + g[l])
+            low = smaller(low, energy[l])
+    else:
+        add_shifted(column, LANES, size, energy)
+        low = lowest(energy)
     return low
 
 
@@ -316,7 +339,8 @@ def add_windows(
     sums; the rest is work space. The moments are relative to the origins, which are pixels of the nearest image, so
     that rounding is small next to their spread.
     """
-    kind = images.dtype.type
+    kind, size = images.dtype.type, 2 * radius + 1
+    energy = energies[:LANES]
     for g in range(len(images)):
         y, valid, box = images[g], min(LANES, n - g * LANES), box_of(varied[g])
         for p in range(len(points)):
@@ -328,19 +352,18 @@ def add_windows(
                 if rows <= 0 or columns <= 0:
                     continue
                 for s in range(-radius, rows + radius):
-                    first, last = add_row(
-                        x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
-                        column, energies,
+                    first, last = add_columns(
+                        x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring, column
                     )  # fmt: skip
                     i, u = i0 + s - radius, u0 + s - radius
                     for b in range(first, last):
                         j, v = j0 + b, v0 + b
                         if not varied[g, u, v]:
                             continue
-                        energy = energies[b * LANES : (b + 1) * LANES]
+                        least = np.float64(add_along(column[b * LANES : (b + size) * LANES], size, energy))
                         if valid < LANES:
                             energy[valid:] = np.inf
-                        least = np.float64(lowest(energy))
+                            least = np.float64(lowest(energy))
                         if not min(least, low[i, j]) * rate <= limit:
                             if not least > low[i, j] + window / rate + 1e-5 * (least + low[i, j]):
                                 exact_energies(exact_points[p], y, i, u, j, v, radius, circular, exact)

@@ -28,7 +28,7 @@ from ._kernels import (
     LOG2_E,
     OPTIONS,
     SUMS,
-    add_row,
+    add_columns,
     add_shifted,
     exact_energies,
     exp2,
@@ -60,16 +60,21 @@ def alike_energies(ring, length, size, first, last, column, energies):
 
 
 @njit(**INLINED)
-def add_whole_row(
+def add_row(
     x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column, energies
 ):  # fmt: skip
-    """What `add_row` does, and the first lane of the windows that do not vary, whose LANES are all alike."""
-    first, last = add_row(
-        x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column, energies
+    """Take row s of a task into the ring; from s = radius on, `energies` are those of its windows of row s - radius.
+
+    Before the first and behind the last of these that varies, all LANES are alike and only the first is computed.
+    """
+    first, last = add_columns(
+        x, y, varied, i, u, j, v, columns, s, radius, circular, expanded, centre, ring, column
     )  # fmt: skip
+    if first < last:
+        add_shifted(column[first * LANES :], LANES, 2 * radius + 1, energies[first * LANES : last * LANES])
     if s >= radius and last - first < columns:
-        size, length = 2 * radius + 1, (columns + 2 * radius) * LANES
-        alike_energies(ring, length, size, first, last, column, energies[: columns * LANES])
+        length, few = (columns + 2 * radius) * LANES, energies[: columns * LANES]
+        alike_energies(ring, length, 2 * radius + 1, first, last, column, few)
 
 
 @njit(**OPTIONS)
@@ -217,7 +222,7 @@ def pull_windows(
                 begin, end, last = columns, 0, -1
                 for s in range(-radius, rows + 3 * radius):
                     if s < rows + radius:
-                        add_whole_row(
+                        add_row(
                             x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
                             column, energies,
                         )  # fmt: skip
@@ -311,7 +316,7 @@ def push_windows(
                 length = (columns + 2 * radius) * LANES
                 known = -radius
                 for s in range(-radius, rows + radius):
-                    add_whole_row(
+                    add_row(
                         x, y, varied[g], i0, u0, j0, v0, columns, s, radius, circular, expanded[p], centre, ring,
                         column, energies,
                     )  # fmt: skip
