@@ -185,23 +185,21 @@ def lowest(energy):
 @njit(**INLINED, fastmath=SUMS)
 def add_along(column, size, energy):
     """energy[l] = sum over k < size of column[k LANES + l], and the lowest of them."""
-    low = energy.dtype.type(np.inf)
-    a, b, c = column[:LANES], column[LANES : 2 * LANES], column[2 * LANES : 3 * LANES]
-    d, e, f, g = (
-        column[3 * LANES : 4 * LANES], column[4 * LANES : 5 * LANES], column[5 * LANES : 6 * LANES],
-        column[6 * LANES : 7 * LANES],
-    )  # fmt: skip
+    low, n = energy.dtype.type(np.inf), LANES
     if size == 3:
         for l in range(LANES):
-            energy[l] = a[l] + b[l] + c[l]
+            energy[l] = column[l] + column[n + l] + column[2 * n + l]
             low = smaller(low, energy[l])
     elif size == 5:
         for l in range(LANES):
-            energy[l] = ((a[l] + b[l]) + (c[l] + d[l])) + e[l]
+            front, back = column[l] + column[n + l], column[2 * n + l] + column[3 * n + l]
+            energy[l] = (front + back) + column[4 * n + l]
             low = smaller(low, energy[l])
     elif size == 7:
         for l in range(LANES):
-            energy[l] = ((a[l] + b[l]) + (c[l] + d[l])) + ((e[l] + f[l]) + g[l])
+            front, back = column[l] + column[n + l], column[2 * n + l] + column[3 * n + l]
+            rest = (column[4 * n + l] + column[5 * n + l]) + column[6 * n + l]
+            energy[l] = (front + back) + rest
             low = smaller(low, energy[l])
     else:
         add_shifted(column, LANES, size, energy)

@@ -30,6 +30,9 @@ ROWS = 6
 
 LOWEST = np.float32(-1e30)
 
+NEGLIGIBLE = -20.0
+"""Leaves with modelled weights below e^NEGLIGIBLE of the largest are left out of the control variate."""
+
 BELOW = 30.0
 """Leaves of which the largest weight is below e^-BELOW of the largest so far count as seen and empty."""
 
@@ -80,18 +83,22 @@ def draw(logs, counts, centres, share, evenly, key, leaves, chances, models, tot
     total[:] = 0
     all_of_them = share >= 1
     level, power = (0.0, 0.0) if all_of_them else settings(logs, counts, (1 - evenly) * share)
+    least = evenly * share
+    lowest_rest = math.log(least)
     n = 0
     for k in range(len(logs)):
         if counts[k] == 0:
             continue
-        model = math.exp(logs[k] - top)
-        total[0] += model
-        for c in range(centres.shape[1]):
-            total[1 + c] += model * centres[k, c]
+        model = 0.0
+        if logs[k] > top + NEGLIGIBLE:
+            model = math.exp(logs[k] - top)
+            total[0] += model
+            for c in range(centres.shape[1]):
+                total[1 + c] += model * centres[k, c]
         chance = 1.0
         if not all_of_them:
             rest = power * (logs[k] - level)
-            chance = 1.0 if rest >= 0 else max(evenly * share, math.exp(max(rest, -700.0)))
+            chance = 1.0 if rest >= 0 else least if rest <= lowest_rest else math.exp(rest)
             if uniform(key, k) >= chance:
                 continue
         if n == len(leaves):

@@ -29,6 +29,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -68,8 +69,9 @@ READING = 2.5
 ROUNDING = 1e-3
 """Error of a log weight up to which float32 will do."""
 
-QUERIES = 256
-"""Windows whose leaves are read in one pass over the index, whatever the number of threads."""
+QUERIES = 288
+"""Windows at most whose leaves are read in one pass over the index; there is an even number of passes, whatever the
+number of threads."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ class SampledWindows:
             ):  # fmt: skip
                 room = min(leaves, 2 * room)
 
-        parts = [slice(first, first + QUERIES) for first in range(0, len(some), QUERIES)]
+        edges = np.linspace(0, len(some), 2 * math.ceil(len(some) / (2 * QUERIES)) + 1).astype(int)
+        parts = [slice(first, last) for first, last in pairwise(edges) if first < last]
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             list(pool.map(work, parts))
         return result
