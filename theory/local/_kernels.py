@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-LANES = 64
+LANES = 128
 
 OPTIONS = dict(cache=True, nogil=True, _nrt=False, error_model="numpy")
 INLINED = dict(OPTIONS, forceinline=True)
@@ -65,38 +65,43 @@ def _exp2(t):
 
 @njit(**INLINED, fastmath={"contract"})
 def add_pixels(x, y, centre, expanded, fresh, energy):
-    """Add the energies of one pixel x and LANES pixels y; `fresh`: to nothing instead of what is there."""
+    """Add the energies of n pixels x and those of LANES images each, y (n, LANES), to energy (n, LANES); `fresh`: to
+    nothing instead of what is there."""
     half, nothing = y.dtype.type(0.5), y.dtype.type(0)
-    if expanded:
-        x -= centre
-        for l in range(LANES):
-            value = y[l] - centre
-            energy[l] = (nothing if fresh else energy[l]) + (half * value - x) * value
-    else:
-        for l in range(LANES):
-            difference = x - y[l]
-            energy[l] = (nothing if fresh else energy[l]) + half * difference * difference
+    for b in range(len(x)):
+        values, part = y[b], energy[b]
+        if expanded:
+            point = x[b] - centre
+            for l in range(LANES):
+                value = values[l] - centre
+                part[l] = (nothing if fresh else part[l]) + (half * value - point) * value
+        else:
+            point = x[b]
+            for l in range(LANES):
+                difference = point - values[l]
+                part[l] = (nothing if fresh else part[l]) + half * difference * difference
 
 
 @njit(**INLINED)
 def pixel_row(x, y, i, u, j, v, circular, expanded, centre, energy):
     """Energies of pixels (i, j + b) of x and (u, v + b) of y for all b, zero outside the image."""
     channels, height, width = x.shape
+    row, b = energy.reshape(-1, LANES), 0
+    n = len(row)
     if circular:
         i, u = i % height, u % height
-    elif not (0 <= i < height and 0 <= u < height):
-        energy[:] = 0
-        return
-    for b in range(len(energy) // LANES):
-        k, w = j + b, v + b
-        part = energy[b * LANES : (b + 1) * LANES]
-        if circular:
-            k, w = k % width, w % width
-        elif not (0 <= k < width and 0 <= w < width):
-            part[:] = 0
-            continue
+    else:
+        b = max(0, -j, -v)
+        inside = min(n, width - j, width - v) if 0 <= i < height and 0 <= u < height else b
+        row[:b], row[inside:] = 0, 0
+        n = inside
+    while b < n:
+        k, w = (j + b) % width, (v + b) % width
+        end = min(n, b + width - k, b + width - w)
         for c in range(channels):
-            add_pixels(x[c, i, k], y[c, u, w], centre[c], expanded, c == 0, part)
+            mine, theirs = x[c, i, k : k + end - b], y[c, u, w : w + end - b]
+            add_pixels(mine, theirs, centre[c], expanded, c == 0, row[b:end])
+        b = end
 
 
 @njit(**INLINED, fastmath={"contract"})
