@@ -11,6 +11,7 @@ from idealscore._support.streams import torch_stream
 from idealscore.theory.local import LocalDenoiser, _kernels, windows
 
 F64 = torch.float64
+LANES = _kernels.LANES
 
 
 def normal(*shape, seed=0):
@@ -30,8 +31,8 @@ def pictures(n, channels=2, height=4, width=5):
 @pytest.mark.parametrize("equivariant", [False, True])
 @pytest.mark.parametrize("padding", ["zeros", "circular"])
 def test_groups_that_are_not_full_and_duplicates(equivariant, padding):
-    """130 images are two groups of 64 and two more; float64, and float32 at the rounding of a single number."""
-    data = pictures(66, 2, 3, 4) if equivariant else pictures(130)
+    """Two groups and two more images; float64, and float32 at the rounding of a single number."""
+    data = pictures(LANES + 2, 2, 3, 4) if equivariant else pictures(2 * LANES + 2)
     sigma = torch.tensor([1e-9, 0.3, 30.0], dtype=F64)
     x = data[[0, 65, 3]] + sigma[:, None, None, None] * normal(3, *data.shape[1:], seed=1)
     denoiser = LocalDenoiser(data, 3, equivariant, padding=padding)
@@ -46,10 +47,11 @@ def test_groups_that_are_not_full_and_duplicates(equivariant, padding):
 def test_windows_that_are_blank_in_whole_groups(equivariant, padding, monkeypatch):
     """They are compared once, with their number; also where the noise is too small for single precision. Negative
     control: without their number the mean is another one."""
-    data = torch.zeros(140, 2, 5, 6, dtype=F64)
-    data[:, :, 2:4, 2:5] = normal(140, 2, 2, 3)
-    data[:70, :, 3] = 0
-    data[130:, :, 0] = 1
+    n = 2 * LANES + 12
+    data = torch.zeros(n, 2, 5, 6, dtype=F64)
+    data[:, :, 2:4, 2:5] = normal(n, 2, 2, 3)
+    data[: n // 2, :, 3] = 0
+    data[-10:, :, 0] = 1
     sigma = torch.tensor([1e-9, 0.3, 30.0], dtype=F64)
     x = data[[0, 65, 3]] + sigma[:, None, None, None] * normal(3, 2, 5, 6, seed=1)
     denoiser = LocalDenoiser(data, 3, equivariant, padding=padding)
@@ -58,8 +60,8 @@ def test_windows_that_are_blank_in_whole_groups(equivariant, padding, monkeypatc
     single = LocalDenoiser(data.float(), 3, equivariant, padding=padding)(x.float(), sigma.float())
     assert (single - expected)[1:].norm() < 1e-5 * expected[1:].norm()
     engine = windows.Windows(5, 6, 1, padding == "circular", equivariant, windows.PackedImages())
-    often = engine._facts(windows.packed(data, F64, torch.arange(140)), 140).often
-    assert (often[0, 0], often[2, 0], often[3, 3]) == (128, 140, 0)
+    often = engine._facts(windows.packed(data, F64, torch.arange(n)), n).often
+    assert (often[0, 0], often[2, 0], often[3, 3]) == (2 * LANES, n, 0)
     add = windows.add_usual
     monkeypatch.setattr(windows, "add_usual", lambda usual, often, *rest: add(usual, np.minimum(often, 1), *rest))
     assert not torch.allclose(LocalDenoiser(data, 3, equivariant, padding=padding)(x, sigma), expected, atol=1e-3)
@@ -90,7 +92,7 @@ def test_without_the_second_comparison_float32_is_not_exact(monkeypatch):
 
 
 def test_threads_and_batches_change_nothing_but_rounding():
-    data, x = pictures(70), normal(3, 2, 4, 5, seed=3)
+    data, x = pictures(LANES + 6), normal(3, 2, 4, 5, seed=3)
     before = torch.get_num_threads()
     try:
         for equivariant in (False, True):
@@ -144,7 +146,7 @@ def test_powers_of_two(kind, error):
 
 def test_images_with_the_same_blank_rows_form_groups():
     """The order holds each image once; fewer windows vary within a group; without blank rows all keep their place."""
-    data = pictures(6 * 64 + 5, 1, 9, 9)
+    data = pictures(6 * LANES + 5, 1, 9, 9)
     order = windows.order_by_blanks(data)
     assert sorted(order.tolist()) == list(range(len(data)))
     engine = windows.Windows(9, 9, 1, False, False, windows.PackedImages())

@@ -33,7 +33,7 @@ from .same_location import same_location
 from .sampled import LocalEstimate, SampledWindows
 from .windows import PackedImages, Windows
 
-FEW = 16
+FEW = 32
 """Below this number of images, the groups of images that `Windows` compares at once would be mostly empty."""
 
 PatchSize = int | Callable[[float], int]
