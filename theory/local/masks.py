@@ -258,5 +258,5 @@ def _as_matrix(mask: torch.Tensor) -> Array:
     plain = mask.detach().cpu().double()
     try:
         return plain.numpy()
-    except RuntimeError:  # a tensor made inside of a transform of torch.func has no memory to look at
-        return np.asarray(plain.tolist())
+    except RuntimeError:  # a tensor made inside of a transform of torch.func has no memory to look at, nor a list of it
+        return np.array([entry.item() for entry in plain.flatten()]).reshape(plain.shape)
