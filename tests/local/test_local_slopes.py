@@ -8,10 +8,11 @@ import torch
 from torch.func import jacfwd, jacrev, jvp, vjp, vmap
 
 from idealscore._support.streams import torch_stream
-from idealscore.theory.local import LocalDenoiser, MaskedDenoiser, posterior, same_location
+from idealscore.theory.local import LocalDenoiser, MaskedDenoiser, _kernels, posterior, same_location
 from idealscore.theory.local.streaming import directional
 
 F64 = torch.float64
+LANES = _kernels.LANES
 LEVELS = torch.tensor([0.02, 0.1, 0.5, 2.0, 20.0], dtype=F64)
 
 # torch's own forward mode, at its first use
@@ -70,7 +71,7 @@ def error(found, expected):
 
 def cases():
     """Large windows from everywhere on a torus take longer than all others together."""
-    shapes = (((130, 2, 4, 5), 3), ((134, 1, 5, 4), 1), ((66, 3, 6, 7), 5), ((130, 1, 6, 6), 6))
+    shapes = (((2 * LANES + 2, 2, 4, 5), 3), ((LANES + 6, 1, 5, 4), 1), ((66, 3, 6, 7), 5), ((LANES + 2, 1, 6, 6), 6))
     for (shape, size), equivariant, padding in product(shapes, (False, True), ("zeros", "circular")):
         long = size > 3 and equivariant and padding == "circular"
         yield pytest.param(shape, size, equivariant, padding, marks=[pytest.mark.slow] if long else [])
@@ -81,7 +82,7 @@ def test_kernels_agree_with_the_smooth_mean(shape, size, equivariant, padding):
     """Windows of one pixel up to more than the image, one to three channels, duplicates, all noise levels."""
     if size == 6:
         size = 5 if padding == "circular" else 11
-    data = pictures(min(shape[0], 66) if equivariant else shape[0], *shape[1:])
+    data = pictures(min(shape[0], LANES + 2) if equivariant else shape[0], *shape[1:])
     x = data[[0, 20, 40, 60, 5]] + LEVELS[:, None, None, None] * normal(5, *shape[1:], seed=1)
     for dtype, bound in ((F64, 1e-11), (torch.float32, 2e-5)):
         arguments = x.to(dtype), LEVELS.to(dtype), data.to(dtype), *directions(x, data)
@@ -93,7 +94,7 @@ def test_kernels_agree_with_the_smooth_mean(shape, size, equivariant, padding):
 
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_crops_agree_with_the_smooth_mean(size):
-    data = pictures(134, 2, 5, 4)
+    data = pictures(LANES + 6, 2, 5, 4)
     x = data[[0, 20, 40, 60, 5]] + LEVELS[:, None, None, None] * normal(5, 2, 5, 4, seed=1)
     for dtype, bound in ((F64, 1e-11), (torch.float32, 2e-5)):
         arguments = x.to(dtype), LEVELS.to(dtype), data.to(dtype), *directions(x, data)
@@ -104,7 +105,7 @@ def test_crops_agree_with_the_smooth_mean(size):
 
 def test_masks_agree_with_the_smooth_mean():
     """In float32 the first row is computed in float64, the others are not."""
-    data, mask = pictures(130, 1, 5, 6).flatten(1), torch.tril(torch.ones(30, 30)).roll(4, 1)
+    data, mask = pictures(LANES + 2, 1, 5, 6).flatten(1), torch.tril(torch.ones(30, 30)).roll(4, 1)
     x = data[[0, 20, 40, 60, 5]] + LEVELS[:, None] * normal(5, 30, seed=1)
     x[:2] += 0.5 * normal(2, 30, seed=5)
     for dtype, bound in ((F64, 1e-11), (torch.float32, 2e-5)):
@@ -123,7 +124,7 @@ def test_masks_agree_with_the_smooth_mean():
 @pytest.mark.parametrize("equivariant", [False, True])
 def test_shares_of_rows_give_the_same(equivariant):
     """Three images on two threads are cut into bands of rows, whose windows overlap."""
-    data = pictures(130, 2, 7, 6)
+    data = pictures(LANES + 2, 2, 7, 6)
     x = data[:3] + 0.5 * normal(3, 2, 7, 6, seed=1)
     arguments = (
         partial(LocalDenoiser, patch_size=5, equivariant=equivariant),
@@ -141,7 +142,7 @@ def test_shares_of_rows_give_the_same(equivariant):
 
 
 def test_the_first_derivative_takes_the_kernel_and_the_second_the_smooth_mean(monkeypatch):
-    data = pictures(134, 1, 4, 4)
+    data = pictures(LANES + 6, 1, 4, 4)
     x, sigma = (data[:2] + 0.3).requires_grad_(), LEVELS[2:4].clone().requires_grad_()
     denoiser, calls = LocalDenoiser(data, 3, False), []
     smooth = same_location.SameLocation.smooth
@@ -174,7 +175,7 @@ def test_gradients_of_many_images_are_those_of_finite_differences():
 @pytest.mark.parametrize("equivariant", [False, True])
 def test_no_derivative_is_lost_at_the_ends_of_the_noise(equivariant, dtype):
     """One image or two equal ones have all the weight, or all the same: nothing moves but with the data."""
-    data, mask = pictures(130, 1, 5, 5).to(dtype), torch.tril(torch.ones(25, 25))
+    data, mask = pictures(LANES + 2, 1, 5, 5).to(dtype), torch.tril(torch.ones(25, 25))
     sigma = torch.tensor([0.0, 1e-200, 1e-9, 1e12, torch.inf], dtype=F64).to(dtype)
     x, (cotangent, tangents) = data[[0, 33, 20, 60, 5]], directions(data[:5], data)
     for make in (lambda data: LocalDenoiser(data, 3, equivariant), lambda data: MaskedDenoiser(data, mask)):
@@ -188,7 +189,7 @@ def test_no_derivative_is_lost_at_the_ends_of_the_noise(equivariant, dtype):
 
 @pytest.mark.parametrize("sigma", [1e-12, 1e-18, 1e-22])
 def test_an_image_is_denoised_to_itself_where_single_precision_does_not_hold_the_rate(sigma):
-    data, mask = pictures(134, 1, 5, 5).float(), torch.ones(25, 25)
+    data, mask = pictures(LANES + 6, 1, 5, 5).float(), torch.ones(25, 25)
     for denoiser in (LocalDenoiser(data, 3, False), LocalDenoiser(data, 3), MaskedDenoiser(data, mask)):
         x = data[[20]].clone().requires_grad_()
         value = denoiser(x, sigma)
@@ -199,13 +200,13 @@ def test_an_image_is_denoised_to_itself_where_single_precision_does_not_hold_the
 @pytest.mark.parametrize("dtype", [F64, torch.float32])
 def test_without_noise_the_mean_moves_with_the_nearest_images(dtype):
     """All that are equal in what is seen share the weight, in the smooth mean too."""
-    data, place = pictures(134, 1, 5, 5, halves=False).to(dtype), torch.arange(25)
+    data, place = pictures(LANES + 6, 1, 5, 5, halves=False).to(dtype), torch.arange(25)
     rows, columns = ((part[:, None] - part).abs() <= 1 for part in (place // 5, place % 5))
     x, (cotangent, tangents) = data[[0, 20, 5]], directions(data[:3], data)
     lower = torch.tril(torch.ones(25, 25))
     makers = [(lambda data, e=e: LocalDenoiser(data, 3, e), (rows & columns).to(dtype)) for e in (False, True)]
     for make, mask in (*makers, (lambda data: MaskedDenoiser(data, lower), lower)):
-        seen = mask * (x.reshape(3, 1, 1, 25) - data.reshape(134, 1, 25)).abs()
+        seen = mask * (x.reshape(3, 1, 1, 25) - data.reshape(LANES + 6, 1, 25)).abs()
         w = (seen.sum(3) == 0).double()
         w /= w.sum(1, keepdim=True)
         expected = (
@@ -240,7 +241,7 @@ def test_a_sampled_mean_has_the_derivatives_of_the_exact_one(monkeypatch):
     from idealscore.theory.local import sampled
 
     monkeypatch.setattr(sampled, "AFFORDABLE", 0)
-    data = pictures(130, 1, 8, 8)
+    data = pictures(LANES + 2, 1, 8, 8)
     x = data[:2] + 0.5 * normal(2, 1, 8, 8, seed=1)
     arguments = x, LEVELS[2:4], data, *directions(x, data)
     found, expected = (fast(partial(LocalDenoiser, patch_size=3, tolerance=t), *arguments) for t in (0.2, 0.0))
