@@ -16,7 +16,7 @@ from ..errors import ArgumentError
 from .memory import available_memory
 
 UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-APART = 8
+APART, FURTHER = 8, 4  # items of the second timing of a work that rests on something large; how many times more next
 FLATTEST = 0.2  # a batch of twice the size takes at least a fifth longer: what two timings say less is noise
 
 
@@ -43,7 +43,8 @@ def probe(work: Callable[[int], object], most: int, seconds: float = 1.0, *, res
     """Time `work(n)` for n = 1, 1, 2, 4, ... up to `most`, until about `seconds` are spent.
 
     Where one item takes longer than that, all its time counts as its own. A work that `rests` on something large made
-    anew in each call, a fit, say, is timed at 1 and 8 items then, and what both have in common is fixed.
+    anew in each call, a fit, say, is timed at 1 and 8 items then, and what both have in common is fixed. As long as
+    four times the items take at most twice the time, their share hides in the noise of the clock: they are timed too.
 
     >>> pace = probe(lambda n: time.sleep(0.004 * n), most=64, seconds=0.1)
     >>> pace(64) > 0.05, pace.n <= 64
@@ -60,6 +61,8 @@ def probe(work: Callable[[int], object], most: int, seconds: float = 1.0, *, res
         spent += timings[-1][1]
     if rests and timings[-1][0] < min(APART, most):
         timings = [timings[0], (min(APART, most), _timed(work, min(APART, most)))]
+        while (n := FURTHER * timings[-1][0]) <= most and _line(timings, n) <= 2 * timings[-1][1]:
+            timings[1] = (n, _timed(work, n))
     (n, last) = timings[-1]
     each = last / n
     if len(timings) > 1:
@@ -68,6 +71,12 @@ def probe(work: Callable[[int], object], most: int, seconds: float = 1.0, *, res
         each = min(max((last - less) / (n - earlier), least), last / n)
     grown = peak_memory() - (alone if n > 1 else before)
     return Pace(max(0.0, first - timings[0][1]), max(0.0, last - each * n), each, grown, n)
+
+
+def _line(timings: Sequence[tuple[int, float]], n: int) -> float:
+    """Seconds of n items by the straight line through two timings."""
+    (few, less), (many, more) = timings
+    return less + (more - less) * (n - few) / (many - few)
 
 
 def _timed(work: Callable[[int], object], n: int) -> float:

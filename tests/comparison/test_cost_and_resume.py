@@ -236,7 +236,10 @@ def test_a_probe_of_what_rests_on_a_large_part_tells_it_from_the_items():
     slept = []
     work = lambda n: (slept.append(n), time.sleep(0.5 + 0.001 * n))  # noqa: E731
     pace = probe(work, most=128, seconds=0.1, rests=True)
-    assert slept == [1, 8] and pace.fixed > 0.4 and pace(128) < 10
+    assert slept == [1, 8, 32, 128] and pace.fixed > 0.4 and 0.5 < pace(128) < 5
+    slept.clear()
+    uneven = lambda n: (slept.append(n), time.sleep(0.5 + 0.06 * n))  # noqa: E731
+    assert probe(uneven, most=128, seconds=0.1, rests=True).n == 8 and slept == [1, 8]  # the items show: enough
     assert probe(work, most=128, seconds=0.1)(128) > 60  # the control: one item alone says nothing of what is fixed
     slept.clear()
     probe(lambda n: slept.append(n), most=4, seconds=0.1, rests=True)

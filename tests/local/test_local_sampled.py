@@ -176,3 +176,17 @@ def test_bad_tolerances_are_refused():
     for tolerance in (-0.1, 2.0, math.nan):
         with pytest.raises(errors.ArgumentError, match="tolerance"):
             LocalDenoiser(smooth(2), 3, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("keys", [np.zeros(64), np.arange(64.0)[::-1], np.repeat([3.0, 1.0, 2.0, -1e9], 16)])
+def test_the_better_half_of_the_candidates_is_kept(keys):
+    """Of equal ones some, of others the largest; each with its place."""
+    from idealscore.theory.local._survey_kernels import prune
+
+    kept, places, inverse = keys.copy(), np.arange(64), 1.0 * np.arange(64)
+    left, least = prune(kept, places, inverse, 64)
+    best = np.sort(keys)[32:]
+    assert 28 <= left <= 32 and np.array_equal(places[:left], inverse[:left]) and len(set(places[:left])) == left
+    np.testing.assert_array_equal(kept[:left], keys[places[:left]])
+    np.testing.assert_array_equal(np.sort(kept[:left])[-28:], best[-28:])
+    assert best[0] - 4 <= least <= best[-1]

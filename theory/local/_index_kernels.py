@@ -1,8 +1,5 @@
 # type: ignore
-"""The tree of a `WindowIndex`, and what it keeps of the windows in its leaves.
-
-Node k of the tree has the children 2 k + 1 and 2 k + 2; below its cut along its dimension a window goes to the first.
-"""
+"""The windows of a `WindowIndex` on their way down its tree, and what it keeps of them in its leaves."""
 
 import math
 
@@ -11,27 +8,6 @@ from numba import njit
 
 OPTIONS = dict(cache=True, nogil=True, error_model="numpy")
 SUMS = {"reassoc", "contract", "nsz", "arcp", "nnan"}
-
-
-@njit(**OPTIONS)
-def grow(points, depth, dimensions, cuts):
-    """Fill `dimensions` and `cuts`: every node is cut at the median of its widest direction."""
-    n, p = points.shape
-    order = np.arange(n)
-    for level in range(depth):
-        for node in range(2**level):
-            first, last = n * node // 2**level, n * (node + 1) // 2**level
-            inside = points[order[first:last]]
-            widest, best = 0, -1.0
-            for k in range(p):
-                spread = inside[:, k].var()
-                if spread > best:
-                    widest, best = k, spread
-            ranks = np.argsort(inside[:, widest])
-            order[first:last] = order[first:last][ranks]
-            middle = n * (2 * node + 1) // 2 ** (level + 1) - first
-            dimensions[2**level - 1 + node] = widest
-            cuts[2**level - 1 + node] = inside[ranks[middle], widest]
 
 
 @njit(**OPTIONS)

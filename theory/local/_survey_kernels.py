@@ -38,6 +38,28 @@ BELOW = 30.0
 
 
 @njit(**OPTIONS)
+def threshold(values, many):
+    """Two values: more than `many` reach the first, at most so many exceed the second; by bisection, nothing is sorted.
+
+    It ends where not many fewer than `many` exceed the second, or where the two enclose equal ones.
+    """
+    low, high = np.inf, -np.inf
+    for value in values:
+        low, high = min(low, value), max(high, value)
+    for _ in range(64):
+        middle, above = 0.5 * (low + high), 0
+        for value in values:
+            above += value > middle
+        if above > many:
+            low = middle
+        else:
+            high = middle
+            if 8 * above >= 7 * many:
+                break
+    return low, high
+
+
+@njit(**OPTIONS)
 def settings(logs, counts, share):
     """(level, power): a leaf is drawn with probability min(1, exp(power (log - level))), `share` of all on average."""
     stride = max(1, len(logs) // TRIED)
@@ -47,11 +69,10 @@ def settings(logs, counts, share):
         if counts[k] > 0:
             some[n] = logs[k]
             n += 1
-    some = np.sort(some[:n])[::-1]
-    wanted = share * n
-    first, last = some[min(n - 1, int(0.5 * wanted))], some[min(n - 1, int(2 * wanted))]
+    some, wanted = some[:n], share * n
+    first, last = threshold(some, int(0.5 * wanted))[1], threshold(some, int(2 * wanted))[1]
     power = min(STEEPEST, FALL / max(first - last, 1e-9))
-    low, high = some[n - 1], some[0] + 50 / power
+    low, high = some.min(), some.max() + 50 / power
     for _ in range(24):
         level, expected = 0.5 * (low + high), 0.0
         for s in range(n):
@@ -59,9 +80,7 @@ def settings(logs, counts, share):
                 expected += 1
             else:
                 rest = power * (some[s] - level)
-                if rest < -12:
-                    break
-                expected += math.exp(rest)
+                expected += math.exp(rest) if rest > -12 else 0.0
         if expected > wanted:
             low = level
         else:
@@ -185,10 +204,24 @@ def product(weights, values, count):
 
 @njit(**OPTIONS)
 def prune(keys, places, inverse, n):
-    """Keep the better half of n candidates; returns the number of those left and the lowest key that is kept."""
-    order = np.argsort(-keys[:n])[: n // 2]
-    keys[: len(order)], places[: len(order)], inverse[: len(order)] = keys[order], places[order], inverse[order]
-    return len(order), keys[len(order) - 1]
+    """Keep the better half of n candidates; returns the number of those left, and what more must exceed."""
+    (low, high), left, spare = threshold(keys[:n], n // 2), 0, n // 2
+    for s in range(n):
+        spare -= keys[s] > high
+    for s in range(n):
+        fills = low <= keys[s] <= high and spare > 0
+        if fills or keys[s] > high:
+            keys[left], places[left], inverse[left] = keys[s], places[s], inverse[s]
+            left, spare = left + 1, spare - fills
+    return left, high
+
+
+@njit(**OPTIONS)
+def shrink(sums, factor):
+    """Weights times `factor` in the sums of W, of its moments and of W^2; a loop, for slices compile slowly."""
+    for c in range(len(sums) - 1):
+        sums[c] *= factor
+    sums[len(sums) - 1] *= factor * factor
 
 
 @njit(**OPTIONS)
@@ -231,10 +264,11 @@ def read(
             best = np.float64(highest(logs, count, work))
             if best > tops[q]:
                 factor = math.exp(tops[q] - best)
-                sums[q, :-1] *= factor
-                sums[q, -1] *= factor * factor
-                spread[q, 0] *= factor * factor
-                spread[q, 1] *= factor
+                shrink(sums[q], factor)
+                for a in range(1 + channels):
+                    for b in range(1 + channels):
+                        spread[q, 0, a, b] *= factor * factor
+                        spread[q, 1, a, b] *= factor
                 tops[q] = best
             mine[:] = 0
             if best > tops[q] - BELOW:
@@ -283,8 +317,7 @@ def settle(images, across, channels, order, query, sigma, top, sums, keys, place
         low = min(low, energies[s])
     highest_log = max(top, -low / sigma / sigma)
     factor = math.exp(top - highest_log)
-    sums[:-1] *= factor
-    sums[-1] *= factor * factor
+    shrink(sums, factor)
     for s in range(n):
         window = np.int64(order[places[s]])
         image, place = window // windows, window % windows
@@ -309,6 +342,54 @@ def settle(images, across, channels, order, query, sigma, top, sums, keys, place
 
 
 @njit(**OPTIONS)
+def draw_all(logs, counts, centres, share, evenly, keys, leaves, chances, models, known, drawn, numbers):
+    """`draw` for all queries, their numbers of leaves in `numbers`; returns False where there is no room for them.
+
+    drawn (queries, 1 + channels): sums of the modelled weights of the leaves drawn by their probabilities, and of these
+    times the mean centres.
+    """
+    for q in range(len(keys)):
+        n = draw(logs[q], counts, centres, share, evenly, keys[q], leaves[q], chances[q], models[q], known[q])
+        if n < 0:
+            return False
+        numbers[q] = n
+        for s in range(n):
+            weight = models[q, s] / chances[q, s]
+            drawn[q, 0] += weight
+            for c in range(centres.shape[1]):
+                drawn[q, 1 + c] += weight * centres[leaves[q, s], c]
+    return True
+
+
+@njit(**OPTIONS)
+def by_leaf(leaves, chances, models, numbers, visits, queries, sorted_chances, sorted_models):
+    """What was drawn, (queries, room), in the order of the leaves; visits: where those of each leaf begin."""
+    for q in range(len(numbers)):
+        for s in range(numbers[q]):
+            visits[leaves[q, s] + 1] += 1
+    for k in range(len(visits) - 1):
+        visits[k + 1] += visits[k]
+    place = visits[:-1].copy()
+    for q in range(len(numbers)):
+        for s in range(numbers[q]):
+            at = place[leaves[q, s]]
+            queries[at], sorted_chances[at], sorted_models[at] = q, chances[q, s], models[q, s]
+            place[leaves[q, s]] += 1
+
+
+@njit(**OPTIONS)
+def settle_all(
+    images, across, channels, order, windows, sigma, tops, sums, keys, places, inverse, kept, known, drawn, spread, out
+):
+    """`settle` for all queries, of which so many windows were `kept`."""
+    for q in range(len(windows)):
+        n = kept[q]
+        settle(
+            images, across, channels, order, windows[q], sigma, tops[q], sums[q], keys[q, :n], places[q, :n],
+            inverse[q, :n], known[q], drawn[q], spread[q], out[q],
+        )  # fmt: skip
+
+
 def survey(
     images, across, channels, order, codes, middles, starts, counts, origin, steps, means, points, constants,
     lefts, directions, logs, windows, sigma, share, evenly, keys_of, room, most, out,
@@ -318,49 +399,25 @@ def survey(
     logs (queries, leaves): modelled log weights; share: of the leaves that are drawn; room: the most for one query;
     most: windows that are compared themselves. Returns False where there was too little room.
     """
-    q, total = len(windows), len(counts)
+    q = len(windows)
     leaves, chances, models = np.empty((q, room), np.int32), np.empty((q, room)), np.empty((q, room))
-    known, drawn = np.zeros((q, 1 + channels)), np.zeros((q, 1 + channels))
-    numbers_of = np.zeros(q, np.int64)
-    visits = np.zeros(total + 1, np.int64)
-    for a in range(q):
-        n = draw(logs[a], counts, means, share, evenly, keys_of[a], leaves[a], chances[a], models[a], known[a])
-        if n < 0:
-            return False
-        numbers_of[a] = n
-        for s in range(n):
-            visits[leaves[a, s] + 1] += 1
-            drawn[a, 0] += models[a, s] / chances[a, s]
-            for c in range(channels):
-                drawn[a, 1 + c] += models[a, s] / chances[a, s] * means[leaves[a, s], c]
-    for k in range(total):
-        visits[k + 1] += visits[k]
-    place = visits[:-1].copy()
-    of, with_chance, with_model = np.empty(visits[-1], np.int32), np.empty(visits[-1]), np.empty(visits[-1])
-    for a in range(q):
-        for s in range(numbers_of[a]):
-            k = leaves[a, s]
-            of[place[k]], with_chance[place[k]], with_model[place[k]] = a, chances[a, s], models[a, s]
-            place[k] += 1
-    largest = 1
-    for k in range(total):
-        largest = max(largest, counts[k])
-    largest = (largest + LANES - 1) // LANES * LANES
-    rows = (points.shape[1] + ROWS - 1) // ROWS * ROWS
-    numbers = np.zeros((rows, largest), np.float32)
-    halves, others = np.empty(largest, np.float32), np.empty(largest, np.float32)
+    known, drawn, numbers = np.zeros((q, 1 + channels)), np.zeros((q, 1 + channels)), np.empty(q, np.int64)
+    if not draw_all(logs, counts, means, share, evenly, keys_of, leaves, chances, models, known, drawn, numbers):
+        return False
+    visits, all_of_them = np.zeros(len(counts) + 1, np.int64), int(numbers.sum())
+    queries, chance, model = np.empty(all_of_them, np.int32), np.empty(all_of_them), np.empty(all_of_them)
+    by_leaf(leaves, chances, models, numbers, visits, queries, chance, model)
+    largest, rows = -(-int(counts.max()) // LANES) * LANES, -(-points.shape[1] // ROWS) * ROWS
+    codes_of = np.zeros((rows, largest), np.float32), np.empty(largest, np.float32), np.empty(largest, np.float32)
     tops, sums, spread = np.full(q, -np.inf), np.zeros((q, 2 + channels)), np.zeros((q, 3, 1 + channels, 1 + channels))
     keys, places, inverse = np.empty((q, 2 * most)), np.empty((q, 2 * most), np.int64), np.empty((q, 2 * most))
-    kept, least = np.zeros(q, np.int64), np.full(q, -np.inf)
+    kept = np.zeros(q, np.int64)
     read(
         codes, middles, starts, counts, origin, steps, means, points, constants, lefts, directions, sigma,
-        visits, of, with_chance, with_model, numbers, halves, others, tops, sums, spread, keys, places, inverse, kept,
-        least,
+        visits, queries, chance, model, *codes_of, tops, sums, spread, keys, places, inverse, kept, np.full(q, -np.inf),
     )  # fmt: skip
-    for a in range(q):
-        n = kept[a]
-        settle(
-            images, across, channels, order, windows[a], sigma, tops[a], sums[a], keys[a, :n], places[a, :n],
-            inverse[a, :n], known[a], drawn[a], spread[a], out[a],
-        )  # fmt: skip
+    settle_all(
+        images, across, channels, order, windows, sigma, tops, sums, keys, places, inverse, kept, known, drawn, spread,
+        out,
+    )  # fmt: skip
     return True

@@ -20,7 +20,6 @@ from ..._support.types import Array
 from . import _index_kernels
 
 # numba's functions have no types that a checker could read.
-grow: Callable[..., None] = _index_kernels.grow
 descend: Callable[..., None] = _index_kernels.descend
 encode: Callable[..., None] = _index_kernels.encode
 sort: Callable[..., None] = _index_kernels.sort
@@ -141,8 +140,7 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
     p, leaves = basis.shape[1], 2**depth
     some = images[np.sort(drawn[: -(-SAMPLE * leaves // places)])]
     grown = np.concatenate([_projected(part, channels, size, centre, basis)[0] for part in _chunks(some)])
-    dimensions, cuts = np.zeros(leaves, np.int64), np.zeros(leaves, np.float32)
-    grow(grown, depth, dimensions, cuts)
+    dimensions, cuts = _tree(grown, depth)
     some_rest = np.concatenate([_projected(part, channels, size, centre, basis)[1] for part in _chunks(some)])
     counts, sums = np.zeros(leaves, np.int64), np.zeros((leaves, 2 * p + 1 + channels))
     descend(
@@ -195,6 +193,25 @@ def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> Wi
         images, channels, size, centre, basis, regression, order, sorted_codes, middles, starts, counts,
         *(fact.repeat(pieces, 0) for fact in facts),
     )  # fmt: skip
+
+
+def _tree(points: Array, depth: int) -> tuple[Array, Array]:
+    """The dimension and the cut of each node: the median of the widest direction of the points (n, components) in it.
+
+    Node k has the children 2 k + 1 and 2 k + 2; below its cut along its dimension a window goes to the first.
+    """
+    n, order = len(points), np.arange(len(points))
+    dimensions, cuts = np.zeros(2**depth - 1, np.int64), np.zeros(2**depth - 1, np.float32)
+    for level in range(depth):
+        for node in range(2**level):
+            first, middle, last = (n * half // 2 ** (level + 1) for half in range(2 * node, 2 * node + 3))
+            inside = points[order[first:last]]
+            widest = int(inside.var(0).argmax())
+            ranks = inside[:, widest].argpartition(middle - first)
+            order[first:last] = order[first:last][ranks]
+            dimensions[2**level - 1 + node] = widest
+            cuts[2**level - 1 + node] = inside[ranks[middle - first], widest]
+    return dimensions, cuts
 
 
 def _chunks(array: Array) -> Iterator[Array]:
