@@ -73,6 +73,8 @@ def panel(
 
         @wraps(draw)
         def plot(result: xr.Dataset, *, ax: Axes | None = None, legend: bool = True, **chosen: str) -> Axes:
+            from ..compare.plot._axes import plain_ticks
+
             _check(result, draw.__name__, figure, needs)
             if strange := set(chosen) - set(options):
                 raise ArgumentError(min(strange), f"is no parameter of {draw.__name__}", f"it has {_listed(options)}")
@@ -83,6 +85,7 @@ def panel(
             except (KeyError, AttributeError) as error:
                 problem = f"is not of the form that {draw.__name__} draws ({error})"
                 raise ArgumentError("result", problem, _remedy(draw.__name__, figure)) from error
+            plain_ticks(own)
             if legend and own.get_legend_handles_labels()[0]:
                 own.legend(**{**_type(size), **key, **(more or {})})
             return own

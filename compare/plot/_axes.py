@@ -97,6 +97,22 @@ def noise_axis(ax: Axes, sigmas: np.ndarray, steps: bool = True) -> None:
     above.set_xlabel("DDPM step (linear, 1000)")
 
 
+def plain_ticks(ax: Axes) -> None:
+    """1, 2 and 5 as ticks where a logarithmic axis spans less than two powers of ten, unless it has ticks of its own.
+
+    What matplotlib writes there, one number or 2 x 10^-1, 3 x 10^-1, ... over each other, tells no level.
+    """
+    from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullLocator
+
+    for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        own = not isinstance(axis.get_major_formatter(), LogFormatterSciNotation)
+        if axis.get_scale() != "log" or own or max(limits) >= 100 * min(limits):
+            continue
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
+
+
 def key(ax: Axes, *, below: bool = False, **look: Any) -> None:
     """A legend that covers nothing that is drawn: in a free corner, or else (or on demand) in few rows below."""
     from matplotlib.transforms import ScaledTranslation

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..._support import checks as check
 from ..._support.style import colours, ink
-from ._axes import HELD_OUT, TRAINING, key, kind, own_or_new, small
+from ._axes import HELD_OUT, TRAINING, key, kind, own_or_new, plain_ticks, small
 from ._sizes import curve, edges, last, level_or_middle, overlapping, step_ticks, ticks, width_lines
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def plot_regime_map(
     if along == "width":
         ax.set_yticks(y, [str(value) for value in y])
         ax.minorticks_off()
+    plain_ticks(ax)
     if legend:
         handles = [Patch(color=shade[name], label=name) for name in names]
         key(ax, handles=handles, title="closest to", title_fontsize=small())
@@ -299,6 +300,9 @@ def plot_crossovers(result: xr.Dataset, *, ax: Axes | None = None, legend: bool 
     sizes = at.n_train.values
     ax.set(xscale="log", yscale="log", xlabel="training step", ylabel="crossover size $n$")
     ax.set_ylim(sizes[0] / 2, sizes[-1] * 2)
+    if not bool(np.isfinite(at.crossover).any()):
+        ax.set_xlim(at.step.values[0] / 1.5, at.step.values[-1] * 1.5)
+        ax.text(0.5, 0.5, "none within\nthese sizes", transform=ax.transAxes, ha="center", va="center", size=small())
     step_ticks(ax, at.step.values)
     if legend:
         key(ax, loc="upper left", handlelength=1.2)

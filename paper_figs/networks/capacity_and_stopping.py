@@ -117,9 +117,9 @@ def findings(dataset: xr.Dataset) -> Findings:
     most, nearest = (end.isel(width=int(k)) for k in (end.linearity.argmax("width"), end.rmse.argmin("width")))
     return Findings(
         "closest to the Gaussian optimum at small capacity, and early in training",
-        f"n = {middle}, sigma = {sigma:.2g}, RMSE to the Gaussian: {', '.join(widths)}; over steps {told(best)} "
-        f"at step {int(best.step)} -> {told(last)} at step {int(last.step)}; copies {float(best.memorised):.2f} -> "
-        f"{float(last.memorised):.2f}",
+        f"n = {middle}, sigma = {sigma:.2g}, RMSE to the Gaussian: {', '.join(widths)}; over steps the least, "
+        f"{told(best)}, at step {int(best.step)} of {int(last.step)}, at the end {told(last)}; copies "
+        f"{float(best.memorised):.2f} -> {float(last.memorised):.2f}",
         f"width {int(nearest.width)} comes nearest, width {int(most.width)} is the most linear "
         f"({float(most.linearity):.3f}); "
         f"{_late(dataset.sel(sigma=sigma, theory='gaussian').isel(width=-1))}",

@@ -1,8 +1,8 @@
 """Does a denoiser become more linear as it generalises? Linearity against noise by training-set size [@Li2024], Fig. 1.
 
 (a) The linearity score of networks, centred so that every affine map has exactly 1. (b) The same score of the optima of
-the same training sets, the null: the memorising optimum is far from linear, the more so the fewer its images, and so
-is the mixture of classes, which generalises. (c) At the noise level where a network is least linear, against the
+the same training sets, the null: the memorising optimum is far from linear, and so is the mixture of classes, which
+generalises. (c) At the noise level where a network is least linear, against the
 size of the training set.
 """
 
@@ -50,7 +50,8 @@ def plot_linearity_by_noise(ax: Axes, result: xr.Dataset, of: str) -> None:
     low = float(min(result.linearity.min(), result.optimum_linearity.min())) - 0.1
     ax.axhline(1, color=ink(ax, "gaussian"), lw=0.8)
     ax.set(xscale="log", xlabel=r"noise level $\sigma$", ylabel="linearity (centred)", ylim=(low, 1.02))
-    ax.set_title(f"networks, width {int(widest.width)}" if of == "networks" else "optima (dots: mixture)", loc="right")
+    optima = "optima (dots: mixture)" if "mixture" in result.theory else "empirical optima"
+    ax.set_title(f"networks, width {int(widest.width)}" if of == "networks" else optima, loc="right")
 
 
 @panel(*_NEEDS, "linearity_stderr", "optimum_linearity_stderr", size=0.75, labelspacing=0.2, handlelength=2.2)
@@ -114,6 +115,6 @@ def findings(dataset: xr.Dataset) -> Findings:
     return Findings(
         "an affine denoiser has 1; generalising networks are more linear than memorising ones",
         f"width {int(at.width)}, sigma = {float(at.sigma):.2g}, n = {small} -> {large}: {rise('linearity', at)}",
-        f"the optima of the same sets become more linear too: {'; '.join(nulls)}; at n = {int(at.n_train[0])} networks "
+        f"the optima of the same sets: {'; '.join(nulls)}; at n = {int(at.n_train[0])} networks "
         f"are at {told(at.isel(n_train=0), 'linearity')}",
     )

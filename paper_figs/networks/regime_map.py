@@ -43,19 +43,20 @@ def findings(dataset: xr.Dataset) -> Findings:
     from ..._support.estimates import show
 
     at = dataset.isel(width=-1, step=-1)
-    found = {
-        str(name): show(float(at.crossover.sel(criterion=name)), float(at.crossover_stderr.sel(criterion=name)))
-        for name in at.criterion.values
-    }
+
+    def crossover(name: str) -> str:
+        value, error = (float(one.sel(criterion=name)) for one in (at.crossover, at.crossover_stderr))
+        return f"from n = {show(value, error)}" if value == value else "(no crossover within these sizes)"
+
     few, many = at.isel(n_train=0), at.isel(n_train=-1)
     share = float((few.closest.sel(inputs="training") == "empirical").mean())
     followed = sorted(set(many.closest.sel(inputs="held-out").values.tolist()))
     return Findings(
         "the empirical optimum below a crossover size that grows with training, optima that generalise above",
-        f"width {int(at.width)}, step {int(at.step)}: half of the samples are copies at n = {found['copies']}, "
-        f"networks of two sets agree better than with their own optima from n = {found['agreement']}; on "
+        f"width {int(at.width)}, step {int(at.step)}: fewer than half of the samples are copies {crossover('copies')}, "
+        f"networks of two sets agree better than with their own optima {crossover('agreement')}; on "
         f"its {int(few.n_train)} training images the network is closest to the empirical optimum at {share:.0%} of the "
         "noise levels",
-        f"on held-out images at n = {int(many.n_train)} it is closest to {', '.join(followed)}, by noise level: no "
-        "single optimum describes it",
+        f"on held-out images at n = {int(many.n_train)} it is closest to {', '.join(followed)}"
+        + (", by noise level: no single optimum describes it" if len(followed) > 1 else " at every noise level"),
     )

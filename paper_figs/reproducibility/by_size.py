@@ -91,12 +91,27 @@ def findings(dataset: xr.Dataset) -> Findings:
         return f"{told(name, 0)} -> {told(name, low)} (n = {int(widest.n_train[low])}) -> {told(name, -1)}"
 
     last = int((widest.overlap == 0).sum()) - 1
+    ratio = float((widest.generalisation_distance / widest.held_out_generalisation_distance).isel(n_train=last))
+    side = "farther from" if ratio > 1 else "nearer to"
     return Findings(
         "same images: high, a dip, high; disjoint images: low, then high; memorising networks draw the empirical "
         "optimum's samples, generalising ones agree better with each other",
         f"width {int(widest.width)}, same images: RP {course('rp_same')}, MAE score {course('mae_same')}; at n = "
         f"{int(widest.n_train[last])}, disjoint: cosine {told('cosine_disjoint', last)} with each other, "
         f"{told('cosine_to_optimum', last, theory='empirical')} with the own empirical optimum",
-        "in RP at a cosine of 0.6 the dip is shallow; RP to the empirical optimum stays high, and generalising samples "
-        "are farther from training images than held-out images are (GL above 1)",
+        f"{_dip(widest)}; RP to the empirical optimum is {told('rp_to_optimum', 0, theory='empirical')} at the "
+        f"smallest and {told('rp_to_optimum', last, theory='empirical')} at that size, where samples are {side} "
+        f"training images than held-out images are (ratio of GL {ratio:.2f})",
     )
+
+
+def _dip(widest: xr.Dataset) -> str:
+    """How far RP falls below the lower of its ends."""
+    from ..._support.estimates import show
+
+    rp, error, low = widest.rp_same, widest.rp_same_stderr, int(widest.rp_same.argmin("n_train"))
+    end = 0 if float(rp[0]) < float(rp[-1]) else -1
+    if low in (0, rp.size - 1):
+        return "RP at a cosine of 0.6 does not dip within these sizes"
+    depth, uncertain = float(rp[end] - rp[low]), float((error[end] ** 2 + error[low] ** 2) ** 0.5)
+    return f"RP at a cosine of 0.6 dips by {show(depth, uncertain)}"

@@ -101,7 +101,7 @@ def test_the_two_crossovers_are_apart_and_move_up_with_training():
 def test_generalising_networks_are_more_linear_than_memorising_ones():
     widest = saved("linearity_by_size").isel(width=-1)
     worst = widest.isel(sigma=int(widest.linearity.mean("n_train").argmin("sigma")))
-    assert _pull(_at(worst.sel(n_train=1400), "linearity"), _at(worst.sel(n_train=32), "linearity")) > 3
+    assert _pull(_at(worst.sel(n_train=16384), "linearity"), _at(worst.sel(n_train=64), "linearity")) > 3
     empirical = worst.sel(theory="empirical")
     assert (empirical.optimum_linearity < 0.8).all()
 
@@ -109,7 +109,7 @@ def test_generalising_networks_are_more_linear_than_memorising_ones():
 def test_early_stopping_passes_near_the_gaussian_optimum():
     result = saved("capacity_and_stopping").isel(width=-1).sel(theory="gaussian")
     middle = result.sel(sigma=0.7, method="nearest")
-    for n in (32, 128):
-        course = middle.sel(n_train=n)
-        best = course.isel(step=int(course.rmse.argmin("step")))
-        assert float(best.step) < 2000 and _pull(_at(course.isel(step=-1), "rmse"), _at(best, "rmse")) > 3
+    few, many = (middle.sel(n_train=n) for n in (64, 16384))
+    best = few.isel(step=int(few.rmse.argmin("step")))
+    assert float(best.step) < 2000 and _pull(_at(few.isel(step=-1), "rmse"), _at(best, "rmse")) > 3
+    assert int(many.rmse.argmin("step")) == many.sizes["step"] - 1  # the control: many images leave it nowhere
