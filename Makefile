@@ -1,4 +1,4 @@
-.PHONY: demo test test-portable fast lint types bench docs wheel clean
+.PHONY: demo test test-rest test-portable fast lint types bench docs wheel clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,10 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.test
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# what the suite leaves out to stay short: the other cases of long families, and tests that have a quicker one next to them
+test-rest: $(VENV)/.test
+	$(BIN)/pytest -n 2 --dist worksteal --rest
 
 # the suite under other instruction sets, threads, locales, homes and users: all settings, or `make test-portable NAME=avx2`
 test-portable: $(VENV)/.test

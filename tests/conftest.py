@@ -1,12 +1,14 @@
 """Shared settings: derandomised property tests, slow tests on request, one torch thread per worker.
 
-Of a test marked `sampled` the suite runs a share of the cases, `--run-slow` all.
+The suite leaves out the slow tests and, to `--rest`, of a test marked `sampled` the cases outside its share, and the
+tests of rest.txt, which take more than a second and have quicker ones next to them.
 --last-bits SEED runs each test as on another processor (last_bits.py).
 """
 
 import gc
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,8 @@ settings.load_profile("deterministic")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--run-slow", action="store_true", help="run all: the suite, its rest and the tests marked slow")
+    parser.addoption("--rest", action="store_true", help="run what the suite leaves to its rest, and that alone")
     parser.addoption("--last-bits", type=int, metavar="SEED", help="compute as another processor does (last_bits.py)")
     parser.addoption("--kills", type=int, default=300, help="how often the long commands are killed, all together")
     parser.addoption(
@@ -57,19 +60,33 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "other_process" in item.keywords:
                 item.add_marker(away)
-    skip = [] if config.getoption("--run-slow") else [pytest.mark.skip(reason="slow: run with --run-slow")]
+    if config.getoption("--run-slow"):
+        return
+    rest = {item.nodeid for item in items if left_to_the_rest(item)}
+    if config.getoption("--rest"):
+        ours = [item.nodeid in rest and "slow" not in item.keywords for item in items]
+        config.hook.pytest_deselected(items=[item for item, own in zip(items, ours, strict=True) if not own])
+        items[:] = [item for item, own in zip(items, ours, strict=True) if own]
+        return
     for item in items:
-        chosen = item.get_closest_marker("sampled")
-        if chosen is not None and not in_sample(item.name, *chosen.args):
-            item.add_marker("slow")
-        for mark in skip if "slow" in item.keywords else []:
-            item.add_marker(mark)
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with --run-slow"))
+        elif item.nodeid in rest:
+            item.add_marker(pytest.mark.skip(reason="run with --rest"))
 
 
 def pytest_collection_finish():
     """What lives as long as the process need not be searched for garbage a hundred times."""
     gc.freeze()
     gc.enable()
+
+
+REST = frozenset(Path(__file__).with_name("rest.txt").read_text(encoding="utf-8").splitlines())
+
+
+def left_to_the_rest(item):
+    sampled = item.get_closest_marker("sampled")
+    return item.nodeid in REST or (sampled is not None and not in_sample(item.name, *sampled.args))
 
 
 def in_sample(name, share, *always):

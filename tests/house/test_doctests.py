@@ -19,6 +19,7 @@ def closed():
         pyplot.close("all")
 
 
+@pytest.mark.sampled(0.35, "idealscore")
 @pytest.mark.parametrize("name", ["idealscore", *MODULES])
 def test_examples(name):
     result = doctest.testmod(import_module(name), raise_on_error=False, verbose=False)

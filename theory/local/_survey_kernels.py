@@ -388,36 +388,3 @@ def settle_all(
             images, across, channels, order, windows[q], sigma, tops[q], sums[q], keys[q, :n], places[q, :n],
             inverse[q, :n], known[q], drawn[q], spread[q], out[q],
         )  # fmt: skip
-
-
-def survey(
-    images, across, channels, order, codes, middles, starts, counts, origin, steps, means, points, constants,
-    lefts, directions, logs, windows, sigma, share, evenly, keys_of, room, most, out,
-):  # fmt: skip
-    """For each of the `windows`, in `out`: mean and variance by channel, lowest energy, sum (W / sum W)^2 of leaves.
-
-    logs (queries, leaves): modelled log weights; share: of the leaves that are drawn; room: the most for one query;
-    most: windows that are compared themselves. Returns False where there was too little room.
-    """
-    q = len(windows)
-    leaves, chances, models = np.empty((q, room), np.int32), np.empty((q, room)), np.empty((q, room))
-    known, drawn, numbers = np.zeros((q, 1 + channels)), np.zeros((q, 1 + channels)), np.empty(q, np.int64)
-    if not draw_all(logs, counts, means, share, evenly, keys_of, leaves, chances, models, known, drawn, numbers):
-        return False
-    visits, all_of_them = np.zeros(len(counts) + 1, np.int64), int(numbers.sum())
-    queries, chance, model = np.empty(all_of_them, np.int32), np.empty(all_of_them), np.empty(all_of_them)
-    by_leaf(leaves, chances, models, numbers, visits, queries, chance, model)
-    largest, rows = -(-int(counts.max()) // LANES) * LANES, -(-points.shape[1] // ROWS) * ROWS
-    codes_of = np.zeros((rows, largest), np.float32), np.empty(largest, np.float32), np.empty(largest, np.float32)
-    tops, sums, spread = np.full(q, -np.inf), np.zeros((q, 2 + channels)), np.zeros((q, 3, 1 + channels, 1 + channels))
-    keys, places, inverse = np.empty((q, 2 * most)), np.empty((q, 2 * most), np.int64), np.empty((q, 2 * most))
-    kept = np.zeros(q, np.int64)
-    read(
-        codes, middles, starts, counts, origin, steps, means, points, constants, lefts, directions, sigma,
-        visits, queries, chance, model, *codes_of, tops, sums, spread, keys, places, inverse, kept, np.full(q, -np.inf),
-    )  # fmt: skip
-    settle_all(
-        images, across, channels, order, windows, sigma, tops, sums, keys, places, inverse, kept, known, drawn, spread,
-        out,
-    )  # fmt: skip
-    return True

@@ -26,7 +26,6 @@ Windows at the border are few: they are compared exactly, and so are images for 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,13 +36,11 @@ import torch
 from ..._support.memory import available_memory, fits
 from ..._support.streams import stream, stream_seed
 from ..._support.types import Array
-from . import _survey_kernels
 from .all_locations import AllLocations
 from .slopes import Slopes
+from .survey import survey
 from .window_index import COMPONENTS, WindowIndex, window_index
 from .windows import SHORT_OF_MEMORY, PackedImages, Windows
-
-survey: Callable[..., bool] = _survey_kernels.survey
 
 AFFORDABLE = 2**31
 """Pairs of windows in one image up to which all of them are compared: a few seconds of one core."""
@@ -53,9 +50,6 @@ SHARES = (1 / 32, 1 / 8)
 
 SHARE_AGAIN = 1 / 8
 """The share of the leaves that is read where the error is measured: its own error is measured along with it."""
-
-EVENLY = 0.2
-"""Probability of a leaf that does not seem to matter, relative to the share."""
 
 COMPARED, COMPARED_AGAIN = 256, 1024
 """Windows that are compared by their pixels, for each window of the image, and where its error is measured."""
@@ -205,22 +199,15 @@ class SampledWindows:
     def _survey(self, index: WindowIndex, queries: Array, some: Array, sigma: float, share: float, draw: int) -> Array:
         """What `survey` finds for some of the queries, (some, 2 * channels + 2)."""
         windows = queries[some]
-        points, constant, left = index.project(windows)
+        projected = index.project(windows)
         result = np.empty((len(some), 2 * index.channels + 2))
         seeds = np.array([stream_seed(self.seed, "leaves read", q, draw) for q in some.tolist()], np.uint64)
         most = COMPARED_AGAIN if draw == len(SHARES) else COMPARED
-        leaves = len(index.counts)
 
         def work(part: slice) -> None:
-            logs = index.log_masses(points[part], left[part], sigma)
-            room = leaves if share >= 1 else min(leaves, int(3 * share * leaves) + 64)
-            while not survey(
-                index.images, index.across, index.channels, index.order, index.codes, index.middles, index.starts,
-                index.counts, index.origin, index.steps, index.centres, points[part], constant[part], left[part],
-                float(max(1, index.others)), logs, windows[part], sigma, share, EVENLY, seeds[part], room, most,
-                result[part],
-            ):  # fmt: skip
-                room = min(leaves, 2 * room)
+            points, constants, lefts = projected
+            inside = points[part], constants[part], lefts[part]
+            result[part] = survey(index, windows[part], inside, sigma, share, seeds[part], most)
 
         edges = np.linspace(0, len(some), 2 * math.ceil(len(some) / (2 * QUERIES)) + 1).astype(int)
         parts = [slice(first, last) for first, last in pairwise(edges) if first < last]
