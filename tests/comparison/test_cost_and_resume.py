@@ -231,19 +231,28 @@ def test_a_probe_stops_at_the_largest_batch_and_at_its_time():
     assert seen == [1, 1]
 
 
-def test_a_probe_of_what_rests_on_a_large_part_tells_it_from_the_items():
+def test_a_probe_of_what_rests_on_a_large_part_tells_it_from_the_items(monkeypatch):
     """Half a second once in each call and 1 ms for each item: not half a second for each."""
-    slept = []
-    work = lambda n: (slept.append(n), time.sleep(0.5 + 0.001 * n))  # noqa: E731
-    pace = probe(work, most=128, seconds=0.1, rests=True)
-    assert slept == [1, 8, 32, 128] and pace.fixed > 0.4 and 0.5 < pace(128) < 5
-    slept.clear()
-    uneven = lambda n: (slept.append(n), time.sleep(0.5 + 0.06 * n))  # noqa: E731
-    assert probe(uneven, most=128, seconds=0.1, rests=True).n == 8 and slept == [1, 8]  # the items show: enough
-    assert probe(work, most=128, seconds=0.1)(128) > 60  # the control: one item alone says nothing of what is fixed
-    slept.clear()
-    probe(lambda n: slept.append(n), most=4, seconds=0.1, rests=True)
-    assert slept == [1, 1, 2, 4]
+    from idealscore._support import cost
+
+    clock, asked = [0.0], []
+
+    def takes(fixed, each):
+        asked.clear()
+
+        def work(n):
+            asked.append(n)
+            clock[0] += fixed + each * n
+
+        return work
+
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: clock[0])
+    pace = probe(takes(0.5, 0.001), most=128, seconds=0.1, rests=True)
+    assert asked == [1, 8, 32, 128] and pace.fixed == pytest.approx(0.5) and pace(256) == pytest.approx(0.756)
+    assert probe(takes(0.5, 0.06), most=128, seconds=0.1, rests=True).n == 8  # the items show: enough
+    assert probe(takes(0.5, 0.001), most=128, seconds=0.1)(128) > 60  # the control: one item alone says nothing of that
+    probe(takes(0.0, 0.0), most=4, seconds=0.1, rests=True)
+    assert asked == [1, 1, 2, 4]
 
 
 def test_the_null_and_the_halves_do_not_depend_on_batches(split):

@@ -61,6 +61,7 @@ def test_figures_fit_a_venue(name, place):
         closed(figure)
 
 
+@pytest.mark.sampled(0.4)
 @pytest.mark.parametrize("name", SAVED)
 def test_the_gallery_tells_numbers(name):
     text = section(name, saved(name))

@@ -62,6 +62,7 @@ ABSENT = {
 }
 
 
+@pytest.mark.sampled(0.4)
 @pytest.mark.parametrize("name", ABSENT)
 def test_at_its_threshold_there_is_no_transition_whatever_the_last_bits(name, nudge):
     found = ABSENT[name](nudge)
@@ -82,6 +83,7 @@ PRESENT = {
 }
 
 
+@pytest.mark.sampled(0.4)
 @pytest.mark.parametrize("name", PRESENT)
 def test_just_beyond_its_threshold_there_is_one_whatever_the_last_bits(name, nudge):
     found = PRESENT[name]()
