@@ -39,7 +39,7 @@ from ..._support.types import Array
 from .all_locations import AllLocations
 from .slopes import Slopes
 from .survey import survey
-from .window_index import COMPONENTS, WindowIndex, window_index
+from .window_index import COMPONENTS, LeafMasses, WindowIndex, window_index
 from .windows import SHORT_OF_MEMORY, PackedImages, Windows
 
 AFFORDABLE = 2**31
@@ -121,6 +121,7 @@ class SampledWindows:
             within = (rows >= r) & (rows < height - r) & (columns >= r) & (columns < width - r)
             self.border.tasks = self.border.tasks[~within]
         self._kept: tuple[object, WindowIndex | None] = None, None
+        self._masses: tuple[object, float, LeafMasses | None] = None, 0.0, None
 
     def fast(self, x: torch.Tensor, sigma: torch.Tensor, data: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The mean at x, and the lowest energies that were met."""
@@ -199,7 +200,7 @@ class SampledWindows:
     def _survey(self, index: WindowIndex, queries: Array, some: Array, sigma: float, share: float, draw: int) -> Array:
         """What `survey` finds for some of the queries, (some, 2 * channels + 2)."""
         windows = queries[some]
-        projected = index.project(windows)
+        projected, masses = index.project(windows), self._masses_of(index, sigma)
         result = np.empty((len(some), 2 * index.channels + 2))
         seeds = np.array([stream_seed(self.seed, "leaves read", q, draw) for q in some.tolist()], np.uint64)
         most = COMPARED_AGAIN if draw == len(SHARES) else COMPARED
@@ -207,13 +208,21 @@ class SampledWindows:
         def work(part: slice) -> None:
             points, constants, lefts = projected
             inside = points[part], constants[part], lefts[part]
-            result[part] = survey(index, windows[part], inside, sigma, share, seeds[part], most)
+            result[part] = survey(index, masses, windows[part], inside, sigma, share, seeds[part], most)
 
         edges = np.linspace(0, len(some), 2 * math.ceil(len(some) / (2 * QUERIES)) + 1).astype(int)
         parts = [slice(first, last) for first, last in pairwise(edges) if first < last]
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             list(pool.map(work, parts))
         return result
+
+    def _masses_of(self, index: WindowIndex, sigma: float) -> LeafMasses:
+        """The model of the leaves at one noise level, kept for the next image at the same one."""
+        of, level, masses = self._masses
+        if masses is None or of is not index or level != sigma:
+            masses = index.masses(sigma)
+            self._masses = index, sigma, masses
+        return masses
 
     def _rows(self, images: torch.Tensor) -> Array:
         """Images (n, c, h, w) as (n, rows, columns * channels), wrapped round where the border is."""

@@ -9,7 +9,7 @@ import numpy as np
 from ..._support.types import Array
 from . import _survey_kernels
 from ._kernels import LANES
-from .window_index import WindowIndex
+from .window_index import LeafMasses, WindowIndex
 
 # numba's functions have no types that a checker could read.
 draw_all: Callable[..., bool] = _survey_kernels.draw_all
@@ -23,6 +23,7 @@ EVENLY = 0.2
 
 def survey(
     index: WindowIndex,
+    masses: LeafMasses,
     windows: Array,
     projected: tuple[Array, Array, Array],
     sigma: float,
@@ -32,13 +33,13 @@ def survey(
 ) -> Array:
     """For each of the `windows` mean and variance by channel, lowest energy, sum (W / sum W)^2 of leaves.
 
-    `projected` is what `index.project` tells of the windows, `share` that of the leaves that are drawn, with a seed for
-    each window, and `most` the number of windows of the images that are compared themselves.
+    `masses` are those at `sigma`, `projected` is what `index.project` tells of the windows, `share` that of the leaves
+    that are drawn, with a seed for each window, `most` the number of windows of the images compared themselves.
     """
     points, constants, lefts = projected
     q, sums_of = len(windows), 1 + index.channels
     known, drawn = np.zeros((q, sums_of)), np.zeros((q, sums_of))
-    visits, *visiting = _drawn(index, index.log_masses(points, lefts, sigma), share, seeds, known, drawn)
+    visits, *visiting = _drawn(index, masses(points, lefts), share, seeds, known, drawn)
     largest = -(-int(index.counts.max()) // LANES) * LANES
     rows = -(-points.shape[1] // _survey_kernels.ROWS) * _survey_kernels.ROWS
     codes = np.zeros((rows, largest), np.float32), np.empty(largest, np.float32), np.empty(largest, np.float32)

@@ -109,16 +109,27 @@ class WindowIndex:
         """Number of directions that the components leave."""
         return self.channels * self.size**2 - self.basis.shape[1]
 
-    def log_masses(self, points: Array, left: Array, sigma: float) -> Array:
-        """Modelled log sum of the weights in each leaf (queries, leaves), for windows projected."""
+    def masses(self, sigma: float) -> LeafMasses:
+        """The model of the sums of the weights in all leaves at one noise level."""
         wide, rest = sigma**2 + self.variance, sigma**2 + self.rest
         offset = np.log(np.maximum(self.counts, 1)) - 0.5 * np.log(wide / sigma**2).sum(1)
         offset -= 0.5 * self.others * np.log(rest / sigma**2) + 0.5 * (self.mean**2 / wide).sum(1)
-        parts = np.concatenate([-0.5 * points**2, points, -0.5 * left[:, None] ** 2], 1)
+        offset[self.counts == 0] = -np.inf
         factors = np.concatenate([1 / wide, self.mean / wide, 1 / rest[:, None]], 1)
-        found = parts.astype(np.float32) @ factors.T.astype(np.float32) + offset.astype(np.float32)
-        found[:, self.counts == 0] = -np.inf
-        return found
+        return LeafMasses(factors.T.astype(np.float32), offset.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class LeafMasses:
+    """Modelled log sums of the weights in the leaves: linear in what a window's projections give."""
+
+    factors: Array
+    offset: Array
+
+    def __call__(self, points: Array, left: Array) -> Array:
+        """(queries, leaves), for windows projected."""
+        parts = np.concatenate([-0.5 * points**2, points, -0.5 * left[:, None] ** 2], 1)
+        return parts.astype(np.float32) @ self.factors + self.offset
 
 
 def window_index(data: torch.Tensor, size: int, circular: bool, seed: int) -> WindowIndex:
