@@ -44,8 +44,7 @@ def probe(work: Callable[[int], object], most: int, seconds: float = 1.0, *, res
 
     Where one item takes longer than that, all its time counts as its own. A work that `rests` on something large made
     anew in each call, a fit, say, is timed at 1 and 8 items then, and what both have in common is fixed. As long as
-    four times the items take at most twice the time, their share hides in the noise of the clock: up to half of `most`
-    they are timed too.
+    four times the items take at most twice the time, their share hides in the noise of the clock: they are timed too.
 
     >>> pace = probe(lambda n: time.sleep(0.004 * n), most=64, seconds=0.1)
     >>> pace(64) > 0.05, pace.n <= 64
@@ -62,7 +61,7 @@ def probe(work: Callable[[int], object], most: int, seconds: float = 1.0, *, res
         spent += timings[-1][1]
     if rests and timings[-1][0] < min(APART, most):
         timings = [timings[0], (min(APART, most), _timed(work, min(APART, most)))]
-        while (n := FURTHER * timings[-1][0]) <= most // 2 and _line(timings, n) <= 2 * timings[-1][1]:
+        while (n := FURTHER * timings[-1][0]) <= most and _line(timings, n) <= 2 * timings[-1][1]:
             timings[1] = (n, _timed(work, n))
     (n, last) = timings[-1]
     each = last / n

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..._support.cost import Pace, Part, Plan, duration, peak, probe
+from ..._support.cost import APART, Pace, Part, Plan, duration, peak, probe
 from ...errors import ArgumentError
 from ...learned.data.images import ImageData
 from ...learned.networks import NetworkDenoiser
@@ -177,7 +177,8 @@ def measured_cost(data: ImageData, plan: RegimePlan) -> RegimeCost:
         return work
 
     ends = dict.fromkeys((plan.sizes[0], plan.sizes[-1]))
-    with_cell = {size: probe(of_optima(size), plan.n_images, rests=True) for size in ends}
+    most = max(min(APART, plan.n_images), plan.n_images // 2)  # half of the images tells what one of them takes
+    with_cell = {size: probe(of_optima(size), most, rests=True) for size in ends}
     for width in plan.widths:
         known = sorted(grounds)
         cell[width] = probe(lambda n, w=width: measure(networks[w], grounds[n], None), known[-1], rests=True)

@@ -248,7 +248,7 @@ def test_a_probe_of_what_rests_on_a_large_part_tells_it_from_the_items(monkeypat
 
     monkeypatch.setattr(cost.time, "perf_counter", lambda: clock[0])
     pace = probe(takes(0.5, 0.001), most=128, seconds=0.1, rests=True)
-    assert asked == [1, 8, 32] and pace.fixed == pytest.approx(0.5) and pace(256) == pytest.approx(0.756)
+    assert asked == [1, 8, 32, 128] and pace.fixed == pytest.approx(0.5) and pace(256) == pytest.approx(0.756)
     assert probe(takes(0.5, 0.06), most=128, seconds=0.1, rests=True).n == 8  # the items show: enough
     assert probe(takes(0.5, 0.001), most=128, seconds=0.1)(128) > 60  # the control: one item alone says nothing of that
     probe(takes(0.0, 0.0), most=4, seconds=0.1, rests=True)
