@@ -11,6 +11,7 @@ are copies, and where two networks of different images agree better than with th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from .._findings import Findings
@@ -46,7 +47,7 @@ def findings(dataset: xr.Dataset) -> Findings:
 
     def crossover(name: str) -> str:
         value, error = (float(one.sel(criterion=name)) for one in (at.crossover, at.crossover_stderr))
-        return f"from n = {show(value, error)}" if value == value else "(no crossover within these sizes)"
+        return "(no crossover within these sizes)" if math.isnan(value) else f"from n = {show(value, error)}"
 
     few, many = at.isel(n_train=0), at.isel(n_train=-1)
     share = float((few.closest.sel(inputs="training") == "empirical").mean())

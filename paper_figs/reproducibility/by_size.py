@@ -92,6 +92,7 @@ def findings(dataset: xr.Dataset) -> Findings:
 
     last = int((widest.overlap == 0).sum()) - 1
     ratio = float((widest.generalisation_distance / widest.held_out_generalisation_distance).isel(n_train=last))
+    few, many = int(widest.n_train[0]), int(widest.n_train[last])
     side = "farther from" if ratio > 1 else "nearer to"
     return Findings(
         "same images: high, a dip, high; disjoint images: low, then high; memorising networks draw the empirical "
@@ -99,9 +100,9 @@ def findings(dataset: xr.Dataset) -> Findings:
         f"width {int(widest.width)}, same images: RP {course('rp_same')}, MAE score {course('mae_same')}; at n = "
         f"{int(widest.n_train[last])}, disjoint: cosine {told('cosine_disjoint', last)} with each other, "
         f"{told('cosine_to_optimum', last, theory='empirical')} with the own empirical optimum",
-        f"{_dip(widest)}; RP to the empirical optimum is {told('rp_to_optimum', 0, theory='empirical')} at the "
-        f"smallest and {told('rp_to_optimum', last, theory='empirical')} at that size, where samples are {side} "
-        f"training images than held-out images are (ratio of GL {ratio:.2f})",
+        f"{_dip(widest)}; RP to the empirical optimum is {told('rp_to_optimum', 0, theory='empirical')} at n = "
+        f"{few} and {told('rp_to_optimum', last, theory='empirical')} at {many}, "
+        f"where samples are {side} training images than held-out images are (ratio of GL {ratio:.2f})",
     )
 
 

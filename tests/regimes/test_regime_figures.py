@@ -113,3 +113,19 @@ def test_early_stopping_passes_near_the_gaussian_optimum():
     best = few.isel(step=int(few.rmse.argmin("step")))
     assert float(best.step) < 2000 and _pull(_at(few.isel(step=-1), "rmse"), _at(best, "rmse")) > 3
     assert int(many.rmse.argmin("step")) == many.sizes["step"] - 1  # the control: many images leave it nowhere
+
+
+def test_words_follow_the_numbers_of_a_result():
+    from idealscore.paper_figs.networks import regime_map
+    from idealscore.paper_figs.reproducibility import by_size
+
+    found = saved("reproducibility_by_size")
+    assert "dips by" in by_size.findings(found).disagreement
+    rising = found.assign(rp_same=found.rp_same * 0 + found.n_train / 1400)
+    assert "does not dip" in by_size.findings(rising).disagreement
+    near = found.assign(generalisation_distance=found.held_out_generalisation_distance * 0.5)
+    told = [by_size.findings(one).disagreement for one in (found, near)]
+    assert "farther from training" in told[0] and "nearer to training" in told[1]
+    found = saved("regime_map")
+    assert "no crossover" not in regime_map.findings(found).measured
+    assert "no crossover" in regime_map.findings(found.assign(crossover=found.crossover * np.nan)).measured
