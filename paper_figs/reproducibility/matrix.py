@@ -94,7 +94,7 @@ def plot_agreement_matrix(ax: Axes, result: xr.Dataset, measure: str) -> None:
     values = np.where(np.tri(len(names), k=-1), result[f"{measure}_chance"], result[measure])
     ax.imshow(values, vmin=0, vmax=1, cmap=SEQUENTIAL)
     for (i, j), value in np.ndenumerate(values):
-        text, shade = f"{value:.2f}".replace("0.", "."), "black" if value > 0.6 else "white"
+        text, shade = f"{value:z.2f}".replace("0.", "."), "black" if value > 0.6 else "white"
         ax.text(j, i, text, ha="center", va="center", fontsize=5, color=shade)
     ax.set_xticks(range(len(names)), names, rotation=90)
     ax.set_yticks(range(len(names)), names)
