@@ -34,6 +34,7 @@ SETTINGS = {
     "last-bits": (1, None, None, None, ("last bits 1",)),
 }
 NEEDS = {"Haswell": "avx2", "Zen": "avx2", "SkylakeX": "avx512f"}
+STARTS_ANOTHER = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', 'import pytest']).returncode)"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -82,7 +83,7 @@ def command(name: str, options: Iterable[str], scratch: Path) -> tuple[list[str]
             run.append(f"--last-bits={one.split()[-1]}")
         elif one == "nobody" and os.geteuid() == 0:
             as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-            if subprocess.run([*as_nobody, sys.executable, "-c", ""], capture_output=True).returncode:
+            if subprocess.run([*as_nobody, sys.executable, "-c", STARTS_ANOTHER], capture_output=True).returncode:
                 print(f"== {name}: as this user, since no other one may run {os.path.realpath(sys.executable)}")
                 continue
             os.chown(scratch, NOBODY, NOBODY)
