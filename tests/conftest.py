@@ -1,7 +1,7 @@
 """Shared settings: derandomised property tests, slow tests on request, one torch thread per worker.
 
 The suite leaves out the slow tests and, to `--rest`, of a test marked `sampled` the cases outside its share, and the
-tests of rest.txt, which take more than a second and have quicker ones next to them.
+tests of rest.txt, which take about a second or more and have quicker ones next to them.
 --last-bits SEED runs each test as on another processor (last_bits.py).
 """
 
