@@ -30,7 +30,7 @@ from idealscore.compare import (
 )
 from idealscore.compare import plot as plots
 from idealscore.compare.comparison import optima
-from idealscore.compare.plot._axes import covered
+from idealscore.compare.plot._axes import covered, plain_ticks
 from idealscore.errors import ArgumentError, UnknownNameError
 from idealscore.learned import data
 from idealscore.paper_figs import catalogue
@@ -294,3 +294,28 @@ def test_what_is_no_axes_and_no_noise_level_is_refused(regimes):
         plot_test_train_gap(regimes, sigma=math.nan)
     with pytest.raises(ArgumentError, match="sigma"):
         plot_regime_map(regimes, sigma=math.nan, along="step")
+
+
+def test_a_short_logarithmic_axis_has_plain_ticks_and_others_keep_theirs():
+    def labels(low, high, own=None):
+        axes = plt.subplots()[1]
+        axes.set(xscale="log", xlim=(low, high))
+        if own:
+            axes.set_xticks(own, map(str, own))
+        plain_ticks(axes)
+        axes.figure.draw_without_rendering()
+        shown = [tick.label1.get_text() for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        return shown, [text.get_text() for text in axes.xaxis.get_minorticklabels() if text.get_text()]
+
+    assert labels(0.19, 5.2) == (["0.2", "0.5", "1", "2", "5"], [])
+    assert all("10^" in text for text in labels(0.01, 10.0)[0])  # the control: there matplotlib's own are good
+    assert labels(3, 40, own=[4, 32])[0] == ["4", "32"]
+
+
+def test_where_nothing_crosses_the_panel_says_so():
+    found = catalogue.saved("regime_map")
+    texts = [
+        [text.get_text() for text in plots.plot_crossovers(one).texts]
+        for one in (found, found.assign(crossover=found.crossover * np.nan))
+    ]
+    assert texts == [[], ["none within\nthese sizes"]]
