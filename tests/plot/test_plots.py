@@ -298,12 +298,12 @@ def test_what_is_no_axes_and_no_noise_level_is_refused(regimes):
 
 def test_a_short_logarithmic_axis_has_plain_ticks_and_others_keep_theirs():
     def labels(low, high, own=None):
-        axes = plt.subplots()[1]
+        figure, axes = plt.subplots()
         axes.set(xscale="log", xlim=(low, high))
         if own:
-            axes.set_xticks(own, map(str, own))
+            axes.set_xticks(own, [str(one) for one in own])
         plain_ticks(axes)
-        axes.figure.draw_without_rendering()
+        figure.draw_without_rendering()
         shown = [tick.label1.get_text() for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
         return shown, [text.get_text() for text in axes.xaxis.get_minorticklabels() if text.get_text()]
 
