@@ -26,6 +26,7 @@ from .hierarchy import ReverseSampler as ReverseSampler
 from .hierarchy import exact_predictor as exact_predictor
 from .hierarchy import level_profile as level_profile
 from .hierarchy import valid_fraction as valid_fraction
+from .inverse_problems import EmpiricalPosterior as EmpiricalPosterior
 from .inverse_problems import GuidedDenoiser as GuidedDenoiser
 from .inverse_problems import blurring as blurring
 from .inverse_problems import inpainting as inpainting

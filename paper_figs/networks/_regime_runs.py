@@ -1,7 +1,11 @@
-"""The one set of training runs that the figures on memorisation and generalisation share."""
+"""The one set of training runs that the figures on memorisation and generalisation share.
+
+On a user's own images the largest training set is all of them but those held out.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
 
 SMALL: dict[str, Any] = {}
 MEDIUM: dict[str, Any] = {
-    "sizes": (64, 1024, 16384), "widths": (32, 128, 512), "repeats": 1, "held_out": 1000, "steps": 4000,
+    "sizes": (64, 256, 1024, 4096, 16384), "widths": (32, 128, 512), "repeats": 1, "held_out": 1000, "steps": 4000,
     "theories": ("empirical", "gaussian"), "levels": 5, "sigma_min": 0.2, "sigma_max": 5.0, "n_pairs": 50,
     "n_images": 128, "n_samples": 64, "snapshots": 12, "first_step": 50,
 }  # fmt: skip
@@ -43,11 +47,17 @@ def prepared(scale: str, seed: int) -> tuple[ImageData, RegimePlan, Path]:
     from .._digit_networks import OWN_IMAGES, own_images
 
     plan = RegimePlan(**PLANS[check.choice("scale", scale, PLANS)], seed=seed)
-    data = own_images() if scale == OWN_IMAGES else load(SOURCES[scale])
+    if scale != OWN_IMAGES:
+        return load(SOURCES[scale]), plan, run_folder(scale, seed)
+    data = own_images()
+    plan = up_to(len(plan.pool(data)[0]), plan)
     folder = run_folder(scale, seed)
-    if scale == OWN_IMAGES:
-        folder = folder.with_name(f"{folder.name}-{data.fingerprint[:12]}")
-    return data, plan, folder
+    return data, plan, folder.with_name(f"{folder.name}-{data.fingerprint[:12]}")
+
+
+def up_to(most: int, plan: RegimePlan) -> RegimePlan:
+    """The same plan with the sizes that so many images have, and all of them."""
+    return replace(plan, sizes=(*(size for size in plan.sizes if size < most), most))
 
 
 def regimes(scale: str, seed: int) -> xr.Dataset:

@@ -109,12 +109,15 @@ def findings(dataset: xr.Dataset) -> Findings:
         return f"{told(part.isel(n_train=least), name)} -> {told(part.isel(n_train=-1), name)}"
 
     small, large = int(at.n_train[least]), int(at.n_train[-1])
+    gain = float(at.linearity[-1] - at.linearity[least])
+    error = float((at.linearity_stderr[least] ** 2 + at.linearity_stderr[-1] ** 2) ** 0.5)
+    course = "linearity rises with the images" if gain > 2 * error else "linearity does not rise with the images"
     nulls = [
         f"{name} {rise('optimum_linearity', at.sel(theory=name))}" for name in at.theory.values if name != "gaussian"
     ]
     return Findings(
         "an affine denoiser has 1; generalising networks are more linear than memorising ones",
         f"width {int(at.width)}, sigma = {float(at.sigma):.2g}, n = {small} -> {large}: {rise('linearity', at)}",
-        f"the optima of the same sets: {'; '.join(nulls)}; at n = {int(at.n_train[0])} networks "
+        f"{course}; the optima of the same sets: {'; '.join(nulls)}; at n = {int(at.n_train[0])} networks "
         f"are at {told(at.isel(n_train=0), 'linearity')}",
     )

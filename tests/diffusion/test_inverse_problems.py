@@ -6,7 +6,7 @@ import torch
 
 from idealscore.compare import controlled_reproducibility
 from idealscore.errors import ArgumentError, DenoiserContractError, ShapeError, UnknownNameError
-from idealscore.simulate import GuidedDenoiser, blurring, inpainting, measure, sample
+from idealscore.simulate import EmpiricalPosterior, GuidedDenoiser, blurring, inpainting, measure, sample
 from idealscore.simulate.diffusion import starting_noise
 from idealscore.simulate.inverse_problems._conjugate_gradients import conjugate_gradients
 from idealscore.theory import EmpiricalDenoiser, GaussianDenoiser, MixtureDenoiser, karras_sigmas, with_condition
@@ -224,3 +224,75 @@ def test_a_denoiser_that_is_no_optimum_does_not_blow_up(prior):
     plain = odd(x, 20.0)
     fit, before = ((averaging(d) - y).norm() for d in (found, plain))
     assert found.isfinite().all() and fit < 2 * before
+
+
+@pytest.fixture(scope="module")
+def few():
+    return torch.from_numpy(np.random.default_rng(5).standard_normal((30, *SHAPE)))
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("sigma", [0.05, 1.5, 8.0])
+def test_the_empirical_posterior_is_an_optimum_of_data_and_measurement(few, name, sigma):
+    """Measuring y with noise s is seeing (sigma / s) A x0 with noise sigma: one more part of the event."""
+    operator, noise = OPERATORS[name], 0.8
+    y = measure(operator, few[:6] + 0.3, noise)
+    x = few[4:10] + sigma * starting_noise(6, SHAPE, 1.0, seed=3)
+    scale = sigma / noise
+    joined = EmpiricalDenoiser(torch.cat([few.flatten(1), scale * operator(few).flatten(1)], 1))
+    expected = joined(torch.cat([x.flatten(1), scale * y.flatten(1)], 1), sigma)[:, :D].reshape(x.shape)
+    found = EmpiricalPosterior(few, operator, y, noise)(x, sigma)
+    torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
+    plain = EmpiricalDenoiser(few)(x, sigma)
+    assert sigma < 0.1 or (found - plain).abs().max() > 0.1  # negative control: the measurement counts
+
+
+def test_the_empirical_posterior_at_the_ends_of_the_noise(few):
+    """sigma = 0: the nearest datum, a tie by likelihood; sigma = inf: p(x_i | y); s -> inf: the plain optimum."""
+    operator = OPERATORS["averaging"]
+    y, x = operator(few[:5]), few[10:15]
+    tight = EmpiricalPosterior(few, operator, y, 1e-3)
+    torch.testing.assert_close(tight(x, 0.0), x)
+    torch.testing.assert_close(tight(x, 1e-160), x)
+    torch.testing.assert_close(tight(x, torch.inf), few[:5])
+    middle = (few[:1] + few[1:2]) / 2
+    torch.testing.assert_close(EmpiricalPosterior(few[:2], operator, y[0], 1e-3)(middle, 0.0), few[:1])
+    loose = EmpiricalPosterior(few, operator, y, 1e6)
+    torch.testing.assert_close(loose(x, 1.3), EmpiricalDenoiser(few)(x, 1.3), atol=1e-9, rtol=0)
+
+
+def test_the_empirical_posterior_of_many_points_is_that_of_each(few, monkeypatch):
+    y = measure(averaging, few[:6], 0.5)
+    x, levels = few[6:12] + 0.1, torch.linspace(0.1, 3, 6, dtype=torch.float64)
+    whole = EmpiricalPosterior(few, averaging, y, 0.5)(x, levels)
+    monkeypatch.setattr("idealscore.simulate.inverse_problems._empirical_posterior.NUMBERS", 64)
+    torch.testing.assert_close(EmpiricalPosterior(few, averaging, y, 0.5)(x, levels), whole, atol=1e-12, rtol=0)
+    for i in range(6):
+        one = EmpiricalPosterior(few, averaging, y[i], 0.5)(x[i : i + 1], levels[i])
+        torch.testing.assert_close(one, whole[i : i + 1], atol=1e-12, rtol=0)
+
+
+def test_guidance_around_the_empirical_optimum_comes_near_its_posterior_at_low_noise(few):
+    """One pass of a linearised posterior: exact where x singles out one datum, off where several compete."""
+    y = measure(averaging, few[:6], 0.8)
+    guided = GuidedDenoiser(EmpiricalDenoiser(few), averaging, y, 0.8)
+    exact = EmpiricalPosterior(few, averaging, y, 0.8)
+    noise = starting_noise(6, SHAPE, 1.0, seed=3)
+
+    def gap(sigma):
+        x = few[:6] + sigma * noise
+        return float((guided(x, sigma) - exact(x, sigma)).abs().max())
+
+    assert gap(0.1) < 1e-6 < 0.05 < gap(1.5)
+
+
+def test_an_empirical_posterior_refuses_what_does_not_fit(few):
+    y = averaging(few[:3])
+    with pytest.raises(ShapeError, match=r"^y: has shape"):
+        EmpiricalPosterior(few, averaging, y[:, :4], 0.1)
+    with pytest.raises(ArgumentError, match=r"^noise: "):
+        EmpiricalPosterior(few, averaging, y, 0.0)
+    with pytest.raises(ArgumentError, match=r"^operator: "):
+        EmpiricalPosterior(few, None, y, 0.1)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ShapeError, match=r"^x: is a batch of 4; pass 3 samples"):
+        EmpiricalPosterior(few, averaging, y, 0.1)(few[:4], 1.0)

@@ -129,3 +129,22 @@ def test_words_follow_the_numbers_of_a_result():
     found = saved("regime_map")
     assert "no crossover" not in regime_map.findings(found).measured
     assert "no crossover" in regime_map.findings(found.assign(crossover=found.crossover * np.nan)).measured
+
+
+def test_words_on_linearity_and_early_stopping_say_the_opposite_when_the_numbers_do():
+    from idealscore.paper_figs.networks import capacity_and_stopping, linearity_by_size
+
+    found = saved("linearity_by_size")
+    assert "linearity rises with" in linearity_by_size.findings(found).disagreement
+    falling = found.assign(linearity=found.linearity.isel(n_train=slice(None, None, -1)).variable)
+    assert "linearity does not rise" in linearity_by_size.findings(falling).disagreement
+
+    found = saved("capacity_and_stopping")
+    told = capacity_and_stopping.findings(found)
+    assert "the distance rises late at n = 64" in told.disagreement
+    backwards = found.assign(rmse=found.rmse * 0 + 1 / found.step)
+    assert "does not rise late at any size" in capacity_and_stopping.findings(backwards).disagreement
+    # the width that comes nearest is the one whose distance is least
+    for width in found.width.values:
+        nearer = found.assign(rmse=found.rmse.where(found.width != width, 1e-3 * found.rmse))
+        assert f"width {width} comes nearest" in capacity_and_stopping.findings(nearer).disagreement

@@ -93,3 +93,25 @@ def test_extensions_are_held_against_the_condition_alone():
     for case in ("given the class", "inpainting: hidden half", "deblurring"):
         one = networks.sel(case=case)
         assert one.cosine_other_noise > one.cosine_chance + 3 * one.cosine_chance_stderr
+
+
+def test_what_a_measurement_leaves_of_a_memorising_optimum():
+    """One training image fits the measurement whatever the noise; among unconditional draws noise decides."""
+    dataset = saved("reproducibility_extensions").sel(kind="empirical")
+    for case in ("inpainting: hidden half", "deblurring"):
+        one = dataset.sel(case=case)
+        assert float(one.cosine) == pytest.approx(float(one.cosine_other_noise), abs=3 * float(one.cosine_stderr))
+    free = dataset.sel(case="unconditional")
+    assert free.cosine - free.cosine_other_noise > 3 * free.cosine_stderr
+
+
+def test_words_on_extensions_name_the_condition_that_decides_most():
+    from idealscore.paper_figs.reproducibility import extensions
+
+    dataset = saved("reproducibility_extensions")
+    assert "most alike in deblurring" in extensions.findings(dataset).disagreement
+    other = dataset.assign(cosine_other_noise=-dataset.cosine_other_noise)
+    assert "most alike in deblurring" not in extensions.findings(other).disagreement
+    better = dataset.assign(cosine=dataset.cosine.where(dataset.case != "scratch on 80", -1))
+    told = [extensions.findings(one).disagreement.split(":")[0] for one in (dataset, better)]
+    assert told == ["fine-tuning adds nothing", "fine-tuning adds agreement"]
