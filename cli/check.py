@@ -43,7 +43,7 @@ class Command(DataOptions):
     points: int = 4
     """noisy points at which the local identities are measured"""
     samples: int | None = None
-    """draws of the averages (default: by the size of an image)"""
+    """draws of the averages (default: by the size of an image and of the network)"""
     identify: bool = False
     """find the conventions of a raw network f(z, time), named as module:function, by its denoising errors on --data"""
     identities: tuple[str, ...] = ()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
 from ..._support.cost import Part, Plan, peak, probe
-from ...compare.measures._network_identities import network_identities
+from ...compare.measures._network_identities import draws_of, network_identities
 from ...theory.identities import IDENTITIES
-from ...theory.identities._check import sample_count
 from ...theory.identities.averages import AVERAGE
 from .budget import afford, allowed, show_plan
 
@@ -23,7 +21,7 @@ def planned_levels(
     averages = [] if data is None else [name for name in names if name in of_draws]
     local = [name for name in names if name not in of_draws]
     shape = getattr(network, "shape", None) or (() if data is None else data.shape)
-    draws = sample_count(samples, math.prod(shape))
+    draws = draws_of(network, samples, shape, options["member"])
     middle = [levels[len(levels) // 2]]
 
     def work(chosen: list[str], n_points: int, n_samples: int) -> None:
@@ -34,7 +32,7 @@ def planned_levels(
     if local:
         paces.append(("at points", points, probe(lambda n: work(local, n + 1, 2), max(1, points - 1))))
     if averages:
-        paces.append(("averages", draws, probe(lambda n: work(averages, 2, n + 1), max(1, draws - 1))))
+        paces.append(("averages", draws, probe(lambda n: work(averages, 2, n + 1), max(1, draws - 1), rests=True)))
     each = sum(pace(n - 1) for _, n, pace in paces)
     spent = time.monotonic() - started
     count = afford(len(levels), 1, allowed(budget, spent), each, 0.0, "noise levels")

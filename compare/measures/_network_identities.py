@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -31,10 +32,12 @@ from ...learned.data.images import ImageData
 from ...learned.networks.ensemble import EnsembleDenoiser
 from ...theory.denoiser import Denoiser, with_condition
 from ...theory.identities import IDENTITIES, Finding, Report, check
+from ...theory.identities._check import FEWEST_SAMPLES, sample_count
 from ...theory.levels import known_range, within_known_range
 from ._handover.before_use import tried
 
 MARGIN = 1.06  # the contract is tried 5 % beyond the levels
+WORK = 2**29  # draws times parameters of a network by default, some minutes of two cores
 
 
 @partial(typed, says={"label": "condition"})
@@ -75,7 +78,8 @@ def network_identities(
     n_points : int, optional
         Points at which identities are checked, at least 2.
     n_samples : int, optional
-        Draws of the averages (default: that of `theory.identities.check`).
+        Draws of the averages (default: that of `theory.identities.check`, and of a network of more than some 250,000
+        parameters at most 2^29 over their number, but 24).
     identities : iterable of str, optional
         Their names (default: all).
     seed : int, optional
@@ -120,6 +124,7 @@ def network_identities(
     denoiser = _single(network, member)
     shape, device = _place(denoiser, data)
     levels = _known(denoiser, levels)
+    n_samples = draws_of(denoiser, n_samples, shape)
     images = None if data is None else _of_class(data, condition, shape).double()
     number = None if condition is None else class_of(denoiser, condition, data, "label")
     noise = normal_batch(seed, "identity-points-noise", range(n_points), shape, device=device)
@@ -166,6 +171,15 @@ def _records(measure: Callable[[], Iterable[Finding]]) -> list[Record]:
 def known_levels_of(network: Denoiser | torch.nn.Module, sigmas: Sequence[float], member: int = 0) -> Array:
     """Those of the noise levels that the network knows."""
     return _known(_single(network, member), check_argument.positive_sigmas("sigmas", list(sigmas)))
+
+
+def draws_of(network: Denoiser | torch.nn.Module, asked: int | None, shape: Sequence[int], member: int = 0) -> int:
+    """The number of draws of the averages: as asked for, else by the size of an image and of the network."""
+    one, draws = _single(network, member), sample_count(asked, math.prod(shape))
+    if asked is not None or not isinstance(one, torch.nn.Module):
+        return draws
+    parameters = sum(weight.numel() for weight in one.parameters())
+    return max(FEWEST_SAMPLES, min(draws, WORK // max(1, parameters)))
 
 
 def _single(network: Denoiser | torch.nn.Module, member: int) -> Denoiser:

@@ -131,7 +131,44 @@ def test_a_stopped_check_keeps_the_levels_that_are_done_and_says_which_are_left(
     assert main([*command, "--budget", "0.0001s"]) == 2
     assert "budget: leaves" in capsys.readouterr().err
     monkeypatch.setattr("idealscore.cli._plans.check.allowed", lambda *_: 2.5)
-    monkeypatch.setattr("idealscore.cli._plans.check.probe", lambda *_: Pace(0.0, 1.0, 0.0))
+    monkeypatch.setattr("idealscore.cli._plans.check.probe", lambda *_, **__: Pace(0.0, 1.0, 0.0))
     assert main(command) == 0
     assert "2 of 3 noise levels, to keep the budget" in capsys.readouterr().err
     assert _results.load(out).sigma.values.tolist() == [0.5, 2.0]
+
+
+def test_a_large_network_is_averaged_over_fewer_draws_by_default(monkeypatch):
+    """So that the defaults take minutes; what is asked for is done."""
+    small, large = (MLPDenoiser((1, 8, 8), width=width, depth=2) for width in (8, 700))
+    draws_of = _network_identities.draws_of
+    count = sum(weight.numel() for weight in large.parameters())
+    assert draws_of(small, None, (1, 8, 8)) == 2048 and draws_of(lambda x, sigma: x, None, (1, 8, 8)) == 2048
+    assert draws_of(large, None, (1, 8, 8)) == _network_identities.WORK // count < 300
+    assert draws_of(large, 2048, (1, 8, 8)) == 2048
+    several = EnsembleDenoiser([large, large])
+    assert draws_of(several, None, (1, 8, 8), 1) == draws_of(large, None, (1, 8, 8))
+    monkeypatch.setattr(_network_identities, "WORK", 1)
+    assert draws_of(large, None, (1, 8, 8)) == 24
+
+    seen = []
+    real = _network_identities.check
+    monkeypatch.setattr(
+        _network_identities,
+        "check",
+        lambda *given, n_samples, **options: seen.append(n_samples) or real(*given, n_samples=n_samples, **options),
+    )
+    network_identities(small, data.load("digits"), [1.0], identities=["mean"])
+    assert seen == [24]
+
+
+def test_the_plan_counts_what_the_draws_have_in_common_once(run, monkeypatch):
+    """A network that is slow to begin with is not said to be slow for each draw."""
+    from idealscore._support import cost
+    from idealscore.cli._plans import check as plans
+
+    shown = []
+    monkeypatch.setattr(cost, "_timed", lambda work, n: 1.2 + 0.002 * n)
+    monkeypatch.setattr(plans, "show_plan", lambda plan, spent: shown.append(plan))
+    options = {"condition": None, "member": 0, "identities": ["mean"], "seed": 0}
+    plans.planned_levels(checkpoint.load(run), data.load("digits"), [1.0, 2.0], 4, 1000, options, "", 0.0)
+    assert shown[0].seconds == pytest.approx(2 * (1.2 + 0.002 * 999))  # not 2 * 1000 * 1.2
