@@ -1,4 +1,4 @@
-"""Learning dynamics in closed form: linear denoisers mode by mode, finite data, the swing-by model."""
+"""Learning in closed form: linear denoisers mode by mode, finite data, the swing-by model, narrow networks."""
 
 import lazy_loader
 
