@@ -281,6 +281,12 @@ def _planned(
         plan, budget = smaller, ""
     if announce is None and not budget:
         return plan, None
+    if announce is not None and (narrow := plan.narrow(data)):
+        widths = ", ".join(map(str, narrow))
+        announce(
+            f"note: perceptrons of width {widths} see {data.images[0].numel()} pixels through fewer units and cannot "
+            "copy images, however long they are trained (theory.learning.bottleneck_error)"
+        )
     cost = measured_cost(data, plan)
     if budget:
         left = read_duration("budget", budget) - (time.monotonic() - started)

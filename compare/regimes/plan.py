@@ -145,6 +145,22 @@ class RegimePlan:
         """The snapshots that are measured."""
         return [step for step in self.recipe(0).snapshot_steps() if step >= self.first_step]
 
+    def narrow(self, data: ImageData) -> list[int]:
+        """The widths of perceptrons with fewer units than the images have pixels, which cannot memorise them.
+
+        Parameters
+        ----------
+        data : ImageData
+            The images of the map.
+
+        Returns
+        -------
+        list of int
+            Such widths, none where the networks are no perceptrons.
+        """
+        dim = data.images[0].numel()
+        return [width for width in self.widths if self.network == "mlp" and width < dim]
+
     def recipe(self, repeat: int) -> TrainConfig:
         """How the networks of a repeat are trained.
 

@@ -1,6 +1,7 @@
 """`regimes`: the plan before the work, a budget, and Ctrl-C in the middle."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from idealscore.compare.regimes import _regime_map, work
 from idealscore.compare.regimes.cost import RegimeCost, smaller
 from idealscore.compare.regimes.plan import RegimePlan
 from idealscore.errors import ArgumentError
+from idealscore.learned.data import load
 
 PLAN = RegimePlan(sizes=(10, 20, 30), widths=(4, 8), steps=100, snapshots=3, first_step=10, repeats=2)
 COST = RegimeCost(
@@ -71,3 +73,18 @@ def test_a_stopped_map_with_a_budget_goes_on_as_it_was_settled(tmp_path, capsys,
     assert json.loads((tmp_path / "regimes.json").read_text())["plan"]["repeats"] == 1
     assert main([*TINY, "--budget", "50s", "--out", str(tmp_path / "other")]) == 2
     assert "budget: leaves" in capsys.readouterr().err
+
+
+def test_widths_below_the_number_of_pixels_are_said_not_to_memorise(tmp_path, monkeypatch):
+    digits = load("digits")
+    assert RegimePlan(widths=(24, 64, 128)).narrow(digits) == [24]
+    assert RegimePlan(widths=(24, 64, 128), network="unet").narrow(digits) == []
+    monkeypatch.setattr(_regime_map, "measured_cost", lambda *_: COST)
+    told = []
+    asked = PLAN, digits, tmp_path, 1, ""
+    _regime_map._planned(*asked, told.append, 0.0)
+    assert f"of width {', '.join(map(str, PLAN.narrow(digits)))} see 64 pixels" in told[0] and "plan: " in told[1]
+    cost = replace(COST, step=dict.fromkeys((64, 128), 0.01), cell=dict.fromkeys((64, 128), COST.cell[4]))
+    monkeypatch.setattr(_regime_map, "measured_cost", lambda *_: cost)
+    _regime_map._planned(replace(PLAN, widths=(64, 128)), *asked[1:], told.append, 0.0)
+    assert len(told) == 3 and "plan: " in told[2]
