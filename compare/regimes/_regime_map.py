@@ -284,8 +284,8 @@ def _planned(
     if announce is not None and (narrow := plan.narrow(data)):
         widths = ", ".join(map(str, narrow))
         announce(
-            f"note: perceptrons of width {widths} see {data.images[0].numel()} pixels through fewer units and cannot "
-            "copy images, however long they are trained (theory.learning.bottleneck_error)"
+            f"note: perceptrons of width {widths} see {data.images[0].numel()} pixels through fewer units: they keep "
+            "some noise however long they are trained, and copy no image exactly (theory.learning.bottleneck_error)"
         )
     cost = measured_cost(data, plan)
     if budget:

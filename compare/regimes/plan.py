@@ -146,7 +146,7 @@ class RegimePlan:
         return [step for step in self.recipe(0).snapshot_steps() if step >= self.first_step]
 
     def narrow(self, data: ImageData) -> list[int]:
-        """The widths of perceptrons with fewer units than the images have pixels, which cannot memorise them.
+        """The widths of perceptrons with fewer units than the images have pixels, which copy none exactly.
 
         Parameters
         ----------

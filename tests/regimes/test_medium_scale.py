@@ -124,10 +124,11 @@ def test_the_regime_map_is_that_of_the_users_images(own_images, monkeypatch):
         "n_samples": 4, "snapshots": 2, "first_step": 2,
     }  # fmt: skip
     monkeypatch.setitem(_regime_runs.PLANS, "medium", quick)
+    n = len(_digit_networks.own_images()) - 20  # all but those held out
     for name in catalogue.SHARED_RUNS:
         module = catalogue.figure_module(name)
         result = module.compute("medium", seed=0)
-        assert result.n_train.values.tolist() == [8, 32]
+        assert result.n_train.values.tolist() == [8, 32, n]
         assert module.findings(result).measured
         plt.close(module.draw(result))
     (folder,) = (own_images / "cache" / "idealscore").glob("regimes-medium-seed0-*")
