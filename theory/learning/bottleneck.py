@@ -13,7 +13,8 @@ def bottleneck_error(width: int, dim: int, sigma: ArrayLike, sigma_data: float) 
     r"""The least error at a training point of a denoiser that sees its input through `width` linear units.
 
     A perceptron D = c_skip x + c_out F(W x) with the skip c_skip = sigma_d^2 / (sigma^2 + sigma_d^2) of [@Karras2022]
-    and a first layer W of `width` rows has at x = y + sigma n, by Stein's lemma and the theorem of Eckart and Young,
+    and a first layer W of `width` rows has at x = y + sigma n, by Stein's lemma, and since W does not see dim - width
+    directions,
 
         E|D - y|^2 >= |E[(D - y) n^T]|^2 = sigma^2 |c_skip I + c_out E[F'] W|^2 >= sigma^2 c_skip^2 (dim - width)
 
