@@ -18,6 +18,10 @@ MEANINGS = {
     "copies": "most samples are not copies",
     "agreement": "networks on two sets agree better than a network and its empirical optimum",
 }
+OPPOSITES = {
+    "copies": "half of the samples or more are copies",
+    "agreement": "a network agrees with its empirical optimum at least as well as networks on two sets do",
+}
 
 
 def shown_levels(result: xr.Dataset) -> np.ndarray:
@@ -62,10 +66,13 @@ def crossover_lines(result: xr.Dataset) -> list[str]:
         for criterion in result.criterion.values:
             at = last.sel(width=width)
             found = at[["crossover", "crossover_stderr"]].sel(criterion=criterion)
-            where = f"from n = {shown(found, 'crossover')} on"
+            where = f"{MEANINGS[str(criterion)]} from n = {shown(found, 'crossover')} on"
             if np.isnan(float(found.crossover)):
-                where = "at every size measured" if _met(at.isel(n_train=-1), str(criterion)) else "at no size measured"
-            made.append(f"width {width}: {MEANINGS[str(criterion)]} {where}")
+                met = [int(n) for n in at.n_train.values if _met(at.sel(n_train=n), str(criterion))]
+                every = len(met) in (0, at.sizes["n_train"])
+                place = "at every size measured" if every else f"only at n = {', '.join(map(str, met))}"
+                where = f"{(MEANINGS if met else OPPOSITES)[str(criterion)]} {place}"
+            made.append(f"width {width}: {where}")
     return made
 
 

@@ -203,6 +203,17 @@ def test_the_table_and_the_figure_show_the_map(made):
     _, result = made
     assert [row["n"] for row in rows(result)] == ["4", "30"]
     assert "RP two sets" in table(result) and "at every size measured" in table(result)
+    for copies, told in (
+        ([0.9, 0.8], "half of the samples or more are copies at every size measured"),
+        ([0.1, 0.2], "most samples are not copies at every size measured"),
+        ([0.1, 0.9], "most samples are not copies only at n = 4"),
+    ):
+        other = result.assign(
+            memorised=xr.zeros_like(result.memorised)
+            + xr.DataArray(copies, dims="n_train", coords={"n_train": [4, 30]}),
+            crossover=result.crossover * np.nan,
+        )
+        assert told in table(other)
     assert "extrapolate" not in table(result)
     narrow = result.assign_attrs(trained_on=(0.1, 5.0))
     assert "outside of the trained range 0.1 ... 5" in table(narrow) and "from 0.02 to 20" in table(narrow)
