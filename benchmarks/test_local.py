@@ -134,8 +134,8 @@ def test_same_location_of_cifar(size):
 @pytest.mark.parametrize(("size", "sigma"), [(3, 0.05), (5, 0.2), (5, 0.5), (9, 1.0), (9, 5.0)])
 def test_all_locations_of_cifar(size, sigma):
     """The sampled optimum at a tolerance of 1 %, next to the exact one, on test images; the index is timed apart."""
-    data, noised = cifar(2)
-    train, x = data[2:], noised(sigma)
+    data, noised = cifar(3)
+    train, x = data[3:], noised(sigma)
     sampled = LocalDenoiser(train, size, tolerance=0.01)
     first = seconds(lambda: sampled(x[:1], sigma))
     start = time.perf_counter()

@@ -29,9 +29,9 @@ def small(monkeypatch):
     """Everything is worth a sample, and samples are small: a fifth of 256 leaves, each of some thirty windows."""
     monkeypatch.setattr(sampled, "AFFORDABLE", 0)
     monkeypatch.setattr(sampled, "READING", 0)
-    monkeypatch.setattr(sampled, "SHARES", (0.2,))
-    monkeypatch.setattr(sampled, "SHARE_AGAIN", 1.0)
-    monkeypatch.setattr(sampled, "MEASURED", 16)
+    monkeypatch.setattr(sampled, "SHARES", (0.2, 0.2))
+    monkeypatch.setattr(sampled, "DEEPER", 5)
+    monkeypatch.setattr(sampled, "FEWEST", 16)
     monkeypatch.setattr(sampled, "COMPARED", 32)
     monkeypatch.setattr(window_index, "LEAF", 32)
 
@@ -71,7 +71,7 @@ def test_at_the_border_nothing_is_sampled(small):
 
 def test_with_all_leaves_read_the_result_is_exact(small, monkeypatch):
     data = smooth(60)
-    monkeypatch.setattr(sampled, "SHARES", (1.0,))
+    monkeypatch.setattr(sampled, "SHARES", (1.0, 1.0))
     monkeypatch.setattr(sampled, "COMPARED", 10**4)
     monkeypatch.setattr(sampled, "COMPARED_AGAIN", 10**4)
     x, sigma = noisy(data[:2], 0.4), torch.tensor([0.4, 2.0], dtype=F64)
@@ -170,6 +170,45 @@ def test_data_smaller_than_an_index_needs(small, n, side):
     exact = LocalDenoiser(data, 3)(noisy(data[:1], 0.5), 0.5)
     gap = (found.mean - exact).norm()
     assert bool(found.mean.isfinite().all()) and gap <= 1e-6 + 3 * found.stderr.norm()
+
+
+@pytest.mark.parametrize(("tolerance", "flat", "share"), [(0.9, 1, 0.05), (1e-3, 1, 0.2), (0.9, 1e-6, 0.2)])
+def test_few_leaves_are_read_where_the_tolerance_lets_them_and_none_matters_by_itself(
+    small, monkeypatch, tolerance, flat, share
+):
+    data, shares = smooth(150), []
+    monkeypatch.setattr(sampled, "SHARES", (0.05, 0.2))
+    monkeypatch.setattr(sampled, "FLAT", flat)
+
+    def spy(*arguments):
+        shares.append((len(arguments[2]), arguments[5]))
+        return survey(*arguments)
+
+    survey = sampled.survey
+    monkeypatch.setattr(sampled, "survey", spy)
+    LocalDenoiser(data, 5, tolerance=tolerance)(noisy(smooth(1, seed=7), 1.0), 1.0)
+    windows = sum(n for n, _ in shares if n > 8)
+    assert windows >= 49 and {part for n, part in shares if n > 16} == {share}
+
+
+def test_windows_read_again_tell_the_error_of_the_others():
+    """In the mean over samples, whatever the errors; even chances for errors of one size, 1 for the largest of them."""
+    generator = np.random.default_rng(0)
+    errors = generator.standard_t(3, 300) ** 2
+    guess = np.sqrt(errors) * generator.lognormal(0, 1, 300)
+    chances = sampled._chances(guess, 50)
+    assert chances.sum() == pytest.approx(50) and chances.min() >= 50 / 600 and chances.max() == 1
+    told, true = [], []
+    for _ in range(4000):
+        drawn = generator.random(300) < chances
+        told.append(((1 - chances) / chances * errors)[drawn].sum())
+        true.append(errors[~drawn].sum())
+        scale = sampled._scale(errors[drawn], chances[drawn], guess[~drawn])
+        assert scale * guess[~drawn].sum() >= told[-1]
+    gap = np.subtract(told, true)
+    assert abs(gap.mean()) < 6 * gap.std() / math.sqrt(len(gap)) < 0.1 * np.mean(true)
+    np.testing.assert_allclose(sampled._chances(np.zeros(40), 10), 0.25, rtol=0.3)
+    np.testing.assert_array_equal(sampled._chances(np.zeros(4), 10), 1)
 
 
 def test_bad_tolerances_are_refused():

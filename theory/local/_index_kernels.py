@@ -7,6 +7,9 @@ import numpy as np
 from numba import njit
 
 OPTIONS = dict(cache=True, nogil=True, error_model="numpy")
+LARGEST = 1024
+"""Windows of a leaf at most."""
+
 SUMS = {"reassoc", "contract", "nsz", "arcp", "nnan"}
 
 

@@ -8,17 +8,19 @@ and Thompson). With W the sum of the weights in a leaf and V their mean centre,
 
     D = sum W V / pi / sum W / pi,      Var D = sum (1 - pi) / pi^2 (W (V - D))^2 / (sum W / pi)^2.
 
-A variance knows nothing of leaves that were not read. So the error is measured: of the windows q of an image m are
-drawn again, with probabilities p that grow with their variance, and for these many more leaves are read. From their
-errors follows that of the image, whatever the weights are like,
+A variance knows nothing of leaves that were not read, nor of what the codes of their windows leave out. So the error is
+measured: some windows q of an image are read again, with probabilities p that grow with their standard errors, and for
+these many more leaves are read, and many more windows compared. From their errors follows that of the windows that were
+not read again, whatever the weights are like,
 
-    sum_q |D_q - exact_q|^2 = 1/m sum_j |D_j - exact_j|^2 / p_j,
+    sum_(q not again) |D_q - exact_q|^2 = sum_(q again) (1 - p) / p |D_q - exact_q|^2,
 
-and the variances of all windows are scaled to it. What m windows cannot show is an error that less than one in m has:
-that a leaf was overlooked which matters as much as those that were read. With h = sum (W / sum W)^2, 1 / h leaves
-matter in a window; of m / h in m windows like it none was overlooked, so that one is with a probability of h / m at
-most. It moves D by h s, s^2 being the smaller of sigma^2 and the variance of the data: (1 / h) (h / m) (h s)^2 is added
-to the variance, which is little unless few windows carry the weight.
+and the variances of all windows are scaled to it. Where it is too large, those that matter most are read again as well.
+What m windows cannot show is an error that less than one in m has: that a leaf was overlooked which matters as much as
+those that were read. With h = sum (W / sum W)^2, 1 / h leaves matter in a window; of m / h in m windows like it none
+was overlooked, so that one is with a probability of h / m at most, and less where more was read. It moves D by h s, with
+s^2 the variance between the leaves of a window, averaged over the image: (1 / h) (h / m) (h s)^2 is added to the
+variance, which is little unless few windows carry the weight.
 
 Windows at the border are few: they are compared exactly, and so are images for which a sample would cost as much.
 """
@@ -45,19 +47,25 @@ from .windows import SHORT_OF_MEMORY, PackedImages, Windows
 AFFORDABLE = 2**31
 """Pairs of windows in one image up to which all of them are compared: a few seconds of one core."""
 
-SHARES = (1 / 32, 1 / 8)
-"""The share of the leaves that is read for each window, at first and where the error is too large."""
+SHARES = (1 / 64, 1 / 16)
+"""The share of the leaves that is read for each window, where no window rests on few leaves, and otherwise."""
 
-SHARE_AGAIN = 1 / 8
-"""The share of the leaves that is read where the error is measured: its own error is measured along with it."""
+TRIED, FLAT = 16, 1e-3
+"""Windows of an image on which the smaller share is tried, and the largest sum (W / sum W)^2 with which it will do."""
 
-COMPARED, COMPARED_AGAIN = 256, 1024
-"""Windows that are compared by their pixels, for each window of the image, and where its error is measured."""
+DEEPER = 4
+"""That many times as many leaves are read for windows that are read again."""
 
-MEASURED = 192
-"""Windows of an image of which the error is measured."""
+COMPARED, COMPARED_AGAIN = 1024, 4096
+"""Windows that are compared by their pixels, for each window of the image, and for those that are read again."""
 
-READING = 2.5
+AGAIN, FEWEST = 1 / 6, 32
+"""The share of the windows that is read again, and again if the error is too large; that many at least."""
+
+ATTEMPTS = 5
+"""Times that windows are read again before all of them are compared."""
+
+READING = 1.5
 """What reading a code costs, in units of a pair of the exact engine."""
 
 ROUNDING = 1e-3
@@ -162,48 +170,62 @@ class SampledWindows:
         low: torch.Tensor,
     ) -> bool:
         """Fill in the windows inside the border of one image; False where all windows have to be compared."""
-        channels, goal = len(x), 0.0
+        channels, places = len(x), mean[:, *self.inside].shape
         queries = index.windows(self._rows(x[None].double())[0].astype(index.images.dtype))
-        places = mean[:, *self.inside].shape
-        again: Array | None = None
-        truth = chances = np.empty(0)
-        for attempt, share in enumerate(SHARES):
-            rows = share * len(queries) + (SHARE_AGAIN * MEASURED if again is None else 0)
-            if READING * rows * len(index.order) > self.pairs:
-                return False
-            found = self._survey(index, queries, np.arange(len(queries)), sigma, share, attempt)
-            if float(found[:, -2].max()) / sigma**2 * np.finfo(index.images.dtype).eps > ROUNDING:
-                return False
-            hidden = found[:, -1:] ** 2 * np.minimum(sigma**2, index.spread) / MEASURED
-            if again is None:
-                again, chances = self._drawn(found[:, channels : 2 * channels].sum(1) + hidden.sum(1))
-                truth = self._survey(index, queries, again, sigma, SHARE_AGAIN, len(SHARES))
-            value, spread = found[:, :channels], _scaled(found, truth, again, chances)
-            value[again], spread[again] = truth[:, :channels], truth[:, channels : 2 * channels]
-            spread = spread + hidden
+        n = len(queries)
+        part = min(n, max(FEWEST, round(AGAIN * n)))
+        if READING * SHARES[1] * (n + DEEPER * part) * len(index.order) > self.pairs:
+            return False
+        share = self._share(index, queries, sigma)
+        found = self._survey(index, queries, np.arange(n), sigma, share, 0)
+        if float(found[:, -2].max()) / sigma**2 * np.finfo(index.images.dtype).eps > ROUNDING:
+            return False
+        low[self.inside] = torch.from_numpy(found[:, -2].reshape(places[1:]))
+
+        def variances(some: Array, windows: float) -> tuple[Array, Array]:
+            return some[:, channels : 2 * channels], some[:, -1:] ** 2 * typical / windows
+
+        value, typical = found[:, :channels].copy(), found[:, 2 * channels : 3 * channels].mean(0)
+        spread, hidden = variances(found, part)
+        expected, squares = spread.sum(1), np.zeros(n)
+        chances = _chances(np.sqrt(expected + hidden.sum(1)), part)
+        drawn = stream(self.seed, "windows read again").random(n) < chances
+        todo, again, sample = drawn, np.zeros(n, bool), drawn
+        for _ in range(ATTEMPTS):
+            better = self._survey(index, queries, np.flatnonzero(todo), sigma, min(1, DEEPER * share), 1)
+            squares[todo] = ((better[:, :channels] - value[todo]) ** 2).sum(1)
+            value[todo] = better[:, :channels]
+            spread[todo], hidden[todo] = variances(better, DEEPER * part)
+            again |= todo
+            factor = np.where(again, 1, _scale(squares[sample], chances[sample], expected[~again]))
+            scaled = spread * factor[:, None] + hidden
             mean[:, *self.inside] = torch.from_numpy(value.T.reshape(places)).to(mean.dtype)
-            variance[:, *self.inside] = torch.from_numpy(spread.T.reshape(places))
-            low[self.inside] = torch.from_numpy(found[:, -2].reshape(places[1:]))
-            goal = self.tolerance * float(mean.double().norm())
-            if math.sqrt(spread.sum()) <= goal:
+            variance[:, *self.inside] = torch.from_numpy(scaled.T.reshape(places))
+            if math.sqrt(scaled.sum()) <= self.tolerance * float(mean.double().norm()):
                 return True
+            rest = np.sort(expected[~again])[::-1]
+            if not len(rest):
+                break
+            least = rest[min(len(rest) - 1, part)]
+            todo, sample = ~again & (expected >= least), drawn & (expected < least)
         return False
 
-    def _drawn(self, variance: Array) -> tuple[Array, Array]:
-        """Windows whose error is measured, and the expected number of times that each was drawn."""
-        total = float(variance.sum())
-        even = np.full(len(variance), 1 / len(variance))
-        chances = 0.5 * even + 0.5 * variance / total if total > 0 else even
-        drawn = stream(self.seed, "windows read again").choice(len(chances), min(MEASURED, len(chances)), p=chances)
-        return drawn, chances[drawn]
+    def _share(self, index: WindowIndex, queries: Array, sigma: float) -> float:
+        """The share of the leaves to read: the smaller one where it keeps half the tolerance on some windows, none of
+        which depends on single leaves."""
+        some, channels = np.arange(0, len(queries), -(-len(queries) // TRIED)), index.channels
+        found = self._survey(index, queries, some, sigma, SHARES[0], 2)
+        error = math.sqrt(float(found[:, channels : 2 * channels].sum()))
+        enough = error <= 0.5 * self.tolerance * np.linalg.norm(found[:, :channels])
+        return SHARES[0] if enough and found[:, -1].max() <= FLAT else SHARES[1]
 
     def _survey(self, index: WindowIndex, queries: Array, some: Array, sigma: float, share: float, draw: int) -> Array:
-        """What `survey` finds for some of the queries, (some, 2 * channels + 2)."""
+        """What `survey` finds for some of the queries, (some, 3 * channels + 2)."""
         windows = queries[some]
         projected, masses = index.project(windows), self._masses_of(index, sigma)
-        result = np.empty((len(some), 2 * index.channels + 2))
+        result = np.empty((len(some), 3 * index.channels + 2))
         seeds = np.array([stream_seed(self.seed, "leaves read", q, draw) for q in some.tolist()], np.uint64)
-        most = COMPARED_AGAIN if draw == len(SHARES) else COMPARED
+        most = COMPARED_AGAIN if draw == 1 else COMPARED
 
         def work(part: slice) -> None:
             points, constants, lefts = projected
@@ -247,11 +269,22 @@ class SampledWindows:
         return index
 
 
-def _scaled(found: Array, truth: Array, again: Array, chances: Array) -> Array:
-    """The variances (windows, channels), scaled to the error measured on the windows `again`, and its own error."""
-    channels = truth.shape[1] // 2 - 1
-    squares = ((found[again, :channels] - truth[:, :channels]) ** 2).sum(1) / chances
-    measured = squares.mean() + squares.std() / math.sqrt(len(squares))
-    variance = found[:, channels : 2 * channels]
-    total = float(variance.sum())
-    return variance * (measured / total) if total > 0 else np.full_like(variance, measured / variance.size)
+def _chances(scale: Array, number: float) -> Array:
+    """Probabilities of sum `number`: half of it even, the rest proportional to `scale`, none above 1."""
+    if number >= len(scale):
+        return np.ones(len(scale))
+    even, scale = 0.5 * number / len(scale), scale + 1e-3 * scale.mean() + 1e-300
+    low, high = 0.0, 1 / float(scale.min())
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if np.minimum(1, even + middle * scale).sum() < number else (low, middle)
+    return np.minimum(1, even + high * scale)
+
+
+def _scale(squares: Array, chances: Array, expected: Array) -> float:
+    """Squared error of windows that were not read again, from those that were, over the `expected` one; its own error
+    is added."""
+    rest, parts = float(expected.sum()), (1 - chances) / chances * squares
+    if not len(squares) or not rest > 0:
+        return 1.0
+    return (float(parts.sum()) + math.sqrt(float(((1 - chances) * parts**2).sum()))) / rest

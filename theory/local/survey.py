@@ -7,17 +7,17 @@ from collections.abc import Callable
 import numpy as np
 
 from ..._support.types import Array
-from . import _survey_kernels
-from ._kernels import LANES
+from . import _draw_kernels, _survey_kernels
 from .window_index import LeafMasses, WindowIndex
 
 # numba's functions have no types that a checker could read.
-draw_all: Callable[..., bool] = _survey_kernels.draw_all
-by_leaf: Callable[..., None] = _survey_kernels.by_leaf
+draw_all: Callable[..., bool] = _draw_kernels.draw_all
+by_leaf: Callable[..., None] = _draw_kernels.by_leaf
 read: Callable[..., None] = _survey_kernels.read
+compare: Callable[..., None] = _survey_kernels.compare
 settle_all: Callable[..., None] = _survey_kernels.settle_all
 
-EVENLY = 0.2
+EVENLY = 0.05
 """Probability of a leaf that does not seem to matter, relative to the share."""
 
 
@@ -31,7 +31,8 @@ def survey(
     seeds: Array,
     most: int,
 ) -> Array:
-    """For each of the `windows` mean and variance by channel, lowest energy, sum (W / sum W)^2 of leaves.
+    """For each of the `windows`: mean, its variance and that of the leaves by channel, lowest energy, sum (W / sum W)^2
+    of the leaves.
 
     `masses` are those at `sigma`, `projected` is what `index.project` tells of the windows, `share` that of the leaves
     that are drawn, with a seed for each window, `most` the number of windows of the images compared themselves.
@@ -40,20 +41,24 @@ def survey(
     q, sums_of = len(windows), 1 + index.channels
     known, drawn = np.zeros((q, sums_of)), np.zeros((q, sums_of))
     visits, *visiting = _drawn(index, masses(points, lefts), share, seeds, known, drawn)
-    largest = -(-int(index.counts.max()) // LANES) * LANES
-    rows = -(-points.shape[1] // _survey_kernels.ROWS) * _survey_kernels.ROWS
-    codes = np.zeros((rows, largest), np.float32), np.empty(largest, np.float32), np.empty(largest, np.float32)
-    tops, sums, spread = np.full(q, -np.inf), np.zeros((q, 1 + sums_of)), np.zeros((q, 3, sums_of, sums_of))
+    tops, sums, spread = np.full(q, -np.inf), np.zeros((q, 2 * sums_of)), np.zeros((q, 3, sums_of, sums_of))
     keys, places, inverse = np.empty((q, 2 * most)), np.empty((q, 2 * most), np.int64), np.empty((q, 2 * most))
-    kept, out = np.zeros(q, np.int64), np.empty((q, 2 * sums_of))
+    kept, out = np.zeros(q, np.int64), np.empty((q, 3 * sums_of - 1))
     read(
         index.codes, index.middles, index.starts, index.counts, index.origin, index.steps, index.centres, points,
-        constants, lefts, float(max(1, index.others)), sigma, visits, *visiting, *codes, tops, sums, spread, keys,
+        constants, lefts, float(max(1, index.others)), sigma, visits, *visiting, tops, sums, spread, keys,
         places, inverse, kept, np.full(q, -np.inf),
     )  # fmt: skip
+    asking, place = (np.arange(2 * most) < kept[:, None]).nonzero()
+    number, energies = index.order[places[asking, place]], np.empty((q, 2 * most))
+    by_image = number.argsort(kind="stable")
+    compare(
+        index.images, index.across, index.channels, windows, number[by_image], asking[by_image], place[by_image],
+        energies,
+    )  # fmt: skip
     settle_all(
-        index.images, index.across, index.channels, index.order, windows, sigma, tops, sums, keys, places, inverse,
-        kept, known, drawn, spread, out,
+        index.images, index.across, index.channels, index.order, index.size, sigma, tops, sums, keys, places, inverse,
+        kept, energies, known, drawn, spread, out,
     )  # fmt: skip
     return out
 

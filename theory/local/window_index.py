@@ -27,7 +27,7 @@ arrange: Callable[..., None] = _index_kernels.arrange
 
 COMPONENTS = 47
 LEAF = 512
-LARGEST = 1024
+LARGEST: int = _index_kernels.LARGEST
 """Leaves of more windows, such as those of equal ones, are split anyhow."""
 
 DEEPEST = 16
