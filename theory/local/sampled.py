@@ -15,11 +15,11 @@ not read again, whatever the weights are like,
 
     sum_(q not again) |D_q - exact_q|^2 = sum_(q again) (1 - p) / p |D_q - exact_q|^2,
 
-and the variances of all windows are scaled to it. Where it is too large, those that matter most are read again as well.
+and their variances are scaled to it. Where it is too large, those that matter most are read again as well.
 What m windows cannot show is an error that less than one in m has: that a leaf was overlooked which matters as much as
 those that were read. With h = sum (W / sum W)^2, 1 / h leaves matter in a window; of m / h in m windows like it none
-was overlooked, so that one is with a probability of h / m at most, and less where more was read. It moves D by h s, with
-s^2 the variance between the leaves of a window, averaged over the image: (1 / h) (h / m) (h s)^2 is added to the
+was overlooked, so that one is with a probability of h / m at most, and less where more was read. It moves D by h s,
+with s^2 the variance between the leaves of a window, averaged over the image: (1 / h) (h / m) (h s)^2 is added to the
 variance, which is little unless few windows carry the weight.
 
 Windows at the border are few: they are compared exactly, and so are images for which a sample would cost as much.
