@@ -59,7 +59,7 @@ DEEPER = 4
 COMPARED, COMPARED_AGAIN = 1024, 4096
 """Windows that are compared by their pixels, for each window of the image, and for those that are read again."""
 
-AGAIN, FEWEST = 1 / 6, 32
+AGAIN, FEWEST = 1 / 12, 96
 """The share of the windows that is read again, and again if the error is too large; that many at least."""
 
 ATTEMPTS = 5
