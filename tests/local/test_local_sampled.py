@@ -211,6 +211,19 @@ def test_windows_read_again_tell_the_error_of_the_others():
     np.testing.assert_array_equal(sampled._chances(np.zeros(4), 10), 1)
 
 
+@pytest.mark.parametrize("shares", [(1e-3, 1e-3), (0.2, 0.5)])
+def test_windows_for_which_no_leaf_was_drawn_are_compared(small, monkeypatch, shares):
+    """A handful of leaves: for some window none is drawn, at first or when it is read again."""
+    monkeypatch.setattr(sampled, "SHARES", shares)
+    monkeypatch.setattr(sampled, "DEEPER", 0.5)
+    monkeypatch.setattr(window_index, "LEAF", 400)
+    data = smooth(40, 1, 8)
+    x = noisy(data[:2], 0.5)
+    found = LocalDenoiser(data, 3, tolerance=0.2).estimate(x, 0.5)
+    assert found.exact.all()
+    torch.testing.assert_close(found.mean, LocalDenoiser(data, 3)(x, 0.5), rtol=0, atol=1e-12)
+
+
 def test_bad_tolerances_are_refused():
     for tolerance in (-0.1, 2.0, math.nan):
         with pytest.raises(errors.ArgumentError, match="tolerance"):

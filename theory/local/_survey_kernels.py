@@ -225,13 +225,15 @@ def compare(images, across, channels, windows, numbers, queries, places, energie
 def settle(
     images, across, channels, order, size, sigma, top, sums, keys, places, inverse, energies, known, drawn, spread, out
 ):
-    """Put the windows that carry most to their true `energies`; what is found goes to `out`, as in `survey`.
+    """Put the windows that carry most to their true `energies`; what is found goes to `out`, as in `survey`: without a
+    leaf that was drawn, an infinite lowest energy.
 
     known, drawn (1 + channels): sums of the modelled weights over all leaves, and over those drawn by their pi.
     """
     windows = (images.shape[1] - size + 1) * across
-    middle, n = size // 2, len(keys)
-    low = energies.min()
+    middle, n, low = size // 2, len(keys), np.inf
+    for energy in energies:
+        low = min(low, energy)
     for c in range(channels):
         mean = sums[1 + c] / sums[0]
         out[2 * channels + c] = max(sums[1 + channels + c] / sums[0] - mean * mean, 0.0)

@@ -193,6 +193,8 @@ class SampledWindows:
         todo, again, sample = drawn, np.zeros(n, bool), drawn
         for _ in range(ATTEMPTS):
             better = self._survey(index, queries, np.flatnonzero(todo), sigma, min(1, DEEPER * share), 1)
+            if not np.isfinite(better[:, -2]).all():
+                return False
             squares[todo] = ((better[:, :channels] - value[todo]) ** 2).sum(1)
             value[todo] = better[:, :channels]
             spread[todo], hidden[todo] = variances(better, DEEPER * part)
