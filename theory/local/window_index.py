@@ -79,12 +79,6 @@ class WindowIndex:
     """Mean of the pixels in the middle of the windows of each leaf (leaves, channels)."""
 
     @property
-    def spread(self) -> Array:
-        """Variance of the pixels over the leaves (channels,)."""
-        shares = self.counts / self.counts.sum()
-        return shares @ (self.centres - shares @ self.centres) ** 2
-
-    @property
     def across(self) -> int:
         """Number of windows in a row of an image."""
         return self.images.shape[2] // self.channels - self.size + 1
